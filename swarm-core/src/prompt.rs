@@ -1,0 +1,185 @@
+//! How a prompt is put together: the task, and what came before it.
+
+use std::sync::Arc;
+
+use crate::ids::RefId;
+
+/// Something that an agent is told besides its task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Context {
+    /// Results of the stage before it.
+    Previous(Arc<[RefId]>),
+    /// Results that it is to bring together.
+    Inputs(Arc<[Input]>),
+    /// This is one of several attempts.
+    Attempt {
+        /// From 1.
+        number: u32,
+        /// How many there may be in all.
+        of: u32,
+        /// What went wrong in those before.
+        errors: Arc<[String]>,
+    },
+}
+
+/// One input of a reduction.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Input {
+    /// A result, read when it is needed.
+    Ref(RefId),
+    /// A text as it is.
+    Text(String),
+}
+
+/// A part of a prompt: text, or the text of a result that is read only when the prompt is written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// This text.
+    Text(String),
+    /// The text of this result.
+    Result(RefId),
+}
+
+/// The prompt of an agent with this `task` in this `context`.
+///
+/// A stage sees `# Context from previous stage:`, a reducer `# Inputs to synthesise:` with numbered
+/// sections, a later attempt `# Prior attempts failed with these errors:`.
+pub fn compose(task: &str, context: &[Context]) -> Vec<Piece> {
+    let mut prompt = Composer(vec![Piece::Text(task.to_owned())]);
+    for part in context {
+        match part {
+            Context::Previous(refs) if refs.is_empty() => {}
+            Context::Previous(refs) => {
+                prompt.text("\n\n# Context from previous stage:\n");
+                match refs.as_ref() {
+                    [only] => prompt.0.push(Piece::Result(only.clone())),
+                    many => prompt.sections(many.iter().cloned().map(Piece::Result)),
+                }
+            }
+            Context::Inputs(inputs) => {
+                prompt.text("\n\n# Inputs to synthesise:\n\n");
+                prompt.sections(inputs.iter().map(|input| match input {
+                    Input::Ref(id) => Piece::Result(id.clone()),
+                    Input::Text(text) => Piece::Text(text.clone()),
+                }));
+            }
+            Context::Attempt { errors, .. } if errors.is_empty() => {}
+            Context::Attempt { errors, .. } => {
+                prompt.text("\n\n# Prior attempts failed with these errors:\n");
+                for (i, error) in errors.iter().enumerate() {
+                    prompt.text(&format!("\n## Attempt {}\n{error}\n", i + 1));
+                }
+                prompt.text("\nFix what went wrong there, and try again.");
+            }
+        }
+    }
+    prompt.0
+}
+
+/// The results that a prompt quotes, each once, in order.
+pub fn parents(pieces: &[Piece]) -> Vec<RefId> {
+    let mut parents = Vec::new();
+    for piece in pieces {
+        if let Piece::Result(id) = piece
+            && !parents.contains(id)
+        {
+            parents.push(id.clone());
+        }
+    }
+    parents
+}
+
+struct Composer(Vec<Piece>);
+
+impl Composer {
+    fn text(&mut self, more: &str) {
+        if let Some(Piece::Text(text)) = self.0.last_mut() {
+            text.push_str(more);
+        } else {
+            self.0.push(Piece::Text(more.to_owned()));
+        }
+    }
+
+    fn sections(&mut self, sections: impl Iterator<Item = Piece>) {
+        for (i, section) in sections.enumerate() {
+            if i > 0 {
+                self.text("\n\n---\n\n");
+            }
+            self.text(&format!("## Input {}\n", i + 1));
+            match section {
+                Piece::Text(text) => self.text(&text),
+                result @ Piece::Result(_) => self.0.push(result),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(agent: &str) -> RefId {
+        format!("r/{agent}").parse().unwrap()
+    }
+
+    /// The prompt as text, with `<run/agent>` where a result is quoted.
+    fn shown(task: &str, context: &[Context]) -> String {
+        compose(task, context)
+            .iter()
+            .map(|piece| match piece {
+                Piece::Text(text) => text.clone(),
+                Piece::Result(id) => format!("<{id}>"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_stage_sees_the_result_of_the_stage_before() {
+        assert_eq!(
+            shown("Fix it.", &[Context::Previous([id("stage-0")].into())]),
+            "Fix it.\n\n# Context from previous stage:\n<r/stage-0>"
+        );
+    }
+
+    #[test]
+    fn a_stage_after_several_agents_sees_numbered_sections() {
+        assert_eq!(
+            shown("Go.", &[Context::Previous([id("a"), id("b")].into())]),
+            "Go.\n\n# Context from previous stage:\n## Input 1\n<r/a>\n\n---\n\n## Input 2\n<r/b>"
+        );
+    }
+
+    #[test]
+    fn a_reducer_sees_numbered_inputs() {
+        let inputs = [Input::Ref(id("agent-0")), Input::Text("two".to_owned())];
+        assert_eq!(
+            shown("Sum up.", &[Context::Inputs(inputs.into())]),
+            "Sum up.\n\n# Inputs to synthesise:\n\n## Input 1\n<r/agent-0>\n\n---\n\n## Input 2\ntwo"
+        );
+    }
+
+    #[test]
+    fn a_later_attempt_sees_the_errors_of_those_before() {
+        let attempt = |errors: &[&str]| Context::Attempt {
+            number: 1,
+            of: 3,
+            errors: errors.iter().map(|&e| e.to_owned()).collect(),
+        };
+        assert_eq!(shown("Try.", &[attempt(&[])]), "Try.");
+        assert_eq!(
+            shown("Try.", &[attempt(&["boom", "bang"])]),
+            "Try.\n\n# Prior attempts failed with these errors:\n\n## Attempt 1\nboom\n\n## Attempt 2\n\
+             bang\n\nFix what went wrong there, and try again."
+        );
+    }
+
+    #[test]
+    fn a_result_quoted_twice_is_one_parent() {
+        let pieces = compose(
+            "x",
+            &[Context::Previous([id("a"), id("b"), id("a")].into())],
+        );
+        assert_eq!(parents(&pieces), [id("a"), id("b")]);
+    }
+}

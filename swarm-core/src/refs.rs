@@ -1,0 +1,138 @@
+//! Results of agents, passed around as small references while the text stays where it is.
+
+mod classification;
+mod error;
+mod memory;
+mod stamps;
+
+pub use classification::{Classification, Level};
+pub use error::RefError;
+use futures_util::future::BoxFuture;
+pub use memory::{MemoryRefStore, finished_ref};
+use serde::{Deserialize, Serialize};
+pub use stamps::{BudgetStamp, DeadlineStamp, EncryptionStamp, Provenance, RetryStamp, Stamps};
+
+use crate::{
+    content::Content,
+    ids::{AgentId, RefId},
+    money::Usd,
+    outcome::ExitReason,
+    prompt::Piece,
+    runtime::OutputSink,
+};
+
+/// A finished result: everything about it but its text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ref {
+    /// Where it is kept.
+    #[serde(rename = "ref")]
+    pub id: RefId,
+    /// The agent that made it.
+    pub agent_id: AgentId,
+    /// The kind of agent, or `wrapped` for what was brought in from outside.
+    pub agent: String,
+    /// The model that was asked, if any.
+    pub model: Option<String>,
+    /// Exit status; see [`ExitReason::exit_code`].
+    pub exit_code: i32,
+    /// Why the agent ended.
+    pub exit: ExitReason,
+    /// What a person needs to know if it did not complete.
+    pub error: Option<String>,
+    /// How long it ran, in seconds.
+    pub duration_seconds: f64,
+    /// What it cost in dollars; null if nobody can say.
+    pub cost_usd: Option<Usd>,
+    /// The size of its text in bytes.
+    pub size: u64,
+    /// The folder that holds its record, if it is kept in files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_dir: Option<String>,
+    /// What else is known about it.
+    #[serde(flatten)]
+    pub stamps: Stamps,
+}
+
+impl Ref {
+    /// Whether the agent did its task.
+    pub fn is_success(&self) -> bool {
+        self.exit.is_success()
+    }
+}
+
+/// What is known about an agent before it starts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordHeader {
+    /// Where the result will be kept.
+    pub id: RefId,
+    /// The kind of agent.
+    pub agent: String,
+    /// The model that will be asked, if any.
+    pub model: Option<String>,
+    /// Hash of what was asked for.
+    pub spec_hash: String,
+    /// The results whose text went into the prompt.
+    pub parents: Vec<RefId>,
+}
+
+/// What is known once an agent has ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordEnd {
+    /// Why it ended.
+    pub exit: ExitReason,
+    /// What a person needs to know if it did not complete.
+    pub error: Option<String>,
+    /// What it cost.
+    pub cost: Option<Usd>,
+    /// How long it ran.
+    pub duration: std::time::Duration,
+    /// Attempt, budget and deadline. Provenance and classification are the store's to fill in.
+    pub stamps: Stamps,
+}
+
+/// Keeps results. The text never passes through a reference.
+///
+/// A result exists from the moment [`Recording::finish`] has returned, survives the machine from then on
+/// if the store is durable at all, and does not exist before. It never changes afterwards but for its
+/// classification and encryption.
+pub trait RefStore: Send + Sync + std::fmt::Debug {
+    /// Opens the record of an agent that is about to start; `prompt` is written down as it is.
+    ///
+    /// Whatever an unfinished earlier attempt at the same record left behind is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`RefError::Exists`] if the record is finished, [`RefError::NotFound`] or [`RefError::Encrypted`] if a
+    /// result that the prompt quotes cannot be read.
+    fn begin(
+        &self,
+        header: RecordHeader,
+        prompt: Vec<Piece>,
+    ) -> BoxFuture<'_, Result<Box<dyn Recording>, RefError>>;
+
+    /// The result kept under `id`.
+    ///
+    /// # Errors
+    ///
+    /// [`RefError::NotFound`] if there is none, also while its agent is running.
+    fn get<'a>(&'a self, id: &'a RefId) -> BoxFuture<'a, Result<Ref, RefError>>;
+
+    /// The text of the result kept under `id`.
+    ///
+    /// # Errors
+    ///
+    /// [`RefError::Encrypted`] if it was encrypted.
+    fn text<'a>(&'a self, id: &'a RefId) -> BoxFuture<'a, Result<Content, RefError>>;
+}
+
+/// The open record of a running agent. It receives the agent's output; the agent cannot reach it.
+pub trait Recording: OutputSink {
+    /// The prompt as it was written down, to be given to the agent.
+    fn prompt(&self) -> Content;
+
+    /// The last bytes of stderr, at most 4 KiB.
+    fn stderr_tail(&self) -> String;
+
+    /// Completes the record. When this returns the result is durable.
+    fn finish(self: Box<Self>, end: RecordEnd) -> BoxFuture<'static, Result<Ref, RefError>>;
+}

@@ -1,0 +1,100 @@
+//! What can go wrong with results.
+
+use thiserror::Error;
+
+use crate::{
+    error_code::{Coded, ErrorCode},
+    ids::{InvalidName, RefId},
+};
+
+/// Why a result cannot be read or written.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RefError {
+    /// No finished result is kept under this ref.
+    #[error("no result found for ref {0}; `swarm refs` lists what there is")]
+    NotFound(RefId),
+    /// A finished result is already kept there.
+    #[error("ref {0} already holds a result")]
+    Exists(RefId),
+    /// The text is encrypted.
+    #[error("ref {id} is encrypted; `swarm decrypt {id} --key-id KEY` with the right key reads it")]
+    Encrypted {
+        /// The ref.
+        id: RefId,
+    },
+    /// The text is not encrypted.
+    #[error("ref {0} is not encrypted; `swarm unwrap {0}` reads it")]
+    NotEncrypted(RefId),
+    /// Another key is needed.
+    #[error("key {given} does not open ref {id}")]
+    WrongKey {
+        /// The ref.
+        id: RefId,
+        /// The key that was given.
+        given: String,
+    },
+    /// There is no such key.
+    #[error("there is no key {0} in the key folder; restore it from a backup, or check its id")]
+    KeyNotFound(String),
+    /// The record cannot be understood.
+    #[error("the record of ref {id} is damaged: {problem}")]
+    Corrupt {
+        /// The ref.
+        id: RefId,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A check did not pass.
+    #[error("{0}")]
+    GuardFailed(String),
+    /// An argument makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// A file could not be read or written.
+    #[error("cannot {doing} {path}: {source}")]
+    Io {
+        /// Such as "write".
+        doing: &'static str,
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A name that is none.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+}
+
+impl RefError {
+    /// An I/O error with what was being done to which file.
+    pub fn io(
+        doing: &'static str,
+        path: impl AsRef<std::path::Path>,
+        source: std::io::Error,
+    ) -> Self {
+        Self::Io {
+            doing,
+            path: path.as_ref().display().to_string(),
+            source,
+        }
+    }
+}
+
+impl Coded for RefError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::NotFound(_) => ErrorCode::RefNotFound,
+            Self::Exists(_) => ErrorCode::RefExists,
+            Self::Encrypted { .. } => ErrorCode::RefEncrypted,
+            Self::NotEncrypted(_) => ErrorCode::RefNotEncrypted,
+            Self::WrongKey { .. } => ErrorCode::WrongKey,
+            Self::KeyNotFound(_) => ErrorCode::KeyNotFound,
+            Self::Corrupt { .. } => ErrorCode::RefCorrupt,
+            Self::GuardFailed(_) => ErrorCode::GuardFailed,
+            Self::Invalid(_) => ErrorCode::InvalidInput,
+            Self::Io { .. } => ErrorCode::StorageFailed,
+            Self::Name(error) => error.code(),
+        }
+    }
+}

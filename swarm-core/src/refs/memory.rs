@@ -1,0 +1,192 @@
+//! A ref store that forgets everything at the end of the process.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures_util::future::{BoxFuture, FutureExt as _, ready};
+
+use super::{
+    Classification, Provenance, RecordEnd, RecordHeader, Recording, Ref, RefError, RefStore,
+};
+use crate::{
+    content::Content,
+    hash,
+    ids::RefId,
+    prompt::Piece,
+    runtime::{OutputSink, OutputStream},
+    time::{Clock, SystemClock},
+};
+
+type Kept = Arc<Mutex<BTreeMap<RefId, (Ref, Content)>>>;
+
+/// Keeps results in memory: for tests, and for programs that need no more.
+#[derive(Clone, Debug)]
+pub struct MemoryRefStore {
+    kept: Kept,
+    clock: Arc<dyn Clock>,
+}
+
+impl Default for MemoryRefStore {
+    fn default() -> Self {
+        Self {
+            kept: Kept::default(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+impl MemoryRefStore {
+    fn find(&self, id: &RefId) -> Result<(Ref, Content), RefError> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get(id)
+            .cloned()
+            .ok_or_else(|| RefError::NotFound(id.clone()))
+    }
+
+    fn open(&self, header: RecordHeader, pieces: &[Piece]) -> Result<MemoryRecording, RefError> {
+        if self.find(&header.id).is_ok() {
+            return Err(RefError::Exists(header.id));
+        }
+        let mut prompt = Vec::new();
+        for piece in pieces {
+            match piece {
+                Piece::Text(text) => prompt.extend_from_slice(text.as_bytes()),
+                Piece::Result(id) => prompt.extend_from_slice(
+                    &self
+                        .find(id)?
+                        .1
+                        .read()
+                        .map_err(|e| RefError::io("read", id.to_string(), e))?,
+                ),
+            }
+        }
+        let parents = header
+            .parents
+            .iter()
+            .map(|id| Ok(self.find(id)?.0))
+            .collect::<Result<_, RefError>>()?;
+        Ok(MemoryRecording {
+            kept: Arc::clone(&self.kept),
+            clock: Arc::clone(&self.clock),
+            header,
+            parents,
+            prompt: prompt.into(),
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+        })
+    }
+}
+
+impl RefStore for MemoryRefStore {
+    fn begin(
+        &self,
+        header: RecordHeader,
+        prompt: Vec<Piece>,
+    ) -> BoxFuture<'_, Result<Box<dyn Recording>, RefError>> {
+        let opened: Result<Box<dyn Recording>, RefError> = match self.open(header, &prompt) {
+            Ok(recording) => Ok(Box::new(recording)),
+            Err(error) => Err(error),
+        };
+        ready(opened).boxed()
+    }
+
+    fn get<'a>(&'a self, id: &'a RefId) -> BoxFuture<'a, Result<Ref, RefError>> {
+        ready(self.find(id).map(|(found, _)| found)).boxed()
+    }
+
+    fn text<'a>(&'a self, id: &'a RefId) -> BoxFuture<'a, Result<Content, RefError>> {
+        ready(self.find(id).map(|(_, text)| text)).boxed()
+    }
+}
+
+struct MemoryRecording {
+    kept: Kept,
+    clock: Arc<dyn Clock>,
+    header: RecordHeader,
+    parents: Vec<Ref>,
+    prompt: Content,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+}
+
+impl OutputSink for MemoryRecording {
+    fn write<'a>(
+        &'a mut self,
+        stream: OutputStream,
+        chunk: &'a [u8],
+    ) -> BoxFuture<'a, io::Result<()>> {
+        match stream {
+            OutputStream::Stdout => self.stdout.extend_from_slice(chunk),
+            OutputStream::Stderr => self.stderr.extend_from_slice(chunk),
+        }
+        ready(Ok(())).boxed()
+    }
+}
+
+impl Recording for MemoryRecording {
+    fn prompt(&self) -> Content {
+        self.prompt.clone()
+    }
+
+    fn stderr_tail(&self) -> String {
+        let from = self.stderr.len().saturating_sub(4096);
+        String::from_utf8_lossy(self.stderr.get(from..).unwrap_or_default()).into_owned()
+    }
+
+    fn finish(self: Box<Self>, end: RecordEnd) -> BoxFuture<'static, Result<Ref, RefError>> {
+        let text_hash = (!self.stdout.is_empty()).then(|| hash::hex(&self.stdout));
+        let found = finished_ref(
+            &self.header,
+            end,
+            &self.parents,
+            (text_hash.as_deref(), self.stdout.len() as u64),
+            self.clock.as_ref(),
+        );
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.insert(found.id.clone(), (found.clone(), self.stdout.into()));
+        ready(Ok(found)).boxed()
+    }
+}
+
+/// The reference to a record that is complete: provenance and inherited classification are filled in here, so
+/// that every store does it alike. `text` is the full hash and the size of the text.
+pub fn finished_ref(
+    header: &RecordHeader,
+    end: RecordEnd,
+    parents: &[Ref],
+    text: (Option<&str>, u64),
+    clock: &dyn Clock,
+) -> Ref {
+    let mut stamps = end.stamps;
+    let hashes = parents.iter().map(|parent| {
+        let hash = parent.stamps.provenance.as_ref().map(|p| p.hash.clone());
+        (parent.id.clone(), hash.unwrap_or_default())
+    });
+    stamps.provenance = Some(Provenance::new(
+        header.spec_hash.clone(),
+        hashes.collect(),
+        text.0,
+        clock.now().to_string(),
+    ));
+    stamps.classification = parents
+        .iter()
+        .filter_map(|parent| parent.stamps.classification.clone())
+        .reduce(Classification::combined);
+    Ref {
+        agent_id: header.id.agent.clone(),
+        id: header.id.clone(),
+        agent: header.agent.clone(),
+        model: header.model.clone(),
+        exit_code: end.exit.exit_code(),
+        exit: end.exit,
+        error: end.error,
+        duration_seconds: (end.duration.as_secs_f64() * 100.0).round() / 100.0,
+        cost_usd: end.cost,
+        size: text.1,
+        output_dir: None,
+        stamps,
+    }
+}

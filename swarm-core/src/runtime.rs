@@ -1,0 +1,218 @@
+//! Where agents run: the port, and the runtime that needs nothing.
+
+#[cfg(feature = "process")]
+pub mod process;
+
+use std::{fmt, io, time::Duration};
+
+use futures_util::future::BoxFuture;
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    agents::Invocation,
+    content::Content,
+    error_code::{Coded, ErrorCode},
+    ids::{RefId, RunId},
+    outcome::ExitReason,
+    spec::Sandbox,
+};
+
+/// One agent, ready to start.
+#[derive(Clone, Debug)]
+pub struct AgentJob {
+    /// Whose result this will be; unique, and the name of whatever the runtime makes for it.
+    pub id: RefId,
+    /// What to start.
+    pub invocation: Invocation,
+    /// What it reads on stdin.
+    pub stdin: Content,
+    /// Its limits and surroundings.
+    pub sandbox: Sandbox,
+    /// How long it may run. At most the timeout of the sandbox.
+    pub timeout: Duration,
+    /// Whether an earlier process of ours may have started it already.
+    ///
+    /// If so, the runtime takes over what is still running, or has ended without anybody noticing; what
+    /// cannot be taken over is removed first, so that no agent runs twice at the same time.
+    pub resumed: bool,
+}
+
+/// Which output of an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputStream {
+    /// Its answer.
+    Stdout,
+    /// Its talk.
+    Stderr,
+}
+
+/// Takes what an agent prints, in order.
+pub trait OutputSink: Send {
+    /// Takes `chunk`. When this returns, the chunk need not be durable, but nothing of it is held in memory.
+    fn write<'a>(
+        &'a mut self,
+        stream: OutputStream,
+        chunk: &'a [u8],
+    ) -> BoxFuture<'a, io::Result<()>>;
+}
+
+/// How a started agent ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentExit {
+    /// Why.
+    pub reason: ExitReason,
+    /// From its start to its end.
+    pub duration: Duration,
+}
+
+/// Runs agents somewhere. The agent cannot reach what it prints into.
+pub trait AgentRuntime: Send + Sync + fmt::Debug {
+    /// A word for this runtime, such as `docker`.
+    fn name(&self) -> &'static str;
+
+    /// Refuses a sandbox that this runtime cannot honour. Pure; called before anything starts.
+    fn check(&self, sandbox: &Sandbox) -> Result<(), RuntimeError>;
+
+    /// Runs one agent from start to end, and leaves nothing of it behind however it ends.
+    ///
+    /// `stop` ends it early: it gets a signal, a grace period, then it is killed, and the exit says
+    /// [`ExitReason::Cancelled`] unless it had ended by itself. All it had printed has reached `output`
+    /// when this returns. If the future is dropped, the agent is killed as well.
+    ///
+    /// # Errors
+    ///
+    /// Only if the agent did not start, or its end cannot be known.
+    fn run<'a>(
+        &'a self,
+        job: &'a AgentJob,
+        output: &'a mut dyn OutputSink,
+        stop: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<AgentExit, RuntimeError>>;
+
+    /// Removes what dead processes of ours left behind, except for runs that `is_live` knows.
+    ///
+    /// Returns what was removed.
+    fn sweep<'a>(
+        &'a self,
+        is_live: &'a (dyn Fn(&RunId) -> bool + Sync),
+    ) -> BoxFuture<'a, Result<Vec<RefId>, RuntimeError>>;
+}
+
+/// Why an agent did not start, or how it got lost.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RuntimeError {
+    /// A field that this runtime cannot honour.
+    #[error("the {runtime} runtime cannot honour {field}; {hint}")]
+    Unsupported {
+        /// The runtime.
+        runtime: &'static str,
+        /// The field and its value.
+        field: String,
+        /// What to do instead.
+        hint: &'static str,
+    },
+    /// A field that a control forbids.
+    #[error("{field} is refused: {reason}")]
+    Refused {
+        /// The field and its value.
+        field: String,
+        /// Why, and what to do instead.
+        reason: String,
+    },
+    /// The source of a mount does not exist.
+    #[error("cannot mount {path}: {problem}; create it, or correct `mounts`")]
+    MountMissing {
+        /// The path on the host.
+        path: String,
+        /// Why, such as "no such file or directory".
+        problem: String,
+    },
+    /// There is no such program.
+    #[error("cannot start {program:?}: {problem}")]
+    ProgramMissing {
+        /// The program.
+        program: String,
+        /// Where it was looked for, or why it cannot be run.
+        problem: String,
+    },
+    /// The engine does not have the image.
+    #[error(
+        "the engine has no image {image:?}; build it with `swarm image build`, or choose one with `--image`"
+    )]
+    ImageMissing {
+        /// The image.
+        image: String,
+    },
+    /// No engine answers.
+    #[error(
+        "no container engine answers at {endpoint}: {problem}; start it, or use `--runtime process`"
+    )]
+    EngineUnavailable {
+        /// The socket or address.
+        endpoint: String,
+        /// Why.
+        problem: String,
+    },
+    /// The engine failed a request.
+    #[error("the container engine could not {doing}: {problem}")]
+    Engine {
+        /// Such as "start the container".
+        doing: &'static str,
+        /// What it said.
+        problem: String,
+    },
+    /// The image could not be built.
+    #[error("cannot build image {image:?}: {problem}")]
+    ImageBuild {
+        /// The image.
+        image: String,
+        /// Why.
+        problem: String,
+    },
+    /// It could not be started.
+    #[error("cannot start the agent: {0}")]
+    Start(String),
+    /// It vanished while it ran.
+    #[error("the agent vanished while it ran: {0}")]
+    Lost(String),
+    /// What it printed could not be kept.
+    #[error("cannot keep the output of the agent: {0}")]
+    Output(#[source] io::Error),
+}
+
+impl RuntimeError {
+    /// How the agent ended, or why it never started.
+    pub fn exit_reason(&self) -> ExitReason {
+        match self {
+            Self::Refused { .. } | Self::Unsupported { .. } => ExitReason::Refused,
+            Self::Lost(_) | Self::Output(_) => ExitReason::Lost,
+            Self::MountMissing { .. }
+            | Self::ProgramMissing { .. }
+            | Self::ImageMissing { .. }
+            | Self::EngineUnavailable { .. }
+            | Self::Engine { .. }
+            | Self::ImageBuild { .. }
+            | Self::Start(_) => ExitReason::NotStarted,
+        }
+    }
+}
+
+impl Coded for RuntimeError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Unsupported { .. } => ErrorCode::Unsupported,
+            Self::Refused { .. } => ErrorCode::Refused,
+            Self::MountMissing { .. } => ErrorCode::MountMissing,
+            Self::ProgramMissing { .. } => ErrorCode::ProgramMissing,
+            Self::ImageMissing { .. } => ErrorCode::ImageMissing,
+            Self::EngineUnavailable { .. } => ErrorCode::EngineUnavailable,
+            Self::Engine { .. } => ErrorCode::EngineFailed,
+            Self::ImageBuild { .. } => ErrorCode::ImageBuildFailed,
+            Self::Start(_) => ErrorCode::StartFailed,
+            Self::Lost(_) => ErrorCode::AgentLost,
+            Self::Output(_) => ErrorCode::StorageFailed,
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! A task that can be run.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Agent, Sandbox, SandboxSpec, SpecError};
+use crate::{agents, hash};
+
+/// One agent's work, with every field decided and checked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AgentSpec {
+    /// What to do.
+    pub prompt: String,
+    /// Which program plays the agent.
+    pub agent: Agent,
+    /// Limits and surroundings.
+    pub sandbox: Sandbox,
+}
+
+impl AgentSpec {
+    /// Decides what `sandbox` leaves open and checks the rest.
+    pub fn new(prompt: impl Into<String>, mut sandbox: SandboxSpec) -> Result<Self, SpecError> {
+        let agent = sandbox.agent.take().ok_or(SpecError::NoAgent)?;
+        let spec = Self {
+            prompt: prompt.into(),
+            agent,
+            sandbox: sandbox.resolve()?,
+        };
+        agents::kind_of(&spec.agent)?.check(&spec)?;
+        Ok(spec)
+    }
+
+    /// A program that reads `prompt` on stdin and answers on stdout.
+    ///
+    /// ```
+    /// use swarm_core::spec::AgentSpec;
+    /// let spec = AgentSpec::command("one\ntwo\n", ["wc", "-l"])?;
+    /// assert_eq!(spec.sandbox.timeout.as_secs(), 1800);
+    /// # Ok::<(), swarm_core::spec::SpecError>(())
+    /// ```
+    pub fn command<S: Into<String>>(
+        prompt: impl Into<String>,
+        command: impl IntoIterator<Item = S>,
+    ) -> Result<Self, SpecError> {
+        let command = command.into_iter().map(Into::into).collect();
+        let sandbox = SandboxSpec {
+            agent: Some(Agent::Command(command)),
+            ..SandboxSpec::default()
+        };
+        Self::new(prompt, sandbox)
+    }
+
+    /// The same work on another input: `{input}` is replaced in the prompt and in a command's arguments.
+    #[must_use]
+    pub fn with_input(&self, input: &str) -> Self {
+        let fill = |text: &str| text.replace("{input}", input);
+        let agent = match &self.agent {
+            Agent::Command(command) => {
+                Agent::Command(command.iter().map(|arg| fill(arg)).collect())
+            }
+            named @ Agent::Named(_) => named.clone(),
+        };
+        Self {
+            prompt: fill(&self.prompt),
+            agent,
+            sandbox: self.sandbox.clone(),
+        }
+    }
+
+    /// SHA-256 of what was asked for, in hex. Of environment variables only the names count, so that
+    /// the hash tells nothing about a secret.
+    pub fn digest(&self) -> String {
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        if let Some(vars) = value.pointer_mut("/sandbox/env_vars") {
+            *vars = self.sandbox.env_vars.names().collect();
+        }
+        hash::hex(value.to_string().as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::EnvVars;
+
+    #[test]
+    fn an_input_reaches_the_prompt_and_the_arguments() {
+        let spec = AgentSpec::command("Count {input}", ["wc", "-l", "{input}"]).unwrap();
+        let filled = spec.with_input("a.txt");
+        assert_eq!(filled.prompt, "Count a.txt");
+        assert_eq!(
+            filled.agent,
+            Agent::Command(vec!["wc".to_owned(), "-l".to_owned(), "a.txt".to_owned()])
+        );
+    }
+
+    #[test]
+    fn the_digest_ignores_values_of_variables_and_nothing_else() {
+        let with = |value: &str, prompt: &str| {
+            let sandbox = SandboxSpec {
+                agent: Some(Agent::Command(vec!["true".to_owned()])),
+                env_vars: Some(EnvVars::from_iter([("KEY".to_owned(), value.to_owned())])),
+                ..SandboxSpec::default()
+            };
+            AgentSpec::new(prompt, sandbox).unwrap().digest()
+        };
+        assert_eq!(with("a", "p"), with("b", "p"));
+        assert_ne!(with("a", "p"), with("a", "q"));
+    }
+
+    #[test]
+    fn an_agent_must_be_chosen_and_known() {
+        assert!(matches!(
+            AgentSpec::new("p", SandboxSpec::default()),
+            Err(SpecError::NoAgent)
+        ));
+        let named = SandboxSpec {
+            agent: Some(Agent::Named("comand".to_owned())),
+            ..SandboxSpec::default()
+        };
+        let error = AgentSpec::new("p", named).unwrap_err().to_string();
+        assert!(error.contains("did you mean `command`?"), "{error}");
+        assert!(AgentSpec::command("p", Vec::<String>::new()).is_err());
+    }
+}
