@@ -29,6 +29,9 @@ pub trait AgentKind: Send + Sync {
     /// The most that one run can cost. This much must be left in the budget before it starts.
     fn worst_case(&self, spec: &AgentSpec) -> Usd;
 
+    /// What a run did cost; `None` if nobody can say, and then the worst case counts.
+    fn cost(&self, spec: &AgentSpec) -> Option<Usd>;
+
     /// The model that is asked, if this kind asks one.
     fn model(&self, spec: &AgentSpec) -> Option<String>;
 }

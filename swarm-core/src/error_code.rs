@@ -76,6 +76,8 @@ error_codes! {
     RefNotFound = "ref_not_found",
     /// A result is already kept under this ref.
     RefExists = "ref_exists",
+    /// Somebody else is working with the record of this ref.
+    RefBusy = "ref_busy",
     /// The result is encrypted.
     RefEncrypted = "ref_encrypted",
     /// The result is not encrypted.
@@ -142,5 +144,14 @@ mod tests {
             .map(|code| code.as_str().to_owned())
             .collect();
         assert_eq!(pages, codes);
+    }
+
+    #[test]
+    fn the_list_of_pages_names_every_code() {
+        let list = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/errors/README.md");
+        let list = fs::read_to_string(list).unwrap();
+        for code in ErrorCode::ALL {
+            assert!(list.contains(&format!("[`{code}`]({code}.md)")), "{code}");
+        }
     }
 }

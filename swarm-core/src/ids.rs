@@ -120,6 +120,14 @@ name_type!(
     "sandbox name"
 );
 
+impl AgentId {
+    /// A name that is made of valid words, and therefore valid.
+    pub(crate) fn from_checked(name: String) -> Self {
+        debug_assert!(checked("agent id", &name).is_ok(), "{name:?} is not a name");
+        Self(name)
+    }
+}
+
 impl RunId {
     /// A fresh id.
     pub fn random() -> Self {

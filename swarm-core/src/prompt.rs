@@ -1,6 +1,6 @@
 //! How a prompt is put together: the task, and what came before it.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use crate::ids::RefId;
 
@@ -79,15 +79,12 @@ pub fn compose(task: &str, context: &[Context]) -> Vec<Piece> {
 
 /// The results that a prompt quotes, each once, in order.
 pub fn parents(pieces: &[Piece]) -> Vec<RefId> {
-    let mut parents = Vec::new();
-    for piece in pieces {
-        if let Piece::Result(id) = piece
-            && !parents.contains(id)
-        {
-            parents.push(id.clone());
-        }
-    }
-    parents
+    let mut seen = HashSet::new();
+    let quoted = pieces.iter().filter_map(|piece| match piece {
+        Piece::Result(id) => Some(id),
+        Piece::Text(_) => None,
+    });
+    quoted.filter(|id| seen.insert(*id)).cloned().collect()
 }
 
 struct Composer(Vec<Piece>);

@@ -180,6 +180,17 @@ pub enum RuntimeError {
     /// What it printed could not be kept.
     #[error("cannot keep the output of the agent: {0}")]
     Output(#[source] io::Error),
+    /// The runtime cannot keep its own files.
+    #[error(
+        "cannot use {path}: {error}; check that the disk has room and that you may write there"
+    )]
+    Storage {
+        /// The file or folder.
+        path: String,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
 }
 
 impl RuntimeError {
@@ -194,7 +205,8 @@ impl RuntimeError {
             | Self::EngineUnavailable { .. }
             | Self::Engine { .. }
             | Self::ImageBuild { .. }
-            | Self::Start(_) => ExitReason::NotStarted,
+            | Self::Start(_)
+            | Self::Storage { .. } => ExitReason::NotStarted,
         }
     }
 }
@@ -212,7 +224,7 @@ impl Coded for RuntimeError {
             Self::ImageBuild { .. } => ErrorCode::ImageBuildFailed,
             Self::Start(_) => ErrorCode::StartFailed,
             Self::Lost(_) => ErrorCode::AgentLost,
-            Self::Output(_) => ErrorCode::StorageFailed,
+            Self::Output(_) | Self::Storage { .. } => ErrorCode::StorageFailed,
         }
     }
 }

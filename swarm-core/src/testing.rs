@@ -1,1 +1,8 @@
 //! Fakes and conformance suites, for the tests of this workspace and of everybody who implements a port.
+
+pub mod clock;
+pub mod event_log;
+pub mod ref_store;
+pub mod runtime;
+pub mod scripted;
+pub mod sink;

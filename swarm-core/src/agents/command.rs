@@ -45,6 +45,10 @@ impl AgentKind for Command {
         spec.sandbox.max_budget.unwrap_or(Usd::ZERO)
     }
 
+    fn cost(&self, spec: &AgentSpec) -> Option<Usd> {
+        spec.sandbox.max_budget.is_none().then_some(Usd::ZERO)
+    }
+
     fn model(&self, _: &AgentSpec) -> Option<String> {
         None
     }

@@ -17,6 +17,14 @@ pub enum RefError {
     /// A finished result is already kept there.
     #[error("ref {0} already holds a result")]
     Exists(RefId),
+    /// Somebody else is working with the record.
+    #[error("ref {id} is in use: {by}; try again when that has ended")]
+    Busy {
+        /// The ref.
+        id: RefId,
+        /// Who uses it, such as "its agent is running".
+        by: String,
+    },
     /// The text is encrypted.
     #[error("ref {id} is encrypted; `swarm decrypt {id} --key-id KEY` with the right key reads it")]
     Encrypted {
@@ -86,6 +94,7 @@ impl Coded for RefError {
         match self {
             Self::NotFound(_) => ErrorCode::RefNotFound,
             Self::Exists(_) => ErrorCode::RefExists,
+            Self::Busy { .. } => ErrorCode::RefBusy,
             Self::Encrypted { .. } => ErrorCode::RefEncrypted,
             Self::NotEncrypted(_) => ErrorCode::RefNotEncrypted,
             Self::WrongKey { .. } => ErrorCode::WrongKey,

@@ -1,0 +1,262 @@
+//! The performer that really runs agents: budget, permits, record, runtime.
+
+mod admission;
+mod describe;
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use self::{admission::Limits, describe::describe};
+use crate::{
+    agents::{AgentKind, kind_of},
+    drive::{DriveError, Halt, Performed, Performer, Start},
+    ids::{RefId, RunId},
+    journal::{RunEvent, RunJournal},
+    machine::Cursor,
+    money::Usd,
+    outcome::{AgentOutcome, ExitReason},
+    prompt::{self, Context},
+    refs::{
+        Classification, RecordEnd, RecordHeader, Recording, Ref, RefError, RefStore, RetryStamp,
+        Stamps,
+    },
+    runtime::{AgentExit, AgentJob, AgentRuntime, RuntimeError},
+    spec::AgentSpec,
+};
+
+/// Runs the agents of one run.
+#[derive(Debug)]
+pub(crate) struct AgentRunner {
+    pub(crate) run: RunId,
+    pub(crate) runtime: Arc<dyn AgentRuntime>,
+    pub(crate) store: Arc<dyn RefStore>,
+    pub(crate) journal: RunJournal,
+    pub(crate) limits: Limits,
+    /// Agents that an earlier process may have started.
+    pub(crate) started_before: HashSet<Cursor>,
+}
+
+pub(crate) use admission::Limits as AdmissionLimits;
+
+/// Why an agent did not get as far as its end.
+enum Stopped {
+    /// It ends here, without ever having started.
+    Denied(AgentOutcome),
+    /// The run was interrupted.
+    Interrupted,
+    /// The run cannot go on.
+    Broken(DriveError),
+}
+
+impl Performer for AgentRunner {
+    async fn perform(&self, start: Start, halt: Halt) -> Performed {
+        match self.run_agent(&start, &halt).await {
+            Ok(outcome) | Err(Stopped::Denied(outcome)) => Performed::Ended(outcome),
+            Err(Stopped::Interrupted) => Performed::Interrupted,
+            Err(Stopped::Broken(error)) => Performed::Broken(error),
+        }
+    }
+}
+
+impl AgentRunner {
+    async fn run_agent(&self, start: &Start, halt: &Halt) -> Result<AgentOutcome, Stopped> {
+        let id = RefId::new(self.run.clone(), start.agent.clone());
+        let started_before = self.started_before.contains(&start.at);
+        if started_before && let Ok(found) = self.store.get(&id).await {
+            // It had ended and its result is kept; only the log did not hear of it any more.
+            return Ok(outcome_of(found));
+        }
+        let spec = start.spec.as_ref();
+        let kind =
+            kind_of(&spec.agent).map_err(|error| denied(ExitReason::Refused, error.to_string()))?;
+        let mut admission = self.limits.admit(spec, kind.worst_case(spec), halt).await?;
+        let mut recording = self.open_record(&id, start, kind).await?;
+        let started = RunEvent::AgentStarted {
+            at: start.at.clone(),
+            agent: start.agent.clone(),
+            reserved: admission.reserved(),
+        };
+        self.journal
+            .append(vec![started])
+            .await
+            .map_err(|error| Stopped::Broken(error.into()))?;
+        admission.begin();
+        let job = AgentJob {
+            id,
+            invocation: kind.invocation(spec),
+            stdin: recording.prompt(),
+            sandbox: spec.sandbox.clone(),
+            timeout: self.limits.timeout(spec),
+            resumed: started_before,
+        };
+        let ran = self
+            .runtime
+            .run(&job, recording.as_mut(), halt.token())
+            .await;
+        match ran {
+            Ok(AgentExit {
+                reason: ExitReason::Cancelled,
+                ..
+            }) if halt.is_interruption() => {
+                return Err(Stopped::Interrupted);
+            }
+            // No agent would fare better, and none is to blame: the run waits for the engine to be back.
+            Err(error @ RuntimeError::EngineUnavailable { .. }) => {
+                return Err(Stopped::Broken(error.into()));
+            }
+            _ => {}
+        }
+        let mut end = conclude(ran, &job, spec, kind, &recording.stderr_tail());
+        end.stamps = Stamps {
+            budget: Some(admission.settle(end.cost)),
+            deadline: self.limits.deadline_stamp(),
+            retry: retry_stamp(&start.context),
+            ..Stamps::default()
+        };
+        Ok(keep(recording, end).await)
+    }
+
+    /// Checks what the agent may see and writes its prompt down.
+    async fn open_record(
+        &self,
+        id: &RefId,
+        start: &Start,
+        kind: &dyn AgentKind,
+    ) -> Result<Box<dyn Recording>, Stopped> {
+        let pieces = prompt::compose(&start.spec.prompt, &start.context);
+        let parents = prompt::parents(&pieces);
+        self.check_classification(&parents, &start.spec).await?;
+        let header = RecordHeader {
+            id: id.clone(),
+            agent: kind.name().to_owned(),
+            model: kind.model(&start.spec),
+            spec_hash: start.spec.digest(),
+            parents,
+        };
+        self.store
+            .begin(header, pieces)
+            .await
+            .map_err(|error| denied(ExitReason::NotStarted, error.to_string()))
+    }
+
+    /// MCP servers that may not see a parent's result are not attached to an agent that is told it.
+    async fn check_classification(
+        &self,
+        parents: &[RefId],
+        spec: &AgentSpec,
+    ) -> Result<(), Stopped> {
+        if spec.sandbox.mcps.is_empty() {
+            return Ok(());
+        }
+        let not_started = |error: RefError| denied(ExitReason::NotStarted, error.to_string());
+        let mut combined = Classification::default();
+        for parent in parents {
+            let found = self.store.get(parent).await.map_err(not_started)?;
+            if let Some(classification) = found.stamps.classification {
+                combined = combined.combined(classification);
+            }
+        }
+        match spec
+            .sandbox
+            .mcps
+            .iter()
+            .find_map(|mcp| combined.objection(mcp))
+        {
+            Some(objection) => Err(denied(ExitReason::Refused, objection)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What the end of the agent means.
+fn conclude(
+    ran: Result<AgentExit, RuntimeError>,
+    job: &AgentJob,
+    spec: &AgentSpec,
+    kind: &dyn AgentKind,
+    stderr: &str,
+) -> RecordEnd {
+    let (exit, duration, error) = match ran {
+        Ok(AgentExit {
+            reason: ExitReason::TimedOut { .. },
+            duration,
+        }) if job.timeout < spec.sandbox.timeout => {
+            // It was stopped before its own timeout, so it was the deadline that stopped it.
+            let exit = ExitReason::DeadlineExceeded;
+            let error = describe(&exit, spec, stderr);
+            (exit, duration, error)
+        }
+        Ok(exit) => {
+            let error = describe(&exit.reason, spec, stderr);
+            (exit.reason, exit.duration, error)
+        }
+        Err(error) => (error.exit_reason(), Duration::ZERO, Some(error.to_string())),
+    };
+    let cost = match exit {
+        ExitReason::NotStarted | ExitReason::Refused => Some(Usd::ZERO),
+        _ => kind.cost(spec),
+    };
+    RecordEnd {
+        exit,
+        error,
+        cost,
+        duration,
+        stamps: Stamps::default(),
+    }
+}
+
+/// Completes the record. If that fails the agent did run, and was paid; what is lost is its result.
+async fn keep(recording: Box<dyn Recording>, end: RecordEnd) -> AgentOutcome {
+    let RecordEnd {
+        exit,
+        error,
+        cost,
+        duration,
+        ..
+    } = end.clone();
+    match recording.finish(end).await {
+        Ok(found) => outcome_of(found),
+        Err(lost) => AgentOutcome {
+            exit: if exit.is_success() {
+                ExitReason::Lost
+            } else {
+                exit
+            },
+            error: Some(format!(
+                "{}its result could not be kept: {lost}",
+                prefix(error)
+            )),
+            cost,
+            duration,
+            result: None,
+        },
+    }
+}
+
+fn prefix(error: Option<String>) -> String {
+    error.map(|error| format!("{error}; ")).unwrap_or_default()
+}
+
+fn denied(exit: ExitReason, error: String) -> Stopped {
+    Stopped::Denied(AgentOutcome::not_started(exit, error))
+}
+
+fn outcome_of(found: Ref) -> AgentOutcome {
+    AgentOutcome {
+        exit: found.exit,
+        error: found.error,
+        cost: found.cost_usd,
+        duration: Duration::try_from_secs_f64(found.duration_seconds).unwrap_or_default(),
+        result: Some(found.id),
+    }
+}
+
+fn retry_stamp(context: &[Context]) -> Option<RetryStamp> {
+    context.iter().rev().find_map(|part| match part {
+        Context::Attempt { number, of, errors } => Some(RetryStamp {
+            attempt: *number,
+            max_retries: *of,
+            prior_errors: errors.to_vec(),
+        }),
+        Context::Previous(_) | Context::Inputs(_) => None,
+    })
+}

@@ -1,0 +1,133 @@
+//! What an agent needs before it may start: time, money, a slot and its pools.
+
+use std::{sync::Arc, time::Duration};
+
+use super::Stopped;
+use crate::{
+    budget::{Budget, Reservation},
+    drive::Halt,
+    money::Usd,
+    outcome::{AgentOutcome, ExitReason},
+    refs::{BudgetStamp, DeadlineStamp},
+    resources::{Permits, ResourcePools},
+    spec::AgentSpec,
+    time::{Clock, Timestamp},
+};
+
+/// The limits of one run.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    pub(crate) pools: ResourcePools,
+    pub(crate) budget: Budget,
+    pub(crate) deadline: Option<Timestamp>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// Leave to start. The permits go back when it is settled or dropped.
+#[derive(Debug)]
+pub(super) struct Admission {
+    reservation: Reservation,
+    _permits: Permits,
+}
+
+impl Admission {
+    pub(super) fn reserved(&self) -> Usd {
+        self.reservation.amount()
+    }
+
+    pub(super) fn begin(&mut self) {
+        self.reservation.begin();
+    }
+
+    pub(super) fn settle(self, cost: Option<Usd>) -> BudgetStamp {
+        self.reservation.settle(cost)
+    }
+}
+
+impl Limits {
+    /// Waits for everything the agent needs; gives up at the deadline and when halted.
+    pub(super) async fn admit(
+        &self,
+        spec: &AgentSpec,
+        worst_case: Usd,
+        halt: &Halt,
+    ) -> Result<Admission, Stopped> {
+        let remaining = self.remaining();
+        if remaining == Some(Duration::ZERO) {
+            return Err(too_late());
+        }
+        let deadline = async {
+            match remaining {
+                Some(remaining) => tokio::time::sleep(remaining).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = halt.token().cancelled() => Err(halted(halt)),
+            admitted = self.wait(spec, worst_case) => match admitted {
+                // The slot may come from somebody whom the deadline has just stopped.
+                Ok(_) if self.remaining() == Some(Duration::ZERO) => Err(too_late()),
+                admitted => admitted,
+            },
+            () = deadline => Err(too_late()),
+        }
+    }
+
+    /// Money before permits: who waits for money must not keep others from a slot.
+    async fn wait(&self, spec: &AgentSpec, worst_case: Usd) -> Result<Admission, Stopped> {
+        let denied = |exit, error: String| Stopped::Denied(AgentOutcome::not_started(exit, error));
+        let reservation = self
+            .budget
+            .reserve(worst_case)
+            .await
+            .map_err(|error| denied(ExitReason::BudgetExhausted, error.to_string()))?;
+        let permits = self
+            .pools
+            .acquire(spec.sandbox.pools())
+            .await
+            .map_err(|error| denied(ExitReason::QueueTimedOut, error.to_string()))?;
+        Ok(Admission {
+            reservation,
+            _permits: permits,
+        })
+    }
+
+    fn remaining(&self) -> Option<Duration> {
+        self.deadline
+            .map(|deadline| deadline.since(self.clock.now()))
+    }
+
+    /// How long the agent may run: its own timeout, but not past the deadline.
+    pub(super) fn timeout(&self, spec: &AgentSpec) -> Duration {
+        let own = spec.sandbox.timeout;
+        self.remaining().map_or(own, |remaining| own.min(remaining))
+    }
+
+    pub(super) fn deadline_stamp(&self) -> Option<DeadlineStamp> {
+        let deadline = self.deadline?;
+        let now = self.clock.now();
+        let left = deadline.since(now).as_secs_f64() - now.since(deadline).as_secs_f64();
+        Some(DeadlineStamp {
+            deadline: deadline.seconds(),
+            time_remaining: (left * 100.0).round() / 100.0,
+        })
+    }
+}
+
+fn too_late() -> Stopped {
+    let error = "the deadline of the run has passed";
+    Stopped::Denied(AgentOutcome::not_started(
+        ExitReason::DeadlineExceeded,
+        error,
+    ))
+}
+
+fn halted(halt: &Halt) -> Stopped {
+    if halt.is_interruption() {
+        Stopped::Interrupted
+    } else {
+        let error = "stopped while it waited for its turn";
+        Stopped::Denied(AgentOutcome::not_started(ExitReason::Cancelled, error))
+    }
+}

@@ -1,0 +1,282 @@
+//! The one loop that every interpreter of a plan shares.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    error_code::{Coded, ErrorCode},
+    ids::AgentId,
+    journal::LogError,
+    machine::{AgentEnded, Cursor, Demand, End, Machine, UnexpectedEvent},
+    outcome::{AgentOutcome, ExitReason},
+    prompt::Context,
+    runtime::RuntimeError,
+    spec::AgentSpec,
+};
+
+/// An agent that is to be performed.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// Where in the plan.
+    pub at: Cursor,
+    /// Its name in the run.
+    pub agent: AgentId,
+    /// Its work.
+    pub spec: Arc<AgentSpec>,
+    /// What it is told besides.
+    pub context: Vec<Context>,
+}
+
+/// How an interpreter meets a demand for an agent: by running it, by pricing it, by making it up.
+pub trait Performer: Sync {
+    /// Runs one agent to its end. Dropping the future must stop the agent.
+    fn perform(&self, start: Start, halt: Halt) -> impl Future<Output = Performed> + Send;
+}
+
+/// What came of one agent.
+#[derive(Debug)]
+pub enum Performed {
+    /// It ended; this will be recorded.
+    Ended(AgentOutcome),
+    /// It was stopped by an interruption of the run and will be performed again when the run resumes.
+    Interrupted,
+    /// The run cannot go on: an event could not be kept, or the engine is gone. It can be resumed.
+    Broken(DriveError),
+}
+
+/// Where events are made durable before they count.
+pub trait Recorder: Send {
+    /// Returns once `events` are durable.
+    fn ended(&mut self, events: &[AgentEnded])
+    -> impl Future<Output = Result<(), LogError>> + Send;
+    /// Returns once it is durable that the run is to be cancelled.
+    fn cancel_requested(&mut self) -> impl Future<Output = Result<(), LogError>> + Send;
+}
+
+/// A request to stop a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// For good: the run ends as cancelled.
+    Cancel,
+    /// For now: what has finished is kept, and the run can be resumed.
+    Interrupt,
+}
+
+/// Tells one agent to stop.
+#[derive(Clone, Debug, Default)]
+pub struct Halt {
+    token: CancellationToken,
+    interrupted: Arc<AtomicBool>,
+}
+
+impl Halt {
+    /// Fires when the agent is to stop.
+    pub fn token(&self) -> &CancellationToken {
+        &self.token
+    }
+
+    /// Whether the agent will be performed again, so that its record must stay open.
+    pub fn is_interruption(&self) -> bool {
+        self.interrupted.load(Ordering::Acquire)
+    }
+
+    fn interrupt(&self) {
+        self.interrupted.store(true, Ordering::Release);
+        self.token.cancel();
+    }
+}
+
+/// How far a run got.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Driven {
+    /// To its end.
+    Ended(End),
+    /// Not to its end; it can be resumed.
+    Interrupted,
+}
+
+/// Why a run cannot go on.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DriveError {
+    /// An event could not be made durable.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// Nothing more can be started: the engine is gone.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The log belongs to another plan, or a performer answered for an agent that was not asked for.
+    #[error("the log of this run does not fit its plan: {0}")]
+    Unexpected(#[from] UnexpectedEvent),
+    /// The plan has not ended, and nothing is left to do.
+    #[error("the plan stopped without an end; this is a defect in swarm")]
+    Stuck,
+}
+
+impl Coded for DriveError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Log(error) => error.code(),
+            Self::Runtime(error) => error.code(),
+            Self::Unexpected(_) | Self::Stuck => ErrorCode::Internal,
+        }
+    }
+}
+
+/// Meets every demand of `machine` until the plan has ended or `stop` says otherwise.
+///
+/// What happens is recorded before the machine is told, so that what has been acted upon is never lost.
+///
+/// # Errors
+///
+/// If an event cannot be recorded. Agents under way are stopped by dropping them; the run can be resumed.
+pub async fn drive<P: Performer, R: Recorder>(
+    machine: &mut Machine,
+    performer: &P,
+    recorder: &mut R,
+    mut stop: watch::Receiver<Option<Stop>>,
+) -> Result<Driven, DriveError> {
+    let mut flight = Flight::default();
+    let mut stopping = None;
+    loop {
+        let mut events = Vec::new();
+        if stopping != Some(Stop::Interrupt) {
+            for demand in machine.demands() {
+                match demand {
+                    Demand::Start {
+                        at,
+                        agent,
+                        spec,
+                        context,
+                    } => {
+                        flight.start(
+                            performer,
+                            Start {
+                                at,
+                                agent,
+                                spec,
+                                context,
+                            },
+                        );
+                    }
+                    Demand::Cancel { at, agent } => {
+                        if !flight.cancel(&at) {
+                            events.push(never_started(at, agent));
+                        }
+                    }
+                }
+            }
+        }
+        if events.is_empty() {
+            if let Some(end) = machine.end() {
+                return Ok(Driven::Ended(end.clone()));
+            }
+            if flight.is_empty() {
+                return if stopping.is_some() {
+                    Ok(Driven::Interrupted)
+                } else {
+                    Err(DriveError::Stuck)
+                };
+            }
+            tokio::select! {
+                batch = flight.next() => events = batch?,
+                request = requested(&mut stop, stopping), if stopping != Some(Stop::Interrupt) => {
+                    match request {
+                        Stop::Cancel => {
+                            recorder.cancel_requested().await?;
+                            machine.cancel();
+                        }
+                        Stop::Interrupt => flight.interrupt(),
+                    }
+                    stopping = Some(request);
+                    continue;
+                }
+            }
+        }
+        if !events.is_empty() {
+            recorder.ended(&events).await?;
+        }
+        for event in &events {
+            machine.apply(event)?;
+        }
+    }
+}
+
+/// The next request to stop that is not `known`; waits for ever when there can be none.
+async fn requested(stop: &mut watch::Receiver<Option<Stop>>, known: Option<Stop>) -> Stop {
+    loop {
+        // A request stays in the channel. To answer it again and again would leave no time for the agents to end.
+        match *stop.borrow_and_update() {
+            Some(request) if Some(request) != known => return request,
+            _ => {}
+        }
+        if stop.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+fn never_started(at: Cursor, agent: AgentId) -> AgentEnded {
+    let outcome = AgentOutcome::not_started(ExitReason::Cancelled, "no longer wanted");
+    AgentEnded { at, agent, outcome }
+}
+
+/// The agents under way.
+#[derive(Default)]
+struct Flight<'p> {
+    agents: FuturesUnordered<BoxFuture<'p, (Cursor, AgentId, Performed)>>,
+    halts: HashMap<Cursor, Halt>,
+}
+
+impl<'p> Flight<'p> {
+    fn start<P: Performer>(&mut self, performer: &'p P, start: Start) {
+        let halt = Halt::default();
+        self.halts.insert(start.at.clone(), halt.clone());
+        self.agents.push(
+            async move {
+                let (at, agent) = (start.at.clone(), start.agent.clone());
+                (at, agent, performer.perform(start, halt).await)
+            }
+            .boxed(),
+        );
+    }
+
+    /// Whether there was such an agent.
+    fn cancel(&self, at: &Cursor) -> bool {
+        self.halts.get(at).map(|halt| halt.token.cancel()).is_some()
+    }
+
+    fn interrupt(&self) {
+        self.halts.values().for_each(Halt::interrupt);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.agents.is_empty()
+    }
+
+    /// Waits for one end, then takes all that are there, so that one commit covers them.
+    async fn next(&mut self) -> Result<Vec<AgentEnded>, DriveError> {
+        let mut events = Vec::new();
+        let mut next = self.agents.next().await;
+        while let Some((at, agent, performed)) = next {
+            self.halts.remove(&at);
+            match performed {
+                Performed::Ended(outcome) => events.push(AgentEnded { at, agent, outcome }),
+                Performed::Interrupted => {}
+                Performed::Broken(error) => return Err(error),
+            }
+            next = self.agents.next().now_or_never().flatten();
+        }
+        Ok(events)
+    }
+}

@@ -1,0 +1,77 @@
+//! What can happen to a run.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::AgentId,
+    machine::{AgentEnded, Cursor, End},
+    money::Usd,
+    plan::Plan,
+    time::Timestamp,
+};
+
+/// Limits of a whole run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunLimits {
+    /// What all agents together may spend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Usd>,
+    /// When everything must be done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+}
+
+/// Something that happened to a run. The events of a run are all that is known about it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum RunEvent {
+    /// It was asked for. From here on it survives a crash.
+    Started {
+        /// What is to run.
+        plan: Plan,
+        /// Within which limits.
+        limits: RunLimits,
+        /// Where its agents run.
+        runtime: String,
+    },
+    /// An agent was given to the runtime, or is about to be.
+    AgentStarted {
+        /// Where in the plan.
+        at: Cursor,
+        /// Its name in the run.
+        agent: AgentId,
+        /// What was set aside for it.
+        reserved: Usd,
+    },
+    /// An agent ended, or will never start.
+    AgentEnded(AgentEnded),
+    /// Somebody wants the run to end.
+    CancelRequested,
+    /// The process that drove it stopped before the end. The run can be resumed.
+    Interrupted,
+    /// Another process drives it from here.
+    Resumed,
+    /// It is over.
+    Ended {
+        /// How.
+        end: End,
+    },
+}
+
+impl RunEvent {
+    /// The version of the shapes above. A change that an older reader cannot read counts it up.
+    pub const VERSION: u32 = 1;
+
+    /// What kind of event this is.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Started { .. } => "run_started",
+            Self::AgentStarted { .. } => "agent_started",
+            Self::AgentEnded(_) => "agent_ended",
+            Self::CancelRequested => "run_cancel_requested",
+            Self::Interrupted => "run_interrupted",
+            Self::Resumed => "run_resumed",
+            Self::Ended { .. } => "run_ended",
+        }
+    }
+}

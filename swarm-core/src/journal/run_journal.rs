@@ -1,0 +1,177 @@
+//! The events of one run, read and written.
+
+use std::{fmt, sync::Arc};
+
+use super::{EventLog, LogError, NewEvent, Recorded, RunEvent, Sequence, StreamId};
+use crate::{drive::Recorder, ids::RunId, machine::AgentEnded, time::Clock};
+
+const PAGE: usize = 1000;
+/// What the JSON reader accepts.
+const MAX_NESTING: usize = 127;
+
+/// Sees each event of a run once it is durable. Called from async code, so it must not block.
+pub type Observer = Arc<dyn Fn(&RunEvent) + Send + Sync>;
+
+/// Writes the events of one run and reads them back. Cheap to clone.
+#[derive(Clone)]
+pub struct RunJournal {
+    log: Arc<dyn EventLog>,
+    clock: Arc<dyn Clock>,
+    stream: StreamId,
+    observer: Option<Observer>,
+}
+
+impl fmt::Debug for RunJournal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunJournal")
+            .field("stream", &self.stream)
+            .finish_non_exhaustive()
+    }
+}
+
+impl RunJournal {
+    /// The journal of `run` in `log`.
+    pub fn new(log: Arc<dyn EventLog>, clock: Arc<dyn Clock>, run: &RunId) -> Self {
+        Self {
+            log,
+            clock,
+            stream: StreamId::run(run),
+            observer: None,
+        }
+    }
+
+    /// The same, and `observer` sees what this journal writes.
+    #[must_use]
+    pub fn observed_by(mut self, observer: Option<Observer>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// Adds `events`, all or none. When this returns they are durable.
+    pub async fn append(&self, events: Vec<RunEvent>) -> Result<Sequence, LogError> {
+        let at = self.clock.now();
+        let failed = |problem: String| LogError::Failed {
+            doing: "write to",
+            path: self.stream.to_string(),
+            problem,
+        };
+        let new = events
+            .iter()
+            .map(|event| {
+                let data = serde_json::to_string(event).map_err(|e| failed(e.to_string()))?;
+                let depth = nesting(&data);
+                if depth > MAX_NESTING {
+                    // It could be written, and then the run could never be read again.
+                    return Err(failed(format!(
+                        "it is nested {depth} levels deep, and at most {MAX_NESTING} can be read again; make the plan flatter"
+                    )));
+                }
+                Ok(NewEvent {
+                    at,
+                    kind: event.kind(),
+                    version: RunEvent::VERSION,
+                    data,
+                })
+            })
+            .collect::<Result<_, LogError>>()?;
+        let sequence = self.log.append(&self.stream, new).await?;
+        if let Some(observer) = &self.observer {
+            for event in &events {
+                observer(event);
+            }
+        }
+        Ok(sequence)
+    }
+
+    /// Everything that has happened so far, with its place in the log.
+    pub async fn read(&self) -> Result<Vec<(Recorded, RunEvent)>, LogError> {
+        self.read_after(Sequence::default()).await
+    }
+
+    /// What has happened after `after`.
+    pub async fn read_after(
+        &self,
+        mut after: Sequence,
+    ) -> Result<Vec<(Recorded, RunEvent)>, LogError> {
+        let mut events = Vec::new();
+        loop {
+            let page = self.log.read(&self.stream, after, PAGE).await?;
+            let full = page.len() == PAGE;
+            for recorded in page {
+                after = recorded.sequence;
+                events.push((recorded.clone(), parse(&recorded)?));
+            }
+            if !full {
+                return Ok(events);
+            }
+        }
+    }
+}
+
+/// How deeply objects and lists are nested in a JSON text.
+fn nesting(json: &str) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'{' | b'[' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+fn parse(recorded: &Recorded) -> Result<RunEvent, LogError> {
+    let unreadable = |problem: String| LogError::Unreadable {
+        sequence: recorded.sequence,
+        stream: recorded.stream.to_string(),
+        problem,
+    };
+    if recorded.version > RunEvent::VERSION {
+        return Err(unreadable(format!("it has version {}", recorded.version)));
+    }
+    serde_json::from_str(&recorded.data).map_err(|error| unreadable(error.to_string()))
+}
+
+impl Recorder for RunJournal {
+    async fn ended(&mut self, events: &[AgentEnded]) -> Result<(), LogError> {
+        let events = events.iter().cloned().map(RunEvent::AgentEnded).collect();
+        self.append(events).await.map(drop)
+    }
+
+    async fn cancel_requested(&mut self) -> Result<(), LogError> {
+        self.append(vec![RunEvent::CancelRequested]).await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nesting_counts_brackets_outside_of_strings() {
+        for (json, depth) in [
+            ("1", 0),
+            ("{}", 1),
+            (r#"{"a":[1,{"b":[]}],"c":[]}"#, 4),
+            (r#"["[[[", "\"[[", "\\", []]"#, 2),
+        ] {
+            assert_eq!(nesting(json), depth, "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_nested_no_deeper_than_allowed_can_be_read() {
+        let nested = |n: usize| "[".repeat(n) + &"]".repeat(n);
+        let read = |n| serde_json::from_str::<serde_json::Value>(&nested(n));
+        assert!(read(MAX_NESTING).is_ok());
+        assert!(read(MAX_NESTING + 1).is_err());
+    }
+}

@@ -1,0 +1,169 @@
+//! Branches side by side; all run to their end.
+//!
+//! A step costs no more for ten thousand branches than for ten: only branches that something happened to
+//! are looked at, and counters stand in for counting.
+
+use std::num::NonZeroUsize;
+
+use super::{
+    AgentEnded, Demand, End,
+    node::{Node, Operation},
+    path::{Path, Word, index, number},
+};
+use crate::{plan::Plan, prompt::Context};
+
+#[derive(Debug)]
+pub(super) struct Par {
+    branches: Vec<Branch>,
+    limit: usize,
+    /// Branches before this one were started.
+    next: usize,
+    /// Started and not ended.
+    live: usize,
+    ended: usize,
+    /// Branches that something happened to since they were last asked.
+    touched: Vec<usize>,
+    end: Option<End>,
+}
+
+#[derive(Debug)]
+struct Branch {
+    node: Node,
+    started: bool,
+}
+
+impl Par {
+    pub(super) fn new(branches: Vec<Plan>, limit: Option<NonZeroUsize>) -> Self {
+        let branches: Vec<Branch> = branches
+            .into_iter()
+            .map(|plan| {
+                let node = Node::new(plan);
+                // A branch without any agent has ended before it started.
+                let started = node.end().is_some();
+                Branch { node, started }
+            })
+            .collect();
+        let ended = branches.iter().filter(|branch| branch.started).count();
+        let mut par = Self {
+            branches,
+            limit: limit.map_or(usize::MAX, NonZeroUsize::get),
+            next: 0,
+            live: 0,
+            ended,
+            touched: Vec::new(),
+            end: None,
+        };
+        par.join();
+        par
+    }
+
+    fn join(&mut self) {
+        if self.ended == self.branches.len() {
+            self.end = Some(all(self
+                .branches
+                .iter()
+                .filter_map(|branch| branch.node.end())));
+        }
+    }
+}
+
+/// What branches come to that have all ended.
+pub(super) fn all<'e>(ends: impl Iterator<Item = &'e End>) -> End {
+    let mut refs = Vec::new();
+    let mut failures = Vec::new();
+    let mut cancelled = false;
+    for end in ends {
+        match end {
+            End::Succeeded { refs: more } => refs.extend(more.iter().cloned()),
+            End::Failed {
+                succeeded,
+                failures: more,
+            } => {
+                refs.extend(succeeded.iter().cloned());
+                failures.extend(more.iter().cloned());
+            }
+            End::Cancelled => cancelled = true,
+        }
+    }
+    if cancelled {
+        End::Cancelled
+    } else if failures.is_empty() {
+        End::Succeeded { refs }
+    } else {
+        End::Failed {
+            succeeded: refs,
+            failures,
+        }
+    }
+}
+
+impl Operation for Par {
+    fn demands(&mut self, path: &mut Path, context: &[Context], out: &mut Vec<Demand>) {
+        let mut ask = |branch: &mut Branch, i: usize| {
+            let i = number(i);
+            path.at(i, Some(Word::Agent(i)), |path| {
+                branch.node.demands(path, context, out);
+            });
+        };
+        for i in self.touched.drain(..) {
+            if let Some(branch) = self.branches.get_mut(i) {
+                ask(branch, i);
+            }
+        }
+        while self.live < self.limit {
+            let Some(branch) = self.branches.get_mut(self.next) else {
+                break;
+            };
+            if !branch.started {
+                branch.started = true;
+                self.live += 1;
+                ask(branch, self.next);
+            }
+            self.next += 1;
+        }
+    }
+
+    fn cancel(&mut self, path: &mut Path, out: &mut Vec<Demand>) {
+        for (i, branch) in self.branches.iter_mut().enumerate() {
+            if branch.node.end().is_none() {
+                if !branch.started {
+                    branch.started = true;
+                    self.live += 1;
+                }
+                let i = number(i);
+                path.at(i, Some(Word::Agent(i)), |path| {
+                    branch.node.cancel(path, out);
+                });
+            }
+        }
+    }
+
+    fn apply(&mut self, path: &[u32], event: &AgentEnded) -> bool {
+        let Some((&at, rest)) = path.split_first() else {
+            return false;
+        };
+        let Some(branch) = self.branches.get_mut(index(at)) else {
+            return false;
+        };
+        if branch.node.end().is_some() || !branch.node.apply(rest, event) {
+            return false;
+        }
+        // After a restart a branch is heard of before it is asked for.
+        if !branch.started {
+            branch.started = true;
+            self.live += 1;
+        }
+        if branch.node.end().is_some() {
+            self.live -= 1;
+            self.ended += 1;
+            self.join();
+        } else {
+            self.touched.push(index(at));
+        }
+        true
+    }
+
+    fn end(&self) -> Option<&End> {
+        self.end.as_ref()
+    }
+}

@@ -1,0 +1,96 @@
+//! The body again, until it succeeds or the attempts are spent.
+
+use std::num::NonZeroU32;
+
+use super::{
+    AgentEnded, Demand, End, Failure,
+    node::{Node, Operation},
+    path::{Path, Word},
+};
+use crate::{plan::Plan, prompt::Context};
+
+#[derive(Debug)]
+pub(super) struct Retry {
+    plan: Plan,
+    body: Box<Node>,
+    /// From 1.
+    attempt: u32,
+    attempts: u32,
+    errors: Vec<String>,
+    end: Option<End>,
+}
+
+impl Retry {
+    pub(super) fn new(plan: Plan, attempts: NonZeroU32) -> Self {
+        let body = Box::new(Node::new(plan.clone()));
+        let end = body.end().cloned();
+        Self {
+            plan,
+            body,
+            attempt: 1,
+            attempts: attempts.get(),
+            errors: Vec::new(),
+            end,
+        }
+    }
+
+    fn conclude(&mut self) {
+        match self.body.end() {
+            None => {}
+            Some(End::Failed { failures, .. })
+                if self.attempt < self.attempts
+                    && failures
+                        .iter()
+                        .all(|failure| failure.exit.is_worth_a_retry()) =>
+            {
+                self.errors.push(joined(failures));
+                self.attempt += 1;
+                *self.body = Node::new(self.plan.clone());
+            }
+            Some(end) => self.end = Some(end.clone()),
+        }
+    }
+}
+
+fn joined(failures: &[Failure]) -> String {
+    let errors: Vec<&str> = failures
+        .iter()
+        .map(|failure| failure.error.as_str())
+        .collect();
+    errors.join("\n")
+}
+
+impl Operation for Retry {
+    fn demands(&mut self, path: &mut Path, context: &[Context], out: &mut Vec<Demand>) {
+        let mut context = context.to_vec();
+        context.push(Context::Attempt {
+            number: self.attempt,
+            of: self.attempts,
+            errors: self.errors.clone().into(),
+        });
+        path.at(self.attempt, Some(Word::Attempt(self.attempt)), |path| {
+            self.body.demands(path, &context, out);
+        });
+    }
+
+    fn cancel(&mut self, path: &mut Path, out: &mut Vec<Demand>) {
+        path.at(self.attempt, Some(Word::Attempt(self.attempt)), |path| {
+            self.body.cancel(path, out);
+        });
+    }
+
+    fn apply(&mut self, path: &[u32], event: &AgentEnded) -> bool {
+        let Some((&at, rest)) = path.split_first() else {
+            return false;
+        };
+        if self.end.is_some() || at != self.attempt || !self.body.apply(rest, event) {
+            return false;
+        }
+        self.conclude();
+        true
+    }
+
+    fn end(&self) -> Option<&End> {
+        self.end.as_ref()
+    }
+}

@@ -1,0 +1,100 @@
+//! Work as data: what should run, not how.
+
+mod combinators;
+
+use std::num::{NonZeroU32, NonZeroUsize};
+
+pub use combinators::{chain, map, map_reduce, par, race, reduce, retry, run};
+use serde::{Deserialize, Serialize};
+
+use crate::{prompt::Input, spec::AgentSpec};
+
+/// A description of agent work that can be stored, sent, drawn, priced and executed.
+///
+/// Build one with [`run`], [`par`], [`map`], [`chain`], [`reduce`], [`map_reduce`], [`race`] and [`retry`];
+/// they compose freely.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Plan {
+    /// One agent.
+    Run {
+        /// Its work.
+        agent: Box<AgentSpec>,
+    },
+    /// Stages in order; each sees the results of the stage before it. The first failure ends it.
+    Seq {
+        /// The stages.
+        stages: Vec<Self>,
+    },
+    /// Branches side by side; all run to their end, whatever happens to the others.
+    Par {
+        /// The branches.
+        branches: Vec<Self>,
+        /// How many may be under way at once; `None` leaves it to the resource pools.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<NonZeroUsize>,
+    },
+    /// Branches side by side; the first to succeed wins, and the others are cancelled.
+    Race {
+        /// The branches.
+        branches: Vec<Self>,
+    },
+    /// The body again, until it succeeds or the attempts are spent; each sees the errors before it.
+    Retry {
+        /// What to attempt.
+        body: Box<Self>,
+        /// How often in all.
+        attempts: NonZeroU32,
+    },
+    /// Whatever of the body succeeded, and the given inputs before it, brought together by one more plan.
+    Reduce {
+        /// Inputs that exist already.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        inputs: Vec<Input>,
+        /// What makes the others. If nothing of it succeeds, nothing is reduced.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        body: Option<Box<Self>>,
+        /// What brings them together.
+        reducer: Box<Self>,
+    },
+}
+
+impl Plan {
+    /// Every agent that is described, in the order of the plan; those of a retry once.
+    pub fn agents(&self) -> Vec<&AgentSpec> {
+        let mut agents = Vec::new();
+        self.visit(&mut |agent| agents.push(agent));
+        agents
+    }
+
+    fn visit<'p>(&'p self, see: &mut impl FnMut(&'p AgentSpec)) {
+        match self {
+            Self::Run { agent } => see(agent),
+            Self::Seq { stages: plans }
+            | Self::Par {
+                branches: plans, ..
+            }
+            | Self::Race { branches: plans } => plans.iter().for_each(|plan| plan.visit(see)),
+            Self::Retry { body, .. } => body.visit(see),
+            Self::Reduce { body, reducer, .. } => {
+                if let Some(body) = body {
+                    body.visit(see);
+                }
+                reducer.visit(see);
+            }
+        }
+    }
+
+    /// The name of the outermost operation, such as `map_reduce`'s `reduce`.
+    pub const fn op(&self) -> &'static str {
+        match self {
+            Self::Run { .. } => "run",
+            Self::Seq { .. } => "seq",
+            Self::Par { .. } => "par",
+            Self::Race { .. } => "race",
+            Self::Retry { .. } => "retry",
+            Self::Reduce { .. } => "reduce",
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! One agent in an answer.
+
+use serde::Serialize;
+
+use crate::{
+    ids::{AgentId, RefId},
+    outcome::{AgentOutcome, ExitReason},
+    refs::{Ref, RefError, RefStore},
+    run_view::AgentView,
+};
+
+/// A ref, or what there is to say about an agent that left none.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum AgentReport {
+    /// It ran, and its result is kept.
+    Kept(Box<Ref>),
+    /// It never started, has not ended, or its result could not be kept.
+    Missing(Missing),
+}
+
+/// An agent without a result. The fields are those of a ref.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Missing {
+    /// The agent.
+    pub agent_id: AgentId,
+    /// Always null.
+    #[serde(rename = "ref")]
+    pub result: Option<()>,
+    /// −1 unless the agent ran.
+    pub exit_code: i32,
+    /// Why it ended; null if it has not.
+    pub exit: Option<ExitReason>,
+    /// What a person needs to know.
+    pub error: String,
+    /// How long it ran, in seconds.
+    pub duration_seconds: f64,
+    /// What it cost.
+    pub cost_usd: Option<crate::money::Usd>,
+}
+
+impl AgentReport {
+    pub(super) async fn new(view: &AgentView, store: &dyn RefStore) -> Result<Self, RefError> {
+        let kept = view
+            .outcome
+            .as_ref()
+            .and_then(|outcome| outcome.result.as_ref());
+        match kept {
+            Some(id) => match store.get(id).await {
+                Ok(found) => Ok(Self::Kept(Box::new(found))),
+                // Removed since; the log still knows how it ended.
+                Err(RefError::NotFound(_)) => Ok(Self::Missing(missing(view))),
+                // One damaged record must not hide the others.
+                Err(error @ RefError::Corrupt { .. }) => Ok(Self::Missing(Missing {
+                    error: error.to_string(),
+                    ..missing(view)
+                })),
+                Err(error) => Err(error),
+            },
+            None => Ok(Self::Missing(missing(view))),
+        }
+    }
+
+    /// The agent.
+    pub fn agent_id(&self) -> &AgentId {
+        match self {
+            Self::Kept(found) => &found.agent_id,
+            Self::Missing(missing) => &missing.agent_id,
+        }
+    }
+
+    /// Whether this is the result kept under one of `refs`.
+    pub(super) fn is_among(&self, refs: &[RefId]) -> bool {
+        matches!(self, Self::Kept(found) if refs.contains(&found.id))
+    }
+
+    /// Whether it did its task and the result is there.
+    pub fn is_success(&self) -> bool {
+        matches!(self, Self::Kept(found) if found.is_success())
+    }
+
+    /// What went wrong, if anything did.
+    pub fn error(&self) -> Option<&str> {
+        match self {
+            Self::Kept(found) => found.error.as_deref(),
+            Self::Missing(missing) => Some(&missing.error),
+        }
+    }
+}
+
+fn missing(view: &AgentView) -> Missing {
+    let outcome = view.outcome.as_ref();
+    let error = match outcome {
+        None => "it has not ended".to_owned(),
+        Some(AgentOutcome {
+            error: Some(error), ..
+        }) => error.clone(),
+        Some(outcome) => format!("{}; its result was removed", outcome.exit),
+    };
+    Missing {
+        agent_id: view.agent.clone(),
+        result: None,
+        exit_code: outcome.map_or(-1, |outcome| outcome.exit.exit_code()),
+        exit: outcome.map(|outcome| outcome.exit.clone()),
+        error,
+        duration_seconds: outcome.map_or(0.0, |outcome| outcome.duration.as_secs_f64()),
+        cost_usd: outcome.and_then(|outcome| outcome.cost),
+    }
+}

@@ -1,0 +1,296 @@
+//! Slots and named pools that agents wait for.
+//!
+//! Whoever asks gets everything or waits for everything: nobody holds one thing while waiting for another,
+//! so nobody can be in anybody's way for ever. The rules, in the order of the queue:
+//!
+//! * Who waits for a named pool holds no slot, and keeps no slot from those behind.
+//! * Who is first in line for a named pool is not overtaken there.
+//! * Who only lacks a slot is not overtaken for the slot.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    num::NonZeroUsize,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+/// How many agents may run at once if nobody says otherwise.
+pub const DEFAULT_MAX_CONCURRENT: usize = 10;
+/// How long an agent waits for its turn if nobody says otherwise.
+pub const DEFAULT_QUEUE_TIMEOUT: Duration = Duration::from_hours(1);
+
+/// How much there is of everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolLimits {
+    /// Agents at once, whatever they need.
+    pub slots: NonZeroUsize,
+    /// Agents at once per named pool; a pool that is not listed has room for one.
+    pub pools: BTreeMap<String, NonZeroUsize>,
+    /// How long an agent waits for its turn.
+    pub queue_timeout: Duration,
+}
+
+impl Default for PoolLimits {
+    fn default() -> Self {
+        Self {
+            slots: NonZeroUsize::new(DEFAULT_MAX_CONCURRENT).unwrap_or(NonZeroUsize::MIN),
+            pools: BTreeMap::new(),
+            queue_timeout: DEFAULT_QUEUE_TIMEOUT,
+        }
+    }
+}
+
+impl PoolLimits {
+    /// The capacity of the pool `name`: by its exact name, else in upper case with `_` for other characters, as a shell
+    /// can write it, else one.
+    fn capacity(&self, name: &str) -> usize {
+        let shell_name: String = name
+            .chars()
+            .map(|c| {
+                if c.is_ascii_alphanumeric() {
+                    c.to_ascii_uppercase()
+                } else {
+                    '_'
+                }
+            })
+            .collect();
+        let found = self.pools.get(name).or_else(|| self.pools.get(&shell_name));
+        found.map_or(1, |capacity| capacity.get())
+    }
+}
+
+/// Nothing was free in time.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error(
+    "could not acquire {what} within {}s; raise SWARM_QUEUE_TIMEOUT or the capacity ({})",
+    waited.as_secs_f64(),
+    hint
+)]
+pub struct QueueTimeout {
+    what: String,
+    hint: String,
+    waited: Duration,
+}
+
+/// Everything that agents wait for. Cheap to clone; all clones are the same pools.
+#[derive(Clone, Debug)]
+pub struct ResourcePools {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    limits: PoolLimits,
+    state: Mutex<State>,
+}
+
+/// What somebody asks for besides a slot.
+type Pools = Arc<BTreeSet<String>>;
+
+#[derive(Debug, Default)]
+struct State {
+    slots_used: usize,
+    pools_used: BTreeMap<String, usize>,
+    /// Who waits, by what they wait for, each line in the order of arrival. All in a line want the same, so
+    /// whoever is next is the first of some line, and ten thousand behind them need not be looked at.
+    lines: BTreeMap<Pools, VecDeque<Waiter>>,
+    next_id: u64,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    /// Counts up over all lines.
+    id: u64,
+    grant: oneshot::Sender<Permits>,
+}
+
+/// One slot and one place in each pool asked for; given back when dropped.
+#[derive(Debug)]
+#[must_use = "dropping the permits gives everything back"]
+pub struct Permits {
+    shared: Arc<Shared>,
+    pools: Pools,
+}
+
+impl ResourcePools {
+    /// Pools of which nothing is in use.
+    pub fn new(limits: PoolLimits) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                limits,
+                state: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Waits for a slot and a place in each of `pools`; a name given twice counts once.
+    ///
+    /// Dropping the future gives up the place in the queue and leaks nothing.
+    pub async fn acquire(
+        &self,
+        pools: impl IntoIterator<Item = String>,
+    ) -> Result<Permits, QueueTimeout> {
+        let pools: Pools = Arc::new(pools.into_iter().collect());
+        let (grant, granted) = oneshot::channel();
+        let mut place = {
+            let mut state = self.shared.lock();
+            let id = state.next_id;
+            state.next_id += 1;
+            let line = state.lines.entry(Arc::clone(&pools)).or_default();
+            line.push_back(Waiter { id, grant });
+            Place {
+                shared: &self.shared,
+                pools: Arc::clone(&pools),
+                id,
+                granted: false,
+            }
+        };
+        self.shared.grant();
+        let timeout = self.shared.limits.queue_timeout;
+        match tokio::time::timeout(timeout, granted).await {
+            Ok(Ok(permits)) => {
+                place.granted = true;
+                Ok(permits)
+            }
+            Ok(Err(_)) | Err(_) => Err(self.timed_out(&pools, timeout)),
+        }
+    }
+
+    fn timed_out(&self, pools: &BTreeSet<String>, waited: Duration) -> QueueTimeout {
+        let limits = &self.shared.limits;
+        let state = self.shared.lock();
+        let short = pools.iter().find(|pool| !state.has_place(limits, pool));
+        match short {
+            Some(pool) => QueueTimeout {
+                what: format!("resource `{pool}`"),
+                hint: format!("SWARM_RESOURCE_{pool} is {}", limits.capacity(pool)),
+                waited,
+            },
+            None => QueueTimeout {
+                what: "an execution slot".to_owned(),
+                hint: format!("SWARM_MAX_CONCURRENT is {}", limits.slots),
+                waited,
+            },
+        }
+    }
+}
+
+impl State {
+    fn has_place(&self, limits: &PoolLimits, pool: &str) -> bool {
+        self.pools_used.get(pool).copied().unwrap_or(0) < limits.capacity(pool)
+    }
+
+    /// The line whose first may go now; see the rules at the top.
+    fn next_to_go(&self, limits: &PoolLimits) -> Option<Pools> {
+        if self.slots_used >= limits.slots.get() {
+            return None;
+        }
+        let first = |line: &VecDeque<Waiter>| line.front().map(|waiter| waiter.id);
+        let mut lines: Vec<(u64, &Pools)> = self
+            .lines
+            .iter()
+            .filter_map(|(pools, line)| Some((first(line)?, pools)))
+            .collect();
+        lines.sort_unstable_by_key(|&(id, _)| id);
+        let mut taken: BTreeSet<&str> = BTreeSet::new();
+        for (_, pools) in lines {
+            let names = || pools.iter().map(String::as_str);
+            if names().all(|pool| !taken.contains(pool) && self.has_place(limits, pool)) {
+                return Some(Arc::clone(pools));
+            }
+            taken.extend(names());
+        }
+        None
+    }
+
+    /// Takes one waiter out of the line for `pools`: who `at` finds there.
+    fn take(
+        &mut self,
+        pools: &Pools,
+        at: impl FnOnce(&VecDeque<Waiter>) -> Option<usize>,
+    ) -> Option<Waiter> {
+        let line = self.lines.get_mut(pools)?;
+        let waiter = at(line).and_then(|i| line.remove(i));
+        if line.is_empty() {
+            self.lines.remove(pools);
+        }
+        waiter
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every change to the state is complete when it can panic, so a poisoned lock is still sound.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets everybody go who may.
+    fn grant(self: &Arc<Self>) {
+        loop {
+            let (pools, waiter) = {
+                let mut state = self.lock();
+                let Some(pools) = state.next_to_go(&self.limits) else {
+                    return;
+                };
+                let Some(waiter) = state.take(&pools, |_| Some(0)) else {
+                    return;
+                };
+                state.slots_used += 1;
+                for pool in pools.iter() {
+                    *state.pools_used.entry(pool.clone()).or_default() += 1;
+                }
+                (pools, waiter)
+            };
+            let permits = Permits {
+                shared: Arc::clone(self),
+                pools,
+            };
+            // Who has given up in this very moment gets nothing, and dropping the permits gives it back.
+            drop(waiter.grant.send(permits));
+        }
+    }
+}
+
+impl Drop for Permits {
+    fn drop(&mut self) {
+        {
+            let mut state = self.shared.lock();
+            state.slots_used -= 1;
+            for pool in self.pools.iter() {
+                if let Some(used) = state.pools_used.get_mut(pool) {
+                    *used -= 1;
+                }
+            }
+        }
+        self.shared.grant();
+    }
+}
+
+/// A place in the queue, given up when dropped.
+struct Place<'p> {
+    shared: &'p Arc<Shared>,
+    pools: Pools,
+    id: u64,
+    /// Who has been granted is in no line any more.
+    granted: bool,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if self.granted {
+            return;
+        }
+        let gone = self.shared.lock().take(&self.pools, |line| {
+            line.binary_search_by_key(&self.id, |waiter| waiter.id).ok()
+        });
+        if gone.is_some() {
+            self.shared.grant();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

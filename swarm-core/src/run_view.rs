@@ -1,0 +1,199 @@
+//! What is known about a run: a fold over its events, and nothing else.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    ids::{AgentId, RunId},
+    journal::{Recorded, RunEvent, RunLimits},
+    machine::{AgentEnded, Cursor, End},
+    money::Usd,
+    outcome::AgentOutcome,
+    plan::Plan,
+    time::Timestamp,
+};
+
+/// A run as its events tell it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunView {
+    /// The run.
+    pub run: RunId,
+    /// What runs.
+    pub plan: Plan,
+    /// Within which limits.
+    pub limits: RunLimits,
+    /// Where its agents run.
+    pub runtime: String,
+    /// How far it got.
+    pub state: RunState,
+    /// Every agent that was started or will never be, in the order of the plan.
+    pub agents: BTreeMap<Cursor, AgentView>,
+    /// What it has cost. Agents whose end nobody saw count with what was set aside for them.
+    pub spent: Usd,
+    /// When it was asked for.
+    pub started: Timestamp,
+    /// When something last happened.
+    pub updated: Timestamp,
+}
+
+/// How far a run got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunState {
+    /// Under way, or left behind by a process that died; the log alone cannot tell.
+    Open {
+        /// Whether somebody wants it to end.
+        cancel_requested: bool,
+        /// Whether the process that drove it said goodbye.
+        interrupted: bool,
+    },
+    /// Over.
+    Ended(End),
+}
+
+/// One agent of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AgentView {
+    /// Its name in the run.
+    pub agent: AgentId,
+    /// How it ended, once it has.
+    pub outcome: Option<AgentOutcome>,
+    reserved: Usd,
+}
+
+impl RunView {
+    /// Folds `events` of `run`; `None` without a first event, since then there is no such run.
+    pub fn fold(run: &RunId, events: &[(Recorded, RunEvent)]) -> Option<Self> {
+        let (
+            (
+                first,
+                RunEvent::Started {
+                    plan,
+                    limits,
+                    runtime,
+                },
+            ),
+            later,
+        ) = events.split_first()?
+        else {
+            return None;
+        };
+        let mut view = Self {
+            run: run.clone(),
+            plan: plan.clone(),
+            limits: *limits,
+            runtime: runtime.clone(),
+            state: RunState::Open {
+                cancel_requested: false,
+                interrupted: false,
+            },
+            agents: BTreeMap::new(),
+            spent: Usd::ZERO,
+            started: first.at,
+            updated: first.at,
+        };
+        for (recorded, event) in later {
+            view.updated = recorded.at;
+            view.apply(event);
+        }
+        Some(view)
+    }
+
+    fn apply(&mut self, event: &RunEvent) {
+        match event {
+            RunEvent::Started { .. } => {}
+            RunEvent::AgentStarted {
+                at,
+                agent,
+                reserved,
+            } => {
+                let view = AgentView {
+                    agent: agent.clone(),
+                    outcome: None,
+                    reserved: *reserved,
+                };
+                if let Some(lost) = self.agents.insert(at.clone(), view) {
+                    // It was started before, and nobody knows what that did cost.
+                    self.spent = self.spent + lost.reserved;
+                }
+            }
+            RunEvent::AgentEnded(ended) => self.ended(ended),
+            RunEvent::CancelRequested => self.open(|cancel_requested, _| *cancel_requested = true),
+            RunEvent::Interrupted => self.open(|_, interrupted| *interrupted = true),
+            RunEvent::Resumed => self.open(|_, interrupted| *interrupted = false),
+            RunEvent::Ended { end } => self.state = RunState::Ended(end.clone()),
+        }
+    }
+
+    fn ended(&mut self, ended: &AgentEnded) {
+        let view = self
+            .agents
+            .entry(ended.at.clone())
+            .or_insert_with(|| AgentView {
+                agent: ended.agent.clone(),
+                outcome: None,
+                reserved: Usd::ZERO,
+            });
+        let outcome = &ended.outcome;
+        let cost = outcome.cost.unwrap_or(view.reserved);
+        self.spent = self.spent
+            + match outcome.result {
+                Some(_) => cost,
+                // It was started by a process that died, and then not wanted any more: nobody knows what it did cost.
+                None => cost.max(view.reserved),
+            };
+        view.outcome = Some(ended.outcome.clone());
+    }
+
+    fn open(&mut self, change: impl FnOnce(&mut bool, &mut bool)) {
+        if let RunState::Open {
+            cancel_requested,
+            interrupted,
+        } = &mut self.state
+        {
+            change(cancel_requested, interrupted);
+        }
+    }
+
+    /// Agents that were started and have not ended, as far as the log knows.
+    pub fn in_flight(&self) -> impl Iterator<Item = (&Cursor, &AgentView)> {
+        self.agents
+            .iter()
+            .filter(|(_, agent)| agent.outcome.is_none())
+    }
+
+    /// What agents set aside that never said how they ended. A new owner of the run counts it as spent.
+    pub fn unaccounted(&self) -> Usd {
+        self.in_flight().map(|(_, agent)| agent.reserved).sum()
+    }
+
+    /// How many agents ended well, ended otherwise, and were started without an end so far.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for agent in self.agents.values() {
+            match &agent.outcome {
+                None => counts.running += 1,
+                Some(outcome) if outcome.exit.is_success() => counts.succeeded += 1,
+                Some(_) => counts.failed += 1,
+            }
+        }
+        counts
+    }
+
+    /// How it ended, once it has.
+    pub fn end(&self) -> Option<&End> {
+        match &self.state {
+            RunState::Ended(end) => Some(end),
+            RunState::Open { .. } => None,
+        }
+    }
+}
+
+/// Agents by how they fare.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Ended well.
+    pub succeeded: usize,
+    /// Ended otherwise, or will never start.
+    pub failed: usize,
+    /// Started, without an end so far.
+    pub running: usize,
+}

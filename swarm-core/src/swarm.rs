@@ -1,0 +1,298 @@
+//! The front door: ports and limits bundled, plans in, results out.
+
+use std::{collections::HashSet, sync::Arc};
+
+use thiserror::Error;
+use tokio::sync::watch;
+
+use crate::{
+    agent_runner::{AdmissionLimits, AgentRunner},
+    budget::Budget,
+    drive::{DriveError, Driven, Stop, drive},
+    error_code::{Coded, ErrorCode},
+    ids::RunId,
+    journal::{EventLog, LogError, MemoryEventLog, Observer, RunEvent, RunJournal, RunLimits},
+    machine::{AgentEnded, Machine},
+    money::Usd,
+    plan::Plan,
+    refs::{MemoryRefStore, RefStore},
+    resources::{PoolLimits, ResourcePools},
+    run_view::RunView,
+    runtime::{AgentRuntime, RuntimeError},
+    time::{Clock, SystemClock},
+};
+
+/// Everything that a run needs. Cheap to clone; runs that share one share its pools.
+#[derive(Clone, Debug)]
+pub struct Swarm {
+    runtime: Arc<dyn AgentRuntime>,
+    store: Arc<dyn RefStore>,
+    log: Arc<dyn EventLog>,
+    clock: Arc<dyn Clock>,
+    pools: ResourcePools,
+}
+
+/// A run that is to be started.
+#[derive(Clone, Debug)]
+pub struct NewRun {
+    /// Its id, such as [`RunId::random`].
+    pub id: RunId,
+    /// What is to run.
+    pub plan: Plan,
+    /// Within which limits.
+    pub limits: RunLimits,
+}
+
+impl From<Plan> for NewRun {
+    fn from(plan: Plan) -> Self {
+        Self {
+            id: RunId::random(),
+            plan,
+            limits: RunLimits::default(),
+        }
+    }
+}
+
+/// How whoever starts a run keeps in touch with it.
+#[derive(Clone, Default)]
+pub struct Control {
+    /// Sees each event once it is durable.
+    pub observer: Option<Observer>,
+    /// Asks the run to stop.
+    pub stop: Option<watch::Receiver<Option<Stop>>>,
+}
+
+impl std::fmt::Debug for Control {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Control").finish_non_exhaustive()
+    }
+}
+
+/// Why a run could not start or go on. What an agent does wrong is not among this: it is in the view.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SwarmError {
+    /// The runtime cannot honour what an agent asks for. Nothing was started.
+    #[error("{agents} of the agents cannot run, and nothing was started: {first}")]
+    Unfit {
+        /// How many agents.
+        agents: usize,
+        /// What is wrong with the first of them.
+        first: RuntimeError,
+    },
+    /// There is no such run.
+    #[error("there is no run {0}; `swarm runs list` shows what there is")]
+    RunNotFound(RunId),
+    /// It is over.
+    #[error("run {0} has ended; `swarm runs show {0}` shows how")]
+    RunEnded(RunId),
+    /// The run cannot go on.
+    #[error(transparent)]
+    Drive(#[from] DriveError),
+    /// The log cannot be read or written.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+impl Coded for SwarmError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Unfit { first, .. } => first.code(),
+            Self::RunNotFound(_) => ErrorCode::RunNotFound,
+            Self::RunEnded(_) => ErrorCode::RunEnded,
+            Self::Drive(error) => error.code(),
+            Self::Log(error) => error.code(),
+        }
+    }
+}
+
+/// Puts a [`Swarm`] together. What is not given is kept in memory.
+#[derive(Debug)]
+pub struct SwarmBuilder(Swarm);
+
+impl SwarmBuilder {
+    /// Where results are kept.
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn RefStore>) -> Self {
+        self.0.store = store;
+        self
+    }
+
+    /// Where events are kept.
+    #[must_use]
+    pub fn log(mut self, log: Arc<dyn EventLog>) -> Self {
+        self.0.log = log;
+        self
+    }
+
+    /// Who tells the time.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.0.clock = clock;
+        self
+    }
+
+    /// How many agents may run at once, and what else they wait for.
+    #[must_use]
+    pub fn limits(mut self, limits: PoolLimits) -> Self {
+        self.0.pools = ResourcePools::new(limits);
+        self
+    }
+
+    /// The finished bundle.
+    pub fn build(self) -> Swarm {
+        self.0
+    }
+}
+
+impl Swarm {
+    /// A swarm whose agents run in `runtime`.
+    pub fn builder(runtime: Arc<dyn AgentRuntime>) -> SwarmBuilder {
+        SwarmBuilder(Self {
+            runtime,
+            store: Arc::new(MemoryRefStore::default()),
+            log: Arc::new(MemoryEventLog::new()),
+            clock: Arc::new(SystemClock),
+            pools: ResourcePools::new(PoolLimits::default()),
+        })
+    }
+
+    /// Where results are kept.
+    pub fn store(&self) -> &Arc<dyn RefStore> {
+        &self.store
+    }
+
+    /// Runs `plan` to its end.
+    pub async fn execute(&self, plan: Plan) -> Result<RunView, SwarmError> {
+        self.run(plan.into(), Control::default()).await
+    }
+
+    /// Runs a plan to its end, or until it is told to stop.
+    ///
+    /// The run is in the log before its first agent starts; from then on [`resume`](Self::resume) can
+    /// finish it, whatever happens to this process.
+    ///
+    /// # Errors
+    ///
+    /// [`SwarmError::Unfit`] before anything was started or recorded. Agents that fail are no error.
+    pub async fn run(&self, new: NewRun, control: Control) -> Result<RunView, SwarmError> {
+        self.check(&new.plan)?;
+        let journal = self.journal(&new.id).observed_by(control.observer);
+        journal
+            .append(vec![RunEvent::Started {
+                plan: new.plan.clone(),
+                limits: new.limits,
+                runtime: self.runtime.name().to_owned(),
+            }])
+            .await?;
+        let machine = Machine::new(new.plan);
+        let runner = self.runner(&new.id, &journal, new.limits, Usd::ZERO, HashSet::new());
+        self.drive(machine, runner, journal, control.stop).await
+    }
+
+    /// Finishes a run that another process began and did not end.
+    ///
+    /// Agents that have ended are not run again; agents that are still running are taken over if the runtime
+    /// can. The caller must see to it that nobody else drives the run.
+    pub async fn resume(&self, run: &RunId, control: Control) -> Result<RunView, SwarmError> {
+        let journal = self.journal(run).observed_by(control.observer);
+        let events = journal.read().await?;
+        let view =
+            RunView::fold(run, &events).ok_or_else(|| SwarmError::RunNotFound(run.clone()))?;
+        if view.end().is_some() {
+            return Err(SwarmError::RunEnded(run.clone()));
+        }
+        let mut machine =
+            Machine::replay(view.plan.clone(), ended(&events)).map_err(DriveError::from)?;
+        if events
+            .iter()
+            .any(|(_, event)| *event == RunEvent::CancelRequested)
+        {
+            machine.cancel();
+        }
+        journal.append(vec![RunEvent::Resumed]).await?;
+        let spent = view.spent + view.unaccounted();
+        let started_before = view.in_flight().map(|(at, _)| at.clone()).collect();
+        let runner = self.runner(run, &journal, view.limits, spent, started_before);
+        let view = self.drive(machine, runner, journal, control.stop).await?;
+        // A loser of a race that was under way when the process died is nobody's any more.
+        if let Err(error) = self.runtime.sweep(&|other| other != run).await {
+            tracing::warn!(%run, %error, "could not look for leftovers of the run");
+        }
+        Ok(view)
+    }
+
+    /// What is known about `run`.
+    pub async fn view(&self, run: &RunId) -> Result<RunView, SwarmError> {
+        let events = self.journal(run).read().await?;
+        RunView::fold(run, &events).ok_or_else(|| SwarmError::RunNotFound(run.clone()))
+    }
+
+    /// The journal of `run`.
+    pub fn journal(&self, run: &RunId) -> RunJournal {
+        RunJournal::new(Arc::clone(&self.log), Arc::clone(&self.clock), run)
+    }
+
+    fn check(&self, plan: &Plan) -> Result<(), SwarmError> {
+        let agents = plan.agents();
+        let mut unfit = agents
+            .iter()
+            .filter_map(|agent| self.runtime.check(&agent.sandbox).err());
+        match unfit.next() {
+            Some(first) => Err(SwarmError::Unfit {
+                agents: 1 + unfit.count(),
+                first,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn runner(
+        &self,
+        run: &RunId,
+        journal: &RunJournal,
+        limits: RunLimits,
+        spent: Usd,
+        started_before: HashSet<crate::machine::Cursor>,
+    ) -> AgentRunner {
+        AgentRunner {
+            run: run.clone(),
+            runtime: Arc::clone(&self.runtime),
+            store: Arc::clone(&self.store),
+            journal: journal.clone(),
+            limits: AdmissionLimits {
+                pools: self.pools.clone(),
+                budget: Budget::new(limits.budget, spent),
+                deadline: limits.deadline,
+                clock: Arc::clone(&self.clock),
+            },
+            started_before,
+        }
+    }
+
+    async fn drive(
+        &self,
+        mut machine: Machine,
+        runner: AgentRunner,
+        journal: RunJournal,
+        stop: Option<watch::Receiver<Option<Stop>>>,
+    ) -> Result<RunView, SwarmError> {
+        // Without a sender nobody will ever ask, and the receiver knows.
+        let stop = stop.unwrap_or_else(|| watch::channel(None).1);
+        let mut recorder = journal.clone();
+        let driven = drive(&mut machine, &runner, &mut recorder, stop).await?;
+        let last = match driven {
+            Driven::Ended(end) => RunEvent::Ended { end },
+            Driven::Interrupted => RunEvent::Interrupted,
+        };
+        journal.append(vec![last]).await?;
+        self.view(&runner.run).await
+    }
+}
+
+fn ended(events: &[(crate::journal::Recorded, RunEvent)]) -> impl Iterator<Item = &AgentEnded> {
+    events.iter().filter_map(|(_, event)| match event {
+        RunEvent::AgentEnded(ended) => Some(ended),
+        _ => None,
+    })
+}

@@ -1,0 +1,101 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use futures_util::future::{BoxFuture, FutureExt as _};
+use swarm_core::{
+    Control, NewRun, Swarm, SwarmError,
+    drive::DriveError,
+    error_code::{Coded as _, ErrorCode},
+    ids::{RefId, RunId},
+    plan,
+    runtime::{AgentExit, AgentJob, AgentRuntime, OutputSink, RuntimeError},
+    spec::Sandbox,
+    testing::scripted::{Scripted, ScriptedRuntime},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::fixtures::agent;
+
+/// A runtime whose engine can be switched off.
+#[derive(Debug)]
+struct Fragile {
+    works: ScriptedRuntime,
+    is_down: Arc<AtomicBool>,
+}
+
+impl AgentRuntime for Fragile {
+    fn name(&self) -> &'static str {
+        "fragile"
+    }
+
+    fn check(&self, sandbox: &Sandbox) -> Result<(), RuntimeError> {
+        self.works.check(sandbox)
+    }
+
+    fn run<'a>(
+        &'a self,
+        job: &'a AgentJob,
+        output: &'a mut dyn OutputSink,
+        stop: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<AgentExit, RuntimeError>> {
+        async move {
+            if self.is_down.load(Ordering::Acquire) {
+                return Err(RuntimeError::EngineUnavailable {
+                    endpoint: "unix:///gone".to_owned(),
+                    problem: "connection refused".to_owned(),
+                });
+            }
+            self.works.run(job, output, stop).await
+        }
+        .boxed()
+    }
+
+    fn sweep<'a>(
+        &'a self,
+        is_live: &'a (dyn Fn(&RunId) -> bool + Sync),
+    ) -> BoxFuture<'a, Result<Vec<RefId>, RuntimeError>> {
+        self.works.sweep(is_live)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_dies_leaves_a_run_that_can_go_on_and_loses_nothing() {
+    let is_down = Arc::new(AtomicBool::new(false));
+    let down = Arc::clone(&is_down);
+    // The first agent takes the engine with it.
+    let works = ScriptedRuntime::new(move |job, prompt| {
+        down.store(
+            job.id.agent.as_str() == "stage-0" && !job.resumed,
+            Ordering::Release,
+        );
+        Scripted::says(prompt)
+    });
+    let runtime = Arc::new(Fragile {
+        works,
+        is_down: Arc::clone(&is_down),
+    });
+    let swarm = Swarm::builder(runtime).build();
+    let id = RunId::random();
+    let work = plan::chain(["one", "two"].map(|prompt| plan::run(agent(prompt))));
+    let new = NewRun {
+        id: id.clone(),
+        plan: work,
+        ..NewRun::from(plan::par([]))
+    };
+
+    let error = swarm.run(new, Control::default()).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::EngineUnavailable);
+    assert!(
+        matches!(error, SwarmError::Drive(DriveError::Runtime(_))),
+        "{error}"
+    );
+    let view = swarm.view(&id).await.unwrap();
+    assert!(view.end().is_none());
+    assert_eq!(view.counts().succeeded, 1);
+
+    is_down.store(false, Ordering::Release);
+    let view = swarm.resume(&id, Control::default()).await.unwrap();
+    assert_eq!(view.counts().succeeded, 2);
+}

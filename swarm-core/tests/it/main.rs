@@ -1,0 +1,16 @@
+//! Tests of the public face of this crate, in one binary.
+
+#[cfg(test)]
+mod engine_down;
+#[cfg(test)]
+mod event_log;
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod process;
+#[cfg(test)]
+mod resume;
+#[cfg(test)]
+mod stop;
+#[cfg(test)]
+mod swarm;

@@ -1,0 +1,744 @@
+//! Whole runs: limits, controls, failures, and what of them is in the log.
+
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+
+use futures_util::FutureExt as _;
+use proptest::prelude::*;
+use serde_json::json;
+use swarm_core::{
+    Control, NewRun, Plan, RunView, Swarm, SwarmError,
+    error_code::{Coded as _, ErrorCode},
+    ids::RunId,
+    journal::{EventLog, MemoryEventLog, Observer, RunEvent, RunLimits},
+    machine::End,
+    money::Usd,
+    outcome::ExitReason,
+    plan::{chain, map, par, race, reduce, retry, run},
+    prompt::Input,
+    refs::{Classification, Level, MemoryRefStore},
+    resources::PoolLimits,
+    runtime::process::{ProcessOptions, ProcessRuntime},
+    testing::scripted::{Scripted, ScriptedRuntime},
+    time::Clock as _,
+};
+
+use crate::fixtures::{
+    FailingLog, OddStore, Seen, TokioClock, agent, agent_in, events, log_of, outcome, play, ref_of,
+    scripted, story, succeeded, text,
+};
+
+fn dollars(text: &str) -> Usd {
+    text.parse().unwrap()
+}
+
+fn limited(plan: Plan, limits: RunLimits) -> NewRun {
+    NewRun {
+        id: RunId::random(),
+        plan,
+        limits,
+    }
+}
+
+fn budget(limit: &str) -> RunLimits {
+    RunLimits {
+        budget: Some(dollars(limit)),
+        deadline: None,
+    }
+}
+
+/// One slot, and ten seconds of patience.
+fn one_slot() -> PoolLimits {
+    PoolLimits {
+        slots: NonZeroUsize::MIN,
+        queue_timeout: Duration::from_secs(10),
+        ..PoolLimits::default()
+    }
+}
+
+async fn ran(swarm: &Swarm, new: NewRun) -> RunView {
+    swarm.run(new, Control::default()).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_the_budget_does_not_cover_never_starts_and_the_log_says_why() {
+    let runtime = scripted();
+    let log = Arc::new(MemoryEventLog::new());
+    let swarm = Swarm::builder(Arc::new(runtime.clone()))
+        .log(Arc::<MemoryEventLog>::clone(&log))
+        .build();
+    let priced = |seconds| run(agent_in(seconds, json!({"max_budget": 0.4})));
+    let new = limited(par([priced("1"), priced("2"), priced("3")]), budget("1"));
+    let view = ran(&swarm, new.clone()).await;
+
+    assert_eq!(runtime.jobs().len(), 2);
+    let denied = outcome(&view, "agent-2");
+    assert_eq!(denied.exit, ExitReason::BudgetExhausted);
+    assert_eq!(denied.result, None);
+    assert_eq!(denied.cost, Some(Usd::ZERO));
+    assert_eq!(
+        denied.error.as_deref(),
+        Some(
+            "budget exhausted: spent $0.8000 of $1.0000, and this agent may cost $0.4000; raise the budget, or lower \
+             `max_budget` of the agent"
+        )
+    );
+    assert_eq!(view.spent, dollars("0.8"));
+    assert_eq!(succeeded(&view), ["agent-0", "agent-1"]);
+    let story = story(&events(&log, &new.id));
+    assert!(
+        story.contains(&"agent-2 budget exhausted".to_owned()),
+        "{story:?}"
+    );
+    assert!(!story.contains(&"agent-2 started".to_owned()), "{story:?}");
+
+    let stamped = swarm
+        .store()
+        .get(&ref_of(&new.id, "agent-1"))
+        .await
+        .unwrap();
+    let stamp = stamped.stamps.budget.unwrap();
+    assert_eq!(stamp.step_cost, dollars("0.4"));
+    assert_eq!(stamp.spent_so_far, dollars("0.8"));
+    assert_eq!(stamp.remaining, Some(dollars("0.2")));
+    assert_eq!(stamp.limit, Some(dollars("1")));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn no_schedule_overspends_and_nobody_is_denied_who_could_be_paid(
+        agents in proptest::collection::vec((0..=50_u32, 0..5_u32), 1..12),
+        slots in 1..4_usize,
+        limit in 0..=200_u32,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let cents = |cents: u32| f64::from(cents) / 100.0;
+        let view = runtime.block_on(async {
+            let pools = PoolLimits { slots: NonZeroUsize::new(slots).unwrap(), ..PoolLimits::default() };
+            let swarm = Swarm::builder(Arc::new(scripted())).limits(pools).build();
+            let plan = par(agents.iter().map(|&(price, seconds)| {
+                run(agent_in(&seconds.to_string(), json!({"max_budget": cents(price)})))
+            }));
+            let limits = RunLimits { budget: Some(Usd::try_from(cents(limit)).unwrap()), deadline: None };
+            ran(&swarm, limited(plan, limits)).await
+        });
+        let limit = Usd::try_from(cents(limit)).unwrap();
+        prop_assert!(view.spent <= limit, "{} of {limit}", view.spent);
+        for (view_of, (price, _)) in view.agents.values().zip(&agents) {
+            let outcome = view_of.outcome.as_ref().unwrap();
+            if outcome.exit == ExitReason::BudgetExhausted {
+                prop_assert!(view.spent + Usd::try_from(cents(*price)).unwrap() > limit);
+            } else {
+                prop_assert_eq!(&outcome.exit, &ExitReason::Completed);
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_deadline_nothing_starts() {
+    let runtime = scripted();
+    let swarm = Swarm::builder(Arc::new(runtime.clone()))
+        .clock(Arc::new(TokioClock::new()))
+        .build();
+    let limits = RunLimits {
+        budget: None,
+        deadline: Some(TokioClock::START),
+    };
+    let view = ran(&swarm, limited(run(agent("late")), limits)).await;
+    assert_eq!(outcome(&view, "agent-0").exit, ExitReason::DeadlineExceeded);
+    assert!(runtime.jobs().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_stops_who_runs_and_turns_away_who_waits() {
+    let runtime = scripted();
+    let clock = Arc::new(TokioClock::new());
+    let swarm = Swarm::builder(Arc::new(runtime.clone()))
+        .clock(Arc::<TokioClock>::clone(&clock))
+        .limits(PoolLimits {
+            slots: NonZeroUsize::new(2).unwrap(),
+            ..PoolLimits::default()
+        })
+        .build();
+    let deadline = TokioClock::START.plus(Duration::from_secs(30));
+    let limits = RunLimits {
+        budget: None,
+        deadline: Some(deadline),
+    };
+    let new = limited(
+        par(["20", "40", "40", "5"].map(|seconds| run(agent(seconds)))),
+        limits,
+    );
+    let view = ran(&swarm, new.clone()).await;
+    assert_eq!(clock.now(), deadline);
+    // The third began when the first had ended, at 20 of 30 seconds.
+    for late in ["agent-1", "agent-2"] {
+        let stopped = outcome(&view, late);
+        assert_eq!(stopped.exit, ExitReason::DeadlineExceeded, "{late}");
+        assert!(stopped.result.is_some(), "what {late} had printed is kept");
+    }
+    assert_eq!(outcome(&view, "agent-2").duration, Duration::from_secs(10));
+    let waited = outcome(&view, "agent-3");
+    assert_eq!(
+        (waited.exit, waited.result),
+        (ExitReason::DeadlineExceeded, None)
+    );
+    assert_eq!(runtime.jobs().len(), 3);
+    let stamped = swarm
+        .store()
+        .get(&ref_of(&new.id, "agent-0"))
+        .await
+        .unwrap();
+    let stamp = stamped.stamps.deadline.unwrap();
+    assert_eq!(stamp.deadline, deadline.seconds());
+    assert!((stamp.time_remaining - 10.0).abs() < 0.001, "{stamp:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agents_own_timeout_is_no_deadline() {
+    let swarm = Swarm::builder(Arc::new(scripted())).build();
+    let limits = RunLimits {
+        budget: None,
+        deadline: Some(
+            swarm_core::time::SystemClock
+                .now()
+                .plus(Duration::from_hours(1)),
+        ),
+    };
+    let slow = run(agent_in("600", json!({"timeout": 5})));
+    let view = ran(&swarm, limited(slow, limits)).await;
+    let after = Duration::from_secs(5);
+    assert_eq!(
+        outcome(&view, "agent-0").exit,
+        ExitReason::TimedOut { after }
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_timeout_is_recorded_and_the_others_go_on() {
+    let runtime = scripted();
+    let swarm = Swarm::builder(Arc::new(runtime.clone()))
+        .limits(one_slot())
+        .build();
+    let gpu = |seconds| run(agent_in(seconds, json!({"resources": "gpu"})));
+    let plan = chain([par([gpu("60"), gpu("1")])]);
+    let view = swarm.execute(plan).await.unwrap();
+    let waited = outcome(&view, "stage-0.agent-1");
+    assert_eq!(waited.exit, ExitReason::QueueTimedOut);
+    let error = waited.error.unwrap();
+    assert!(
+        error.starts_with("could not acquire resource `gpu` within 10s"),
+        "{error}"
+    );
+    assert_eq!(
+        outcome(&view, "stage-0.agent-0").exit,
+        ExitReason::Completed
+    );
+    assert_eq!(runtime.jobs().len(), 1);
+    // And the place is free again.
+    let view = swarm.execute(gpu("1")).await.unwrap();
+    assert_eq!(succeeded(&view), ["agent-0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_agents_run_at_once_than_there_are_slots_over_all_runs() {
+    let runtime = scripted();
+    let limits = PoolLimits {
+        slots: NonZeroUsize::new(3).unwrap(),
+        ..PoolLimits::default()
+    };
+    let swarm = Swarm::builder(Arc::new(runtime.clone()))
+        .limits(limits)
+        .build();
+    let inputs: Vec<String> = (0..10).map(|n| n.to_string()).collect();
+    let plan = map(&agent("1 {input}"), inputs.iter().map(String::as_str));
+    let (a, b) = tokio::join!(swarm.execute(plan.clone()), swarm.execute(plan));
+    assert_eq!(
+        a.unwrap().counts().succeeded + b.unwrap().counts().succeeded,
+        20
+    );
+    assert_eq!(runtime.most_running(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn servers_that_may_not_see_a_result_are_not_attached_to_who_is_told_it() {
+    let made = ref_of(&RunId::wrapped(), "agent-0");
+    let store = Arc::new(OddStore {
+        classified: vec![(
+            made.clone(),
+            Classification {
+                level: Level::Confidential,
+                allowed_mcps: Some(vec!["files".to_owned()]),
+                denied_mcps: vec!["slack".to_owned()],
+            },
+        )],
+        ..OddStore::default()
+    });
+    let runtime = scripted();
+    let swarm = Swarm::builder(Arc::new(runtime.clone()))
+        .store(Arc::<OddStore>::clone(&store))
+        .build();
+    ran(
+        &swarm,
+        NewRun {
+            id: RunId::wrapped(),
+            ..run(agent("the secret")).into()
+        },
+    )
+    .await;
+
+    let told = |mcps| {
+        reduce(
+            [Input::Ref(made.clone())],
+            agent_in("use it", json!({"mcps": mcps})),
+        )
+    };
+    let plan = par([
+        told(json!(["slack"])),
+        told(json!(["files", "web"])),
+        told(json!(["files"])),
+        told(json!([])),
+        run(agent_in("not told", json!({"mcps": ["slack"]}))),
+    ]);
+    let view = swarm.execute(plan).await.unwrap();
+    for (i, objection) in [
+        "MCP 'slack' denied for classification 'confidential'",
+        "MCP 'web' not in allowed list for classification 'confidential'",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let refused = outcome(&view, &format!("agent-{i}.reducer"));
+        assert_eq!(refused.exit, ExitReason::Refused);
+        assert_eq!(refused.error.as_deref(), Some(objection));
+        assert_eq!(
+            runtime.starts(&ref_of(&view.run, &format!("agent-{i}.reducer"))),
+            0
+        );
+    }
+    assert_eq!(
+        succeeded(&view),
+        ["agent-2.reducer", "agent-3.reducer", "agent-4"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_log_knows_of_a_run_and_of_an_agent_before_the_agent_starts() {
+    let log = Arc::new(MemoryEventLog::new());
+    let known: Seen<(String, Vec<String>)> = Seen::default();
+    let runtime = {
+        let (log, known) = (Arc::<MemoryEventLog>::clone(&log), known.clone());
+        ScriptedRuntime::new(move |job, _| {
+            let story = story(&events(&log, &job.id.run));
+            known.add((job.id.agent.to_string(), story));
+            Scripted::says("x")
+        })
+    };
+    let swarm = Swarm::builder(Arc::new(runtime)).log(log).build();
+    swarm
+        .execute(chain([run(agent("a")), run(agent("b"))]))
+        .await
+        .unwrap();
+    assert_eq!(
+        known.all(),
+        [
+            (
+                "stage-0".to_owned(),
+                vec!["run_started".to_owned(), "stage-0 started".to_owned()]
+            ),
+            (
+                "stage-1".to_owned(),
+                [
+                    "run_started",
+                    "stage-0 started",
+                    "stage-0 completed",
+                    "stage-1 started"
+                ]
+                .map(str::to_owned)
+                .to_vec()
+            ),
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_bad_agent_does_not_discard_the_others() {
+    let nowhere = Input::Ref("nowhere/agent-9".parse().unwrap());
+    let plan = par([
+        run(agent("1 good")),
+        run(agent("missing")),
+        run(agent("refused")),
+        run(agent("lost")),
+        run(agent("fail")),
+        run(agent_in("600", json!({"timeout": 2}))),
+        reduce([nowhere], agent("told what is not there")),
+        run(agent("3 good")),
+        run(agent("1 its result cannot be kept")),
+    ]);
+    let store = OddStore {
+        full_for: vec!["agent-8"],
+        ..OddStore::default()
+    };
+    let swarm = Swarm::builder(Arc::new(scripted()))
+        .store(Arc::new(store))
+        .build();
+    let view = swarm.execute(plan).await.unwrap();
+
+    assert_eq!(succeeded(&view), ["agent-0", "agent-7"]);
+    let after = Duration::from_secs(2);
+    for (agent, exit, error) in [
+        (
+            "agent-1",
+            ExitReason::NotStarted,
+            "cannot start the agent: as its script says",
+        ),
+        (
+            "agent-2",
+            ExitReason::Refused,
+            "the agent is refused: as its script says",
+        ),
+        (
+            "agent-3",
+            ExitReason::Lost,
+            "the agent vanished while it ran: as its script says",
+        ),
+        ("agent-4", ExitReason::Failed { code: 3 }, "it said no"),
+        (
+            "agent-5",
+            ExitReason::TimedOut { after },
+            "timed out after 2s; what it had printed is kept",
+        ),
+        (
+            "agent-6.reducer",
+            ExitReason::NotStarted,
+            "no result found for ref nowhere/agent-9; `swarm refs` lists what there is",
+        ),
+        (
+            "agent-8",
+            ExitReason::Lost,
+            "its result could not be kept: cannot write result.json: no storage space",
+        ),
+    ] {
+        let found = outcome(&view, agent);
+        assert_eq!(found.exit, exit, "{agent}");
+        assert_eq!(found.error.as_deref(), Some(error), "{agent}");
+        let Some(End::Failed { failures, .. }) = view.end() else {
+            panic!("{:?}", view.end())
+        };
+        let failure = failures
+            .iter()
+            .find(|failure| failure.agent.as_str() == agent)
+            .unwrap();
+        assert_eq!((&failure.exit, failure.error.as_str()), (&exit, error));
+    }
+    assert_eq!(view.counts().succeeded, 2);
+    assert_eq!(view.counts().failed, 7);
+    assert!(matches!(view.end(), Some(End::Failed { failures, .. }) if failures.len() == 7));
+}
+
+#[tokio::test]
+async fn a_program_that_is_missing_does_not_discard_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = ProcessRuntime::new(ProcessOptions::new(folder.path()));
+    let swarm = Swarm::builder(Arc::new(runtime)).build();
+    let command = |command: &[&str]| {
+        let command: Vec<String> = command.iter().map(|&part| part.to_owned()).collect();
+        run(swarm_core::spec::AgentSpec::command("told", command).unwrap())
+    };
+    let plan = par([
+        command(&["cat"]),
+        command(&["no-such-program-anywhere"]),
+        command(&["cat"]),
+    ]);
+    let view = swarm.execute(plan).await.unwrap();
+    assert_eq!(succeeded(&view), ["agent-0", "agent-2"]);
+    let missing = outcome(&view, "agent-1");
+    assert_eq!(missing.exit, ExitReason::NotStarted);
+    assert!(missing.error.unwrap().contains("no-such-program-anywhere"));
+}
+
+#[tokio::test]
+async fn a_sandbox_that_the_runtime_cannot_honour_stops_the_run_before_it_is_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = ProcessRuntime::new(ProcessOptions::new(folder.path()));
+    let swarm = Swarm::builder(Arc::new(runtime)).build();
+    let limited_memory = || run(agent_in("p", json!({"memory": "1g"})));
+    let new: NewRun = par([run(agent("p")), limited_memory(), limited_memory()]).into();
+    let error = swarm
+        .run(new.clone(), Control::default())
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), ErrorCode::Unsupported);
+    assert!(
+        error.to_string().starts_with("2 of the agents cannot run"),
+        "{error}"
+    );
+    let view = swarm.view(&new.id).await;
+    assert!(matches!(view, Err(SwarmError::RunNotFound(_))), "{view:?}");
+}
+
+/// JSON that is nested too deeply can be written, but not read.
+#[tokio::test(start_paused = true)]
+async fn a_plan_that_could_not_be_read_again_is_refused_before_anything_starts() {
+    let mut plan = run(agent("deep"));
+    let mut refused = 0;
+    for depth in 1..100 {
+        plan = chain([plan]);
+        let runtime = scripted();
+        let swarm = Swarm::builder(Arc::new(runtime.clone())).build();
+        let new: NewRun = plan.clone().into();
+        match swarm.run(new.clone(), Control::default()).await {
+            Ok(view) => {
+                assert_eq!(
+                    refused, 0,
+                    "a plan of depth {depth} is read, and one that is less deep is not"
+                );
+                assert_eq!(view.counts().succeeded, 1);
+            }
+            Err(error) => {
+                refused += 1;
+                assert!(error.to_string().contains("nested"), "{error}");
+                assert!(runtime.jobs().is_empty(), "{error}");
+                let view = swarm.view(&new.id).await;
+                assert!(matches!(view, Err(SwarmError::RunNotFound(_))), "{view:?}");
+            }
+        }
+    }
+    assert!((1..60).contains(&refused), "{refused} of 99 were refused");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_later_attempt_is_told_what_went_wrong_before() {
+    let runtime = ScriptedRuntime::new(|job, prompt| {
+        if job.id.agent.as_str() == "attempt-1" {
+            play(job, "fail")
+        } else {
+            Scripted::says(prompt)
+        }
+    });
+    let swarm = Swarm::builder(Arc::new(runtime)).build();
+    let plan = retry(run(agent("Try.")), std::num::NonZeroU32::new(3).unwrap());
+    let view = swarm.execute(plan).await.unwrap();
+    assert_eq!(succeeded(&view), ["attempt-2"]);
+    let id = ref_of(&view.run, "attempt-2");
+    let told = text(&**swarm.store(), &id).await;
+    assert!(told.contains("## Attempt 1\nit said no\n"), "{told}");
+    let stamp = swarm.store().get(&id).await.unwrap().stamps.retry.unwrap();
+    assert_eq!((stamp.attempt, stamp.max_retries), (2, 3));
+    assert_eq!(stamp.prior_errors, ["it said no"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_to_succeed_wins_a_race_and_the_others_are_stopped() {
+    let runtime = scripted();
+    let swarm = Swarm::builder(Arc::new(runtime.clone())).build();
+    let plan = race(["60", "1 fail", "5", "60"].map(|does| run(agent(does))));
+    let view = swarm.execute(plan).await.unwrap();
+    assert_eq!(succeeded(&view), ["agent-2"]);
+    assert!(runtime.running().is_empty());
+    for loser in ["agent-0", "agent-3"] {
+        assert_eq!(outcome(&view, loser).exit, ExitReason::Cancelled);
+        assert_eq!(
+            runtime.ends(&ref_of(&view.run, loser)),
+            [ExitReason::Cancelled]
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_observer_hears_of_each_event_once_and_only_when_it_is_in_the_log() {
+    let log = Arc::new(MemoryEventLog::new());
+    let new: NewRun = chain([par(["1", "2", "fail"].map(|does| run(agent(does))))]).into();
+    let heard: Seen<RunEvent> = Seen::default();
+    let observer: Observer = {
+        let (log, heard, id) = (
+            Arc::<MemoryEventLog>::clone(&log),
+            heard.clone(),
+            new.id.clone(),
+        );
+        Arc::new(move |event| {
+            let known = events(&log, &id);
+            assert!(known.contains(event), "{event:?} is not in the log");
+            heard.add(event.clone());
+        })
+    };
+    let swarm = Swarm::builder(Arc::new(scripted()))
+        .log(Arc::<MemoryEventLog>::clone(&log))
+        .build();
+    let control = Control {
+        observer: Some(observer),
+        stop: None,
+    };
+    swarm.run(new.clone(), control).await.unwrap();
+    let mut heard = story(&heard.all());
+    let mut logged = story(&events(&log, &new.id));
+    assert_eq!(heard.first(), logged.first());
+    assert_eq!(heard.last(), logged.last());
+    heard.sort();
+    logged.sort();
+    assert_eq!(heard, logged);
+}
+
+/// A run whose log fails from some append on.
+struct Doomed {
+    id: RunId,
+    log: Arc<FailingLog>,
+    store: MemoryRefStore,
+    runtime: ScriptedRuntime,
+    /// What was started after the log had failed.
+    late: Seen<String>,
+    heard: Seen<RunEvent>,
+}
+
+impl Doomed {
+    fn new(fails_from: usize) -> Self {
+        let log = Arc::new(FailingLog::new(fails_from));
+        let late: Seen<String> = Seen::default();
+        let (failing, too_late) = (Arc::<FailingLog>::clone(&log), late.clone());
+        Self {
+            id: RunId::new("doomed").unwrap(),
+            log,
+            store: MemoryRefStore::default(),
+            runtime: ScriptedRuntime::new(move |job, prompt| {
+                if failing.has_failed() {
+                    too_late.add(job.id.to_string());
+                }
+                play(job, prompt)
+            }),
+            late,
+            heard: Seen::default(),
+        }
+    }
+
+    fn swarm(&self, log: Arc<dyn EventLog>) -> Swarm {
+        Swarm::builder(Arc::new(self.runtime.clone()))
+            .store(Arc::new(self.store.clone()))
+            .log(log)
+            .build()
+    }
+
+    async fn run(&self) -> Result<RunView, SwarmError> {
+        let new = NewRun {
+            id: self.id.clone(),
+            plan: chain([
+                par(["1", "2", "3"].map(|does| run(agent(does)))),
+                run(agent("1 gather")),
+            ]),
+            limits: RunLimits::default(),
+        };
+        let heard = self.heard.clone();
+        let control = Control {
+            observer: Some(Arc::new(move |event| heard.add(event.clone()))),
+            stop: None,
+        };
+        let log: Arc<dyn EventLog> = Arc::<FailingLog>::clone(&self.log);
+        self.swarm(log).run(new, control).await
+    }
+
+    /// Goes on with what the log has, in a log that works.
+    async fn resume(&self) -> RunView {
+        let log = log_of(&self.id, &events(&self.log.log, &self.id)).await;
+        self.swarm(log)
+            .resume(&self.id, Control::default())
+            .await
+            .unwrap()
+    }
+}
+
+/// What a run does is decided by the log: when that fails, nothing more happens, and what did happen counts later.
+#[tokio::test(start_paused = true)]
+async fn a_log_that_fails_stops_the_run_at_once_and_the_run_can_be_resumed() {
+    let expected = Doomed::new(usize::MAX).run().await.unwrap();
+    let mut fails_from = 0;
+    loop {
+        let doomed = Doomed::new(fails_from);
+        let result = doomed.run().await;
+        let kept = events(&doomed.log.log, &doomed.id);
+        let heard = doomed.heard.all();
+        assert_eq!(heard.len(), kept.len(), "nobody hears of what was not kept");
+        let late = doomed.late.all();
+        assert_eq!(late, Vec::<String>::new(), "append {fails_from} had failed");
+        let running = doomed.runtime.running();
+        assert!(running.is_empty(), "{running:?} still run");
+        let error = match result {
+            Ok(view) => {
+                assert_eq!(view.end(), expected.end());
+                assert!(!doomed.log.has_failed());
+                assert!(fails_from > 5, "there is something to fail");
+                return;
+            }
+            Err(error) => error,
+        };
+        assert_eq!(error.code(), ErrorCode::LogFailed);
+        assert!(error.to_string().contains("the disk is full"), "{error}");
+        if fails_from == 0 {
+            assert!(
+                doomed.runtime.jobs().is_empty(),
+                "nothing runs without a log"
+            );
+        } else {
+            assert_eq!(
+                doomed.resume().await.end(),
+                expected.end(),
+                "append {fails_from} had failed"
+            );
+            for agent in expected.agents.values() {
+                let ends = doomed
+                    .runtime
+                    .ends(&ref_of(&doomed.id, agent.agent.as_str()));
+                assert_eq!(
+                    ends,
+                    [ExitReason::Completed],
+                    "{}, {fails_from}",
+                    agent.agent
+                );
+            }
+        }
+        fails_from += 1;
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_nobody_knows_or_that_has_ended_cannot_be_resumed() {
+    let swarm = Swarm::builder(Arc::new(scripted())).build();
+    let unknown = swarm
+        .resume(&RunId::random(), Control::default())
+        .await
+        .unwrap_err();
+    assert_eq!(unknown.code(), ErrorCode::RunNotFound);
+    let view = swarm.execute(run(agent("a"))).await.unwrap();
+    let ended = swarm
+        .resume(&view.run, Control::default())
+        .await
+        .unwrap_err();
+    assert_eq!(ended.code(), ErrorCode::RunEnded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_dropped_stops_its_agents_and_can_be_resumed() {
+    let runtime = scripted();
+    let swarm = Swarm::builder(Arc::new(runtime.clone())).build();
+    let new: NewRun = par(["1", "60"].map(|does| run(agent(does)))).into();
+    let started = tokio::time::timeout(
+        Duration::from_secs(5),
+        swarm.run(new.clone(), Control::default()).boxed(),
+    );
+    assert!(started.await.is_err(), "it takes a minute");
+    assert!(runtime.running().is_empty());
+    let view = swarm.resume(&new.id, Control::default()).await.unwrap();
+    assert_eq!(succeeded(&view), ["agent-0", "agent-1"]);
+    assert_eq!(runtime.starts(&ref_of(&new.id, "agent-0")), 1);
+    assert_eq!(runtime.starts(&ref_of(&new.id, "agent-1")), 2);
+    let resumed: Vec<bool> = runtime.jobs().iter().map(|job| job.resumed).collect();
+    assert_eq!(
+        resumed,
+        [false, false, true],
+        "only who may still run is taken over"
+    );
+}
