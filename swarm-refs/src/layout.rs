@@ -1,0 +1,93 @@
+//! Where everything is on disk.
+
+use std::path::{Path, PathBuf};
+
+use swarm_core::ids::{RefId, RunId};
+
+use crate::encrypt::Part;
+
+/// Everything about a result; a result exists if and only if this file does.
+pub(crate) const RESULT: &str = "result.json";
+/// What the agent was told.
+pub(crate) const PROMPT: &str = "prompt.txt";
+/// The results that the prompt quotes; there is none if it quotes nothing.
+pub(crate) const QUOTED: &str = "quoted.json";
+/// Raw stdout.
+pub(crate) const STREAM: &str = "stream.jsonl";
+/// Raw stderr.
+pub(crate) const STDERR: &str = "stderr.log";
+/// The text as somebody asked to read it.
+pub(crate) const OUTPUT: &str = "output.md";
+/// What an agent did, for a person.
+pub(crate) const INSPECTION: &str = "inspect.md";
+/// The contents of a folder that was brought in.
+pub(crate) const FILES: &str = "files";
+/// In a run's folder: held by the process that drives the run.
+pub(crate) const LOCK: &str = ".lock";
+/// How names of unfinished files end.
+pub(crate) const ASIDE: &str = ".tmp";
+
+/// The folders and files of a `SWARM_HOME`. The only place that knows them.
+///
+/// ```text
+/// runs/<run>/.lock                 held while a process drives the run
+/// runs/<run>/<agent>/prompt.txt    what the agent was told
+///                    quoted.json   the refs that the prompt quotes, if any
+///                    stream.jsonl  raw stdout
+///                    stderr.log    raw stderr
+///                    result.json   the result, once there is one
+///                    output.md     the text, when somebody asked for it
+///                    inspect.md    what the agent did, when somebody asked for it
+///                    *.sealed      what was encrypted, instead of the above
+/// runs/wrapped/<id>/               what was brought in from outside; files/ if it was a folder
+/// keys/<key id>                    keys, apart from what they open
+/// ```
+///
+/// Folders are 0700 and files 0600, whatever the umask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    home: PathBuf,
+}
+
+impl Layout {
+    /// The layout below `home`.
+    pub fn new(home: impl Into<PathBuf>) -> Self {
+        Self { home: home.into() }
+    }
+
+    /// The folder that holds everything.
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// The folder of all runs.
+    pub fn runs(&self) -> PathBuf {
+        self.home.join("runs")
+    }
+
+    /// The folder of one run.
+    pub fn run(&self, run: &RunId) -> PathBuf {
+        self.runs().join(run.as_str())
+    }
+
+    /// The folder of one agent's record.
+    pub fn record(&self, id: &RefId) -> PathBuf {
+        self.run(&id.run).join(id.agent.as_str())
+    }
+
+    /// The folder of all keys.
+    pub fn keys(&self) -> PathBuf {
+        self.home.join("keys")
+    }
+}
+
+/// The name of the sealed form of `part`.
+pub(crate) const fn sealed(part: Part) -> &'static str {
+    match part {
+        Part::Text => "text.sealed",
+        Part::Error => "error.sealed",
+        Part::Stderr => "stderr.log.sealed",
+        Part::Files => "files.tar.sealed",
+        Part::Prompt => "prompt.txt.sealed",
+    }
+}

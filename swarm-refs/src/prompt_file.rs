@@ -1,0 +1,88 @@
+//! Composes a prompt on disk, so that its size does not matter.
+
+use std::{fs::File, io::Write as _, path::PathBuf};
+
+use swarm_core::{content::Content, prompt::Piece, refs::RefError};
+
+use crate::{
+    folder::Folder,
+    layout,
+    record::{INLINE, pump},
+    store::Store,
+};
+
+/// Writes `pieces` to `prompt.txt` in `folder`; no file if there are none.
+///
+/// The lock of a quoted record is held while its text is copied, so that it is not encrypted halfway.
+pub(crate) fn compose(
+    store: &Store,
+    folder: &Folder,
+    pieces: &[Piece],
+) -> Result<Content, RefError> {
+    if pieces.is_empty() {
+        return Ok(Content::empty());
+    }
+    let mut prompt = PromptFile {
+        file: folder.create(layout::PROMPT)?,
+        path: folder.path().join(layout::PROMPT),
+        buffer: Vec::new(),
+        spilled: false,
+    };
+    for piece in pieces {
+        match piece {
+            Piece::Text(text) => {
+                for chunk in text.as_bytes().chunks(64 * 1024) {
+                    prompt.add(chunk)?;
+                }
+            }
+            Piece::Result(id) => {
+                let quoted = store.folder(id)?;
+                let quoted = quoted.ok_or_else(|| RefError::NotFound(id.clone()))?;
+                quoted.lock_shared()?;
+                // Only what holds under the lock counts.
+                let (_, record) = store.load(id)?;
+                let path = quoted.path().to_owned();
+                pump(
+                    record.open_text(&quoted)?,
+                    |error| RefError::io("read the text in", &path, error),
+                    |chunk| prompt.add(chunk),
+                )?;
+            }
+        }
+    }
+    prompt.finish()
+}
+
+/// Keeps a small prompt in memory and no more than that of a large one.
+struct PromptFile {
+    file: File,
+    path: PathBuf,
+    buffer: Vec<u8>,
+    spilled: bool,
+}
+
+impl PromptFile {
+    fn add(&mut self, bytes: &[u8]) -> Result<(), RefError> {
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() as u64 > INLINE {
+            self.flush()?;
+            self.buffer.clear();
+            self.spilled = true;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), RefError> {
+        let written = crate::cut::step().and_then(|()| self.file.write_all(&self.buffer));
+        written.map_err(|error| RefError::io("write", &self.path, error))
+    }
+
+    fn finish(mut self) -> Result<Content, RefError> {
+        self.flush()?;
+        Ok(if self.spilled {
+            Content::File(self.path)
+        } else {
+            Content::from(self.buffer)
+        })
+    }
+}

@@ -1,0 +1,256 @@
+//! What is encrypted is nowhere else, and opens with its key only.
+
+use std::{fs, io, io::Write};
+
+use proptest::prelude::*;
+use swarm_core::{
+    outcome::ExitReason,
+    refs::{RefError, RefStore as _},
+    runtime::OutputStream::{Stderr, Stdout},
+};
+use swarm_refs::Part;
+
+use crate::support::{TestStore, ended, holding, id};
+
+const CANARY: &str = "tweet-tweet-7f3a";
+
+#[tokio::test]
+async fn no_plaintext_is_left_in_any_run() {
+    let store = TestStore::new();
+    let mut recording = store.begin("run/a", &[]).await.unwrap();
+    recording.write(Stdout, CANARY.as_bytes()).await.unwrap();
+    recording
+        .write(Stderr, format!("failed: {CANARY}").as_bytes())
+        .await
+        .unwrap();
+    let mut end = ended(ExitReason::Failed { code: 2 });
+    end.error = Some(recording.stderr_tail());
+    recording.finish(end).await.unwrap();
+    store.unwrap(&id("run/a")).await.unwrap();
+    store.inspect(&id("run/a")).await.unwrap();
+    store.record("run/b", &["run/a"], "something else").await;
+    store.record("other/c", &["run/a"], "something else").await;
+    drop(store.begin("other/died", &["run/a"]).await.unwrap());
+    let before = holding(store.home(), CANARY);
+    assert!(before.len() >= 8, "{before:?}");
+
+    let sealed = store.encrypt(&id("run/a")).await.unwrap();
+    assert_eq!(
+        holding(store.home(), CANARY),
+        [""; 0].map(std::path::PathBuf::from)
+    );
+    assert_eq!(
+        store.decrypted("run/a", &sealed.key_id).await.unwrap(),
+        CANARY.as_bytes()
+    );
+    // Reading it leaves nothing behind, nor does looking at it.
+    store.inspect(&id("run/a")).await.unwrap();
+    store.inspect(&id("run/b")).await.unwrap();
+    assert_eq!(holding(store.home(), CANARY).len(), 0);
+
+    let found = store.get(&id("run/a")).await.unwrap();
+    assert_eq!(found.stamps.encrypted.unwrap().key_id, sealed.key_id);
+    assert_eq!(found.exit, ExitReason::Failed { code: 2 });
+    assert!(found.error.unwrap().contains("encrypted"));
+    assert_eq!(found.size, CANARY.len() as u64);
+}
+
+#[tokio::test]
+async fn what_is_encrypted_is_read_by_nobody_and_quoted_in_no_prompt() {
+    let store = TestStore::new();
+    store.record("run/a", &[], CANARY).await;
+    let key = store.encrypt(&id("run/a")).await.unwrap().key_id;
+    let errors = [
+        store.text(&id("run/a")).await.unwrap_err(),
+        store.unwrap(&id("run/a")).await.unwrap_err(),
+        store.begin("run/b", &["run/a"]).await.err().unwrap(),
+        store.encrypt(&id("run/a")).await.unwrap_err(),
+    ];
+    for error in errors {
+        assert!(matches!(error, RefError::Encrypted { .. }), "{error}");
+        assert!(
+            !error.to_string().contains(&key),
+            "the key id is shown: {error}"
+        );
+    }
+    assert!(!store.layout().record(&id("run/b")).exists());
+    let inspected = store.inspect(&id("run/a")).await.unwrap();
+    assert!(inspected.has_partial_output);
+    let report = fs::read_to_string(inspected.file).unwrap();
+    assert!(
+        report.contains("- encrypted") && !report.contains(CANARY),
+        "{report}"
+    );
+}
+
+#[tokio::test]
+async fn a_key_that_is_wrong_or_missing_is_a_typed_error() {
+    let store = TestStore::new();
+    store.record("run/a", &[], "a").await;
+    store.record("run/b", &[], "b").await;
+    let missing = store.decrypted("run/x", "0123456789ab").await;
+    assert!(matches!(missing, Err(RefError::NotFound(_))), "{missing:?}");
+    let open = store.decrypted("run/a", "0123456789ab").await;
+    assert!(matches!(open, Err(RefError::NotEncrypted(_))), "{open:?}");
+
+    let a = store.encrypt(&id("run/a")).await.unwrap().key_id;
+    let b = store.encrypt(&id("run/b")).await.unwrap().key_id;
+    assert_ne!(a, b, "each encryption has a key of its own");
+    for other in [b.as_str(), "0123456789ab"] {
+        let wrong = store.decrypted("run/a", other).await.unwrap_err();
+        assert!(matches!(wrong, RefError::WrongKey { .. }), "{wrong}");
+        assert!(
+            !wrong.to_string().contains(&a),
+            "the right key id is shown: {wrong}"
+        );
+    }
+    let keys = store.layout().keys();
+    fs::copy(keys.join(&b), keys.join(&a)).unwrap();
+    let swapped = store.decrypted("run/a", &a).await;
+    assert!(matches!(swapped, Err(RefError::Io { .. })), "{swapped:?}");
+    fs::remove_file(keys.join(&a)).unwrap();
+    let gone = store.decrypted("run/a", &a).await;
+    assert!(matches!(gone, Err(RefError::KeyNotFound(_))), "{gone:?}");
+}
+
+#[tokio::test]
+async fn a_changed_ciphertext_does_not_open() {
+    let store = TestStore::new();
+    let long = "0123456789abcdef".repeat(200_000);
+    store.record("run/a", &[], &long).await;
+    store.record("run/b", &[], &long).await;
+    let key = store.encrypt(&id("run/a")).await.unwrap().key_id;
+    let file = store.file(&id("run/a"), "text.sealed");
+    let genuine = fs::read_to_string(&file).unwrap();
+    let lines: Vec<&str> = genuine.lines().collect();
+    assert_eq!(lines.len(), 1 + 4);
+    let changed = genuine.replacen("gAAAA", "gAAAB", 1);
+    let cut = lines[..3].join("\n") + "\n";
+    let swapped = [lines[0], lines[2], lines[1], lines[3], lines[4]].join("\n") + "\n";
+    for tampered in [changed, cut, swapped, String::new(), "x\n".to_owned()] {
+        fs::write(&file, tampered).unwrap();
+        let refused = store.decrypted("run/a", &key).await;
+        assert!(
+            matches!(refused, Err(RefError::Corrupt { .. })),
+            "{refused:?}"
+        );
+    }
+    fs::write(&file, &genuine).unwrap();
+    assert!(store.decrypted("run/a", &key).await.unwrap() == long.as_bytes());
+    fs::remove_file(&file).unwrap();
+    let gone = store.decrypted("run/a", &key).await;
+    assert!(matches!(gone, Err(RefError::Corrupt { .. })), "{gone:?}");
+}
+
+#[tokio::test]
+async fn an_empty_text_or_no_result_is_not_encrypted() {
+    let store = TestStore::new();
+    store.record("run/a", &[], "").await;
+    let error = store.encrypt(&id("run/a")).await.unwrap_err();
+    assert_eq!(error.to_string(), "ref run/a has no text to encrypt");
+    drop(store.begin("run/b", &[]).await.unwrap());
+    for nothing in ["run/b", "run/c"] {
+        let error = store.encrypt(&id(nothing)).await.unwrap_err();
+        assert!(matches!(error, RefError::NotFound(_)), "{error}");
+    }
+    let keys = fs::read_dir(store.layout().keys()).unwrap().count();
+    assert_eq!(keys, 0, "a key was made for nothing");
+}
+
+#[tokio::test]
+async fn what_a_running_agent_quotes_is_encrypted_only_when_it_has_ended() {
+    let store = TestStore::new();
+    store.record("run/a", &[], CANARY).await;
+    let running = store.begin("run/b", &["run/a"]).await.unwrap();
+    let error = store.encrypt(&id("run/a")).await.unwrap_err();
+    assert!(matches!(error, RefError::Busy { .. }), "{error}");
+    assert!(error.to_string().contains("run/b"), "{error}");
+    assert!(
+        store.text(&id("run/a")).await.is_ok(),
+        "nothing was changed"
+    );
+    running.finish(ended(ExitReason::Completed)).await.unwrap();
+    let key = store.encrypt(&id("run/a")).await.unwrap().key_id;
+    assert_eq!(holding(store.home(), CANARY).len(), 0);
+
+    let mut prompt = Vec::new();
+    store
+        .decrypt_part(&id("run/b"), &key, Part::Prompt, &mut prompt)
+        .unwrap();
+    assert_eq!(prompt, format!("Do it. {CANARY}").as_bytes());
+}
+
+#[tokio::test]
+async fn a_prompt_that_quotes_two_results_is_sealed_once_and_stays_so() {
+    let store = TestStore::new();
+    store.record("run/a", &[], CANARY).await;
+    store.record("run/b", &[], CANARY).await;
+    store.record("run/c", &["run/a", "run/b"], "c").await;
+    let a = store.encrypt(&id("run/a")).await.unwrap().key_id;
+    store.encrypt(&id("run/b")).await.unwrap();
+    assert_eq!(holding(store.home(), CANARY).len(), 0);
+    let mut prompt = Vec::new();
+    store
+        .decrypt_part(&id("run/c"), &a, Part::Prompt, &mut prompt)
+        .unwrap();
+    assert_eq!(prompt, format!("Do it. {CANARY}{CANARY}").as_bytes());
+}
+
+#[tokio::test]
+async fn the_files_of_a_folder_are_sealed_with_its_list() {
+    let store = TestStore::new();
+    let outside = store.dir.path().join("outside");
+    fs::create_dir_all(outside.join("below")).unwrap();
+    fs::write(outside.join("below/a.txt"), CANARY).unwrap();
+    let wrapped = store.wrap(&outside).await.unwrap().id;
+    let key = store.encrypt(&wrapped).await.unwrap().key_id;
+    assert_eq!(holding(store.home(), CANARY).len(), 0);
+    let mut files = Vec::new();
+    store
+        .decrypt_part(&wrapped, &key, Part::Files, &mut files)
+        .unwrap();
+    let mut files = tar::Archive::new(files.as_slice());
+    let mut found = Vec::new();
+    for file in files.entries().unwrap() {
+        let mut file = file.unwrap();
+        let path = file.path().unwrap().display().to_string();
+        found.push((path, io::read_to_string(&mut file).unwrap()));
+    }
+    let expected = [("below", ""), ("below/a.txt", CANARY)];
+    assert_eq!(
+        found,
+        expected.map(|(path, text)| (path.to_owned(), text.to_owned()))
+    );
+}
+
+#[tokio::test]
+async fn a_reader_that_fails_ends_the_decryption() {
+    struct Full;
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::Error::from(io::ErrorKind::StorageFull))
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let store = TestStore::new();
+    store.record("run/a", &[], "text").await;
+    let key = store.encrypt(&id("run/a")).await.unwrap().key_id;
+    let failed = store.decrypt(&id("run/a"), &key, &mut Full);
+    assert!(matches!(failed, Err(RefError::Io { .. })), "{failed:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn any_text_comes_back(bytes in prop::collection::vec(any::<u8>(), 1..5000)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let store = TestStore::new();
+            store.record("run/a", &[], &bytes).await;
+            let key = store.encrypt(&id("run/a")).await.unwrap().key_id;
+            assert_eq!(store.decrypted("run/a", &key).await.unwrap(), bytes);
+        });
+    }
+}

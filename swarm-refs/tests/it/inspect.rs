@@ -1,0 +1,113 @@
+//! What an agent did can be seen, however it ended.
+
+use std::fs;
+
+use swarm_core::{
+    outcome::ExitReason,
+    refs::RefError,
+    runtime::OutputStream::{Stderr, Stdout},
+};
+
+use crate::support::{TestStore, ended, id};
+
+const STREAM: &str = r#"{"type":"system"}
+{"type":"assistant","message":{"content":[{"type":"thinking","thinking":"Let me\nsee"},{"type":"text","text":"I look."}]}}
+not json
+{"type":"assistant","message":{"content":[{"type":"tool_use","name":"Read","input":{}}]}}
+{"type":"assistant","message":{"content":[{"type":"tool_use","name":"Bash","input":{}},{"type":"text","text":"Done."}]}}
+{"type":"result"
+"#;
+
+#[tokio::test]
+async fn the_stream_of_an_agent_is_summed_up() {
+    let store = TestStore::new();
+    store.record("run/a", &[], STREAM).await;
+    let inspection = store.inspect(&id("run/a")).await.unwrap();
+    assert_eq!(inspection.tool_calls, ["Read", "Bash"]);
+    assert!(inspection.has_partial_output);
+    assert_eq!(inspection.file, store.file(&id("run/a"), "inspect.md"));
+    let report = fs::read_to_string(inspection.file).unwrap();
+    for line in [
+        "# Inspection: run/a",
+        "- exit_code: 0 (completed)",
+        "- error: none",
+        "- cost: $unknown",
+        &format!("## Stream Log ({} bytes)", STREAM.len()),
+        "- Tool calls: Read, Bash",
+        "- Thinking steps: 1",
+        "  - Let me see",
+        "- Text chunks: 2",
+        "- result.json (",
+        "- stream.jsonl (",
+    ] {
+        assert!(report.contains(line), "no {line:?} in:\n{report}");
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_is_running_or_died_can_be_inspected() {
+    let store = TestStore::new();
+    let mut running = store.begin("run/a", &[]).await.unwrap();
+    let inspection = store.inspect(&id("run/a")).await.unwrap();
+    assert!(!inspection.has_partial_output);
+    running.write(Stdout, b"so far").await.unwrap();
+    running.write(Stderr, b"talk").await.unwrap();
+    for _ in ["running", "dead"] {
+        let inspection = store.inspect(&id("run/a")).await.unwrap();
+        assert!(inspection.has_partial_output);
+        let report = fs::read_to_string(inspection.file).unwrap();
+        assert!(
+            report.contains("so far") && report.contains("- none: "),
+            "{report}"
+        );
+        drop(std::mem::replace(
+            &mut running,
+            store.begin("run/b", &[]).await.unwrap(),
+        ));
+        drop(std::mem::replace(
+            &mut running,
+            store.begin("run/c", &[]).await.unwrap(),
+        ));
+    }
+    let error = store.inspect(&id("run/nobody")).await.unwrap_err();
+    assert!(matches!(error, RefError::NotFound(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_failure_says_why() {
+    let store = TestStore::new();
+    let recording = store.begin("run/a", &[]).await.unwrap();
+    recording
+        .finish(ended(ExitReason::OutOfMemory))
+        .await
+        .unwrap();
+    let inspection = store.inspect(&id("run/a")).await.unwrap();
+    assert!(!inspection.has_partial_output);
+    let report = fs::read_to_string(inspection.file).unwrap();
+    assert!(
+        report.contains("- exit_code: 137 (out of memory)"),
+        "{report}"
+    );
+    assert!(report.contains("- error: out of memory"), "{report}");
+}
+
+#[tokio::test]
+async fn a_report_stays_small_and_whole_whatever_the_text() {
+    let store = TestStore::new();
+    let hostile = format!("```\n# Not a heading\n{}\n", "ü".repeat(3_000_000));
+    store.record("run/a", &[], &hostile).await;
+    let inspection = store.inspect(&id("run/a")).await.unwrap();
+    let report = fs::read_to_string(inspection.file).unwrap();
+    assert!(report.len() < 10_000, "{} bytes", report.len());
+    assert!(
+        report.contains("\n````\n```\n# Not a heading\n"),
+        "{report}"
+    );
+    assert_eq!(
+        report.matches('ü').count(),
+        2000 - "```\n# Not a heading\n".len()
+    );
+    let binary: Vec<u8> = (0..=255).cycle().take(10_000).collect();
+    store.record("run/b", &[], &binary).await;
+    store.inspect(&id("run/b")).await.unwrap();
+}
