@@ -1,0 +1,220 @@
+//! What a run costs beyond what the engine itself takes.
+//!
+//! Three ways to run the same trivial container, one after the other, over and over: this crate, the bare
+//! requests (create, start, wait, logs, remove), and the command line (`docker run --rm`). The figures are
+//! medians; the ratios are medians of the ratios of neighbouring runs, so that a busy minute does not count
+//! against one of the ways.
+//!
+//! `cargo bench -p swarm-docker --bench run` needs an engine, the `docker` command and a statically linked
+//! `/bin/busybox`.
+
+use std::{collections::HashMap, error::Error, path::PathBuf, process::ExitCode, process::Stdio};
+
+use bollard::{
+    Docker,
+    models::{ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig},
+    query_parameters::{
+        LogsOptionsBuilder, RemoveContainerOptionsBuilder, WaitContainerOptionsBuilder,
+    },
+};
+use futures_util::StreamExt as _;
+use swarm_core::{
+    agents::Invocation,
+    content::Content,
+    ids::{AgentId, RefId, RunId},
+    runtime::{AgentJob, AgentRuntime as _},
+    spec::SandboxSpec,
+    testing::sink::VecSink,
+};
+use swarm_docker::{DockerOptions, DockerRuntime, ImageRecipe, SCRATCH_BYTES};
+use tokio::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+const IMAGE: &str = "swarm-test:latest";
+const ROUNDS: usize = 40;
+const TEXT: &str = "hello\n";
+
+type Failure = Box<dyn Error>;
+
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a bench prints its figures"
+)]
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match compare().await {
+        Ok(table) => {
+            println!("{table}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn compare() -> Result<String, Failure> {
+    let runtime = DockerRuntime::connect(DockerOptions {
+        image: IMAGE.to_owned(),
+        ..DockerOptions::new(format!("bench-{}", RunId::random()))
+    })
+    .await?;
+    let busybox = ImageRecipe::FromBusybox {
+        path: PathBuf::from("/bin/busybox"),
+    };
+    runtime.ensure_image(IMAGE, &busybox).await?;
+    let docker = Docker::connect_with_unix_defaults()?
+        .negotiate_version()
+        .await?;
+
+    let (mut ours, mut bare, mut shell) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        // Each is first, second and last equally often.
+        for turn in 0..3 {
+            match (round + turn) % 3 {
+                0 => ours.push(run_ours(&runtime).await?),
+                1 => bare.push(run_bare(&docker).await?),
+                _ => shell.push(run_shell().await?),
+            }
+        }
+    }
+    let mut table = format!("{ROUNDS} rounds, `echo hello`, no network; medians\n");
+    for (name, times) in [
+        ("DockerRuntime", &ours),
+        ("create, start, wait, logs, remove", &bare),
+        ("docker run --rm", &shell),
+    ] {
+        let millis = times.iter().map(|time| time.as_secs_f64() * 1000.0);
+        let ratio = times
+            .iter()
+            .zip(&ours)
+            .map(|(other, ours)| ours.as_secs_f64() / other.as_secs_f64());
+        let line = format!(
+            "  {name:<36} {:>7.1} ms   ours / this: {:.3}\n",
+            median(millis),
+            median(ratio)
+        );
+        table += &line;
+    }
+    Ok(table)
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+async fn run_ours(runtime: &DockerRuntime) -> Result<Duration, Failure> {
+    let mut sandbox = SandboxSpec::default().resolve()?;
+    sandbox.network = swarm_core::spec::Network::None;
+    let job = AgentJob {
+        id: RefId::new(RunId::random(), AgentId::new("agent-0")?),
+        invocation: Invocation {
+            argv: vec!["echo".to_owned(), "hello".to_owned()],
+        },
+        stdin: Content::empty(),
+        sandbox,
+        timeout: Duration::from_mins(1),
+        resumed: false,
+    };
+    let mut sink = VecSink::default();
+    let stop = CancellationToken::new();
+    let start = Instant::now();
+    let exit = runtime.run(&job, &mut sink, &stop).await?;
+    let time = start.elapsed();
+    expect(exit.reason.is_success() && sink.text() == TEXT)?;
+    Ok(time)
+}
+
+fn expect(fine: bool) -> Result<(), Failure> {
+    if fine {
+        Ok(())
+    } else {
+        Err("the container did not say hello".into())
+    }
+}
+
+/// What the runtime asks for, written out.
+fn same_container() -> ContainerCreateBody {
+    let scratch = format!("rw,exec,nosuid,nodev,uid=1000,gid=1000,mode=1777,size={SCRATCH_BYTES}");
+    let text = |text: &str| text.to_owned();
+    ContainerCreateBody {
+        image: Some(text(IMAGE)),
+        entrypoint: Some(vec![text("echo"), text("hello")]),
+        env: Some(vec![text("HOME=/tmp")]),
+        user: Some(text("1000:1000")),
+        working_dir: Some(text("/workspace")),
+        labels: Some(HashMap::from([(text("swarm.bench"), text("1"))])),
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
+        healthcheck: Some(HealthConfig {
+            test: Some(vec![text("NONE")]),
+            ..HealthConfig::default()
+        }),
+        host_config: Some(HostConfig {
+            pids_limit: Some(513),
+            tmpfs: Some(HashMap::from([
+                (text("/tmp"), scratch.clone()),
+                (text("/workspace"), scratch),
+            ])),
+            network_mode: Some(text("none")),
+            ipc_mode: Some(text("private")),
+            readonly_rootfs: Some(true),
+            cap_drop: Some(vec![text("ALL")]),
+            security_opt: Some(vec![text("no-new-privileges:true")]),
+            init: Some(true),
+            log_config: Some(HostConfigLogConfig {
+                typ: Some(text("local")),
+                config: Some(HashMap::from([
+                    (text("max-size"), text("100t")),
+                    (text("max-file"), text("1")),
+                    (text("compress"), text("false")),
+                ])),
+            }),
+            ..HostConfig::default()
+        }),
+        ..ContainerCreateBody::default()
+    }
+}
+
+async fn run_bare(docker: &Docker) -> Result<Duration, Failure> {
+    let body = same_container();
+    let start = Instant::now();
+    let id = docker.create_container(None, body).await?.id;
+    docker.start_container(&id, None).await?;
+    let wait = WaitContainerOptionsBuilder::new().build();
+    let ended = docker.wait_container(&id, Some(wait)).next().await;
+    let logs = LogsOptionsBuilder::new().stdout(true).stderr(true).build();
+    let mut logs = Box::pin(docker.logs(&id, Some(logs)));
+    let mut text = Vec::new();
+    while let Some(chunk) = logs.next().await {
+        text.extend_from_slice(&chunk?.into_bytes());
+    }
+    let remove = RemoveContainerOptionsBuilder::new().v(true).build();
+    docker.remove_container(&id, Some(remove)).await?;
+    let time = start.elapsed();
+    expect(matches!(ended, Some(Ok(_))) && text == TEXT.as_bytes())?;
+    Ok(time)
+}
+
+async fn run_shell() -> Result<Duration, Failure> {
+    let scratch = format!("rw,exec,nosuid,nodev,uid=1000,gid=1000,mode=1777,size={SCRATCH_BYTES}");
+    let mut command = tokio::process::Command::new("docker");
+    command
+        .args("run --rm --init --network none --ipc private --read-only --cap-drop ALL".split(' '))
+        .args("--security-opt no-new-privileges:true --pids-limit 513 --no-healthcheck".split(' '))
+        .args("--user 1000:1000 --workdir /workspace --env HOME=/tmp --log-driver local".split(' '))
+        .args("--log-opt max-size=100t --log-opt max-file=1 --log-opt compress=false".split(' '))
+        .args(["--tmpfs", &format!("/tmp:{scratch}")])
+        .args(["--tmpfs", &format!("/workspace:{scratch}")])
+        .args(["--entrypoint", "echo", IMAGE, "hello"])
+        .stdin(Stdio::null());
+    let start = Instant::now();
+    let output = command.output().await?;
+    let time = start.elapsed();
+    expect(output.status.success() && output.stdout == TEXT.as_bytes())?;
+    Ok(time)
+}

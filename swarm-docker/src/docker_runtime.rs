@@ -1,0 +1,161 @@
+//! The runtime itself: what the methods of the port lead to.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use swarm_core::{
+    ids::{RefId, RunId},
+    runtime::{AgentExit, AgentJob, AgentRuntime, OutputSink, RuntimeError},
+    spec::Sandbox,
+};
+use tokio::sync::Mutex;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    container,
+    engine::{Engine, EngineInfo},
+    image::{self, ImageInfo, ImageRecipe},
+    inputs, lifecycle, mounts,
+    network::OwnNetwork,
+    options::DockerOptions,
+    reaper::{self, Reaper},
+};
+
+/// Runs agents in containers of one engine. Cheap to clone; clones share everything.
+///
+/// Await [`shutdown`](Self::shutdown) before the process ends if futures of runs may have been dropped.
+#[derive(Clone, Debug)]
+pub struct DockerRuntime {
+    inner: Arc<Inner>,
+}
+
+/// What all clones share.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) engine: Engine,
+    pub(crate) options: DockerOptions,
+    pub(crate) network: OwnNetwork,
+    pub(crate) reaper: Arc<Reaper>,
+    /// Requests that must come to their end even if nobody waits for them.
+    pub(crate) tasks: TaskTracker,
+    /// One image is built at a time.
+    building: Mutex<()>,
+}
+
+impl DockerRuntime {
+    /// Connects to the engine. Waits for it for three seconds at most.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError::EngineUnavailable`] if none answers, [`RuntimeError::Refused`] if the options would
+    /// take a protection away.
+    pub async fn connect(options: DockerOptions) -> Result<Self, RuntimeError> {
+        options.check()?;
+        let engine = Engine::connect(options.endpoint.as_deref()).await?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                reaper: Reaper::new(engine.clone()),
+                engine,
+                options,
+                network: OwnNetwork::default(),
+                tasks: TaskTracker::new(),
+                building: Mutex::new(()),
+            }),
+        })
+    }
+
+    /// What the engine says of itself.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError::EngineUnavailable`] if it does not answer any more.
+    pub async fn engine_info(&self) -> Result<EngineInfo, RuntimeError> {
+        self.inner.engine.info().await
+    }
+
+    /// The image of this name; `None` if the engine has none.
+    ///
+    /// # Errors
+    ///
+    /// Only if the engine does not answer, or refuses.
+    pub async fn show_image(&self, name: &str) -> Result<Option<ImageInfo>, RuntimeError> {
+        image::show(&self.inner.engine, name).await
+    }
+
+    /// Builds an image under this name, also if there is one already.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError::ImageBuild`] with what went wrong.
+    pub async fn build_image(
+        &self,
+        name: &str,
+        recipe: &ImageRecipe,
+    ) -> Result<ImageInfo, RuntimeError> {
+        let _turn = self.inner.building.lock().await;
+        image::build(&self.inner.engine, name, recipe, self.inner.options.user).await
+    }
+
+    /// The image of this name; built if there is none. However many ask at once, it is built once.
+    ///
+    /// # Errors
+    ///
+    /// As [`build_image`](Self::build_image) and [`show_image`](Self::show_image).
+    pub async fn ensure_image(
+        &self,
+        name: &str,
+        recipe: &ImageRecipe,
+    ) -> Result<ImageInfo, RuntimeError> {
+        if let Some(found) = self.show_image(name).await? {
+            return Ok(found);
+        }
+        let _turn = self.inner.building.lock().await;
+        if let Some(found) = self.show_image(name).await? {
+            return Ok(found);
+        }
+        image::build(&self.inner.engine, name, recipe, self.inner.options.user).await
+    }
+
+    /// Waits until every container of a dropped future is gone, or is left to the next sweep after several
+    /// attempts. The runtime can be used on.
+    pub async fn shutdown(&self) {
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+        self.inner.tasks.reopen();
+        self.inner.reaper.idle().await;
+    }
+}
+
+impl AgentRuntime for DockerRuntime {
+    fn name(&self) -> &'static str {
+        "docker"
+    }
+
+    fn check(&self, sandbox: &Sandbox) -> Result<(), RuntimeError> {
+        container::check(sandbox)?;
+        mounts::check(&sandbox.mounts, self.inner.engine.socket().as_deref())?;
+        inputs::plan(sandbox).map(drop)
+    }
+
+    fn run<'a>(
+        &'a self,
+        job: &'a AgentJob,
+        output: &'a mut dyn OutputSink,
+        stop: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<AgentExit, RuntimeError>> {
+        Box::pin(async move {
+            self.check(&job.sandbox)?;
+            lifecycle::run(&self.inner, job, output, stop).await
+        })
+    }
+
+    fn sweep<'a>(
+        &'a self,
+        is_live: &'a (dyn Fn(&RunId) -> bool + Sync),
+    ) -> BoxFuture<'a, Result<Vec<RefId>, RuntimeError>> {
+        let Inner {
+            engine, options, ..
+        } = &*self.inner;
+        Box::pin(reaper::sweep(engine, &options.home, is_live))
+    }
+}

@@ -1,0 +1,188 @@
+//! One agent from its start to its end.
+
+mod explain;
+pub(crate) mod launch;
+mod watch;
+
+use std::time::Duration;
+
+use swarm_core::{
+    outcome::ExitReason,
+    runtime::{AgentExit, AgentJob, OutputSink, RuntimeError},
+};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    adopt::{self, Takeover},
+    container,
+    docker_runtime::Inner,
+    engine::{Engine, State},
+    exit::{self, Ended},
+    output::{Output, Source},
+    prompt::{Fed, Prompt},
+    reaper::Guard,
+};
+
+/// An agent that runs.
+struct Running {
+    source: Source,
+    feeding: Option<launch::Feeding>,
+    /// How long it had been running when we came to it.
+    already: Duration,
+    since: Instant,
+}
+
+/// Runs `job`. However this ends, its container is removed, or known to the reaper.
+pub(crate) async fn run(
+    inner: &Inner,
+    job: &AgentJob,
+    sink: &mut dyn OutputSink,
+    stop: &CancellationToken,
+) -> Result<AgentExit, RuntimeError> {
+    let mut output = Output::new(sink);
+    if job.resumed {
+        match adopt::take_over(inner, job).await? {
+            Takeover::Running { guard, already } => {
+                let running = Running {
+                    source: Source::Log,
+                    feeding: None,
+                    already,
+                    since: Instant::now(),
+                };
+                let ended = attend(inner, job, &guard, running, &mut output, stop).await;
+                guard.remove().await;
+                return ended;
+            }
+            Takeover::Exited {
+                guard,
+                state,
+                duration,
+            } => {
+                let ended = collect(inner, job, guard.id(), &state, duration, &mut output).await;
+                guard.remove().await;
+                return ended;
+            }
+            Takeover::Nothing => {}
+        }
+    }
+
+    let cancelled = AgentExit {
+        reason: ExitReason::Cancelled,
+        duration: Duration::ZERO,
+    };
+    if stop.is_cancelled() {
+        return Ok(cancelled);
+    }
+    let prompt = Prompt::open(&job.stdin).await?;
+    let created = launch::create(inner, job, !prompt.is_empty()).await?;
+    let started = tokio::select! {
+        biased;
+        () = stop.cancelled() => None,
+        started = launch::start(inner, job, &created, prompt) => Some(started),
+    };
+    let launch::Created { guard, .. } = created;
+    let ended = match started {
+        None => Ok(cancelled),
+        Some(Err(error)) => Err(error),
+        Some(Ok(running)) => attend(inner, job, &guard, running, &mut output, stop).await,
+    };
+    guard.remove().await;
+    ended
+}
+
+/// Stays with an agent until it has ended and all its output is in the sink.
+async fn attend(
+    inner: &Inner,
+    job: &AgentJob,
+    guard: &Guard,
+    running: Running,
+    output: &mut Output<'_>,
+    stop: &CancellationToken,
+) -> Result<AgentExit, RuntimeError> {
+    let Running {
+        source,
+        feeding,
+        already,
+        since,
+    } = running;
+    let engine = &inner.engine;
+    let id = guard.id();
+    let has_ended = CancellationToken::new();
+
+    let take = output.take_all(engine, id, source, &has_ended);
+    let feed = feed(engine, job, id, feeding);
+    let limits = watch::Limits {
+        deadline: watch::later(since, job.timeout.saturating_sub(already)),
+        timeout: job.timeout,
+        grace: inner.options.stop_grace,
+    };
+    let watch = async {
+        let ended = watch::until_end(engine, id, limits, stop).await?;
+        let duration = already + since.elapsed();
+        has_ended.cancel();
+        Ok::<_, RuntimeError>((ended, duration))
+    };
+    let feed_until_end = async {
+        tokio::select! {
+            fed = feed => fed,
+            // It ended without reading all of its prompt; that is its own business.
+            () = has_ended.cancelled() => Ok(()),
+        }
+    };
+    // Ends at the first error; the caller then removes the container.
+    let ((), (), ((status, ended), duration)) = tokio::try_join!(take, feed_until_end, watch)?;
+    let oom = status != 0
+        && ended == Ended::ByItself
+        && explain::failure(engine, id, job, status).await?;
+    Ok(AgentExit {
+        reason: exit::reason(status, oom, ended),
+        duration,
+    })
+}
+
+/// Feeds the prompt, and then renames the container, so that its name tells whether it can be taken over.
+///
+/// If this process dies while it feeds, the engine closes the agent's stdin, and the agent works on half a
+/// prompt. Nothing that the engine keeps would tell; the name does. Renaming takes about as long as one other
+/// request and happens while the agent works.
+async fn feed(
+    engine: &Engine,
+    job: &AgentJob,
+    id: &str,
+    feeding: Option<launch::Feeding>,
+) -> Result<(), RuntimeError> {
+    if let Some(launch::Feeding { prompt, stdin }) = feeding
+        && prompt.feed(stdin).await? == Fed::Whole
+        && let Err(failure) = engine.rename(id, &container::name(&job.id)).await
+    {
+        // Then it is started again instead of taken over.
+        tracing::debug!(container = id, problem = failure.problem(), "not renamed");
+    }
+    Ok(())
+}
+
+/// The end of an agent that ended while nobody watched.
+async fn collect(
+    inner: &Inner,
+    job: &AgentJob,
+    id: &str,
+    state: &State,
+    duration: Duration,
+    output: &mut Output<'_>,
+) -> Result<AgentExit, RuntimeError> {
+    let engine = &inner.engine;
+    let ended = CancellationToken::new();
+    ended.cancel();
+    output.take_all(engine, id, Source::Log, &ended).await?;
+    let status = state.exit_code;
+    let killed = status > 128;
+    let reason = if killed && duration >= job.timeout {
+        // The process that watched it had just stopped it.
+        exit::reason(status, false, Ended::AtTimeout(job.timeout))
+    } else {
+        let oom = status != 0 && explain::out_of_memory(engine, id, status, state).await;
+        exit::reason(status, oom, Ended::ByItself)
+    };
+    Ok(AgentExit { reason, duration })
+}

@@ -1,0 +1,267 @@
+//! From a job to a running container.
+
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use swarm_core::runtime::{AgentJob, RuntimeError};
+use tokio::{
+    io::AsyncWrite,
+    sync::oneshot,
+    task::spawn_blocking,
+    time::{Instant, sleep},
+};
+
+use super::Running;
+use crate::{
+    container::{self, LABEL_AGENT, LABEL_HOME, LABEL_RUN},
+    docker_runtime::Inner,
+    engine::{Attached, Engine, Failure},
+    inputs, mounts,
+    output::Source,
+    prompt::Prompt,
+    reaper::Guard,
+};
+
+/// How often the name of a container is freed before giving up.
+const ATTEMPTS: u32 = 3;
+/// How often a container is started while its network is not usable.
+const NETWORK_ATTEMPTS: u32 = 10;
+/// How long the others have to agree on one network.
+const NETWORK_PAUSE: Duration = Duration::from_millis(100);
+
+/// A container that is not started yet.
+pub(super) struct Created {
+    pub(super) guard: Guard,
+    /// Folder inside, and the tar to unpack there.
+    uploads: Vec<(String, Vec<u8>)>,
+}
+
+/// A prompt on its way in.
+pub(super) struct Feeding {
+    pub(super) prompt: Prompt,
+    pub(super) stdin: Pin<Box<dyn AsyncWrite + Send>>,
+}
+
+/// Makes the container of `job`.
+pub(super) async fn create(
+    inner: &Inner,
+    job: &AgentJob,
+    feeds_stdin: bool,
+) -> Result<Created, RuntimeError> {
+    let Inner {
+        engine, options, ..
+    } = inner;
+    let sandbox = &job.sandbox;
+    let sources = sources(inner, job).await?;
+    let volumes = inputs::plan(sandbox)?;
+    let uploads = volumes
+        .iter()
+        .map(|volume| {
+            let tar = volume.tar(options.user);
+            let tar = tar.map_err(|error| {
+                RuntimeError::Start(format!("its input files cannot be packed: {error}"))
+            })?;
+            Ok((volume.folder.clone(), tar))
+        })
+        .collect::<Result<_, RuntimeError>>()?;
+    inner
+        .network
+        .prepare(engine, options, &sandbox.network)
+        .await?;
+    let body = container::body(job, &sources, &volumes, options, engine.traits, feeds_stdin);
+    let name = if feeds_stdin {
+        container::name_while_feeding(&job.id)
+    } else {
+        container::name(&job.id)
+    };
+
+    let mut attempt = 1;
+    loop {
+        match guarded_create(inner, &name, body.clone()).await {
+            Ok(guard) => return Ok(Created { guard, uploads }),
+            Err(failure) if failure.is_conflict() && attempt < ATTEMPTS => {
+                attempt += 1;
+                if !free_name(inner, job).await? {
+                    return Err(engine.error("create the container", failure));
+                }
+            }
+            Err(failure) => return Err(not_created(engine, job, inner, failure)),
+        }
+    }
+}
+
+/// The real paths of the mounts. Those of an engine on another machine only it can check.
+async fn sources(inner: &Inner, job: &AgentJob) -> Result<Vec<String>, RuntimeError> {
+    let mounts = job.sandbox.mounts.clone();
+    if mounts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let Some(socket) = inner.engine.socket() else {
+        return Ok(mounts.into_iter().map(|mount| mount.host_path).collect());
+    };
+    spawn_blocking(move || mounts::resolve(&mounts, Some(&socket)))
+        .await
+        .map_err(|error| RuntimeError::Start(format!("its mounts cannot be checked: {error}")))?
+}
+
+/// Makes a container in a task of its own. If our future is dropped before the engine has answered, the
+/// task still learns the id, and the guard that nobody takes removes the container.
+async fn guarded_create(
+    inner: &Inner,
+    name: &str,
+    body: bollard::models::ContainerCreateBody,
+) -> Result<Guard, Failure> {
+    let (answer, answered) = oneshot::channel();
+    let (engine, reaper) = (inner.engine.clone(), Arc::clone(&inner.reaper));
+    let name = name.to_owned();
+    inner.tasks.spawn(async move {
+        let created = engine.create(&name, body).await;
+        drop(answer.send(created.map(|id| Guard::new(reaper, id))));
+    });
+    answered.await.unwrap_or_else(|_| {
+        Err(Failure::Garbled(
+            "the async runtime was shut down".to_owned(),
+        ))
+    })
+}
+
+/// Removes what holds the name of our container, if it is an earlier one of the same agent.
+async fn free_name(inner: &Inner, job: &AgentJob) -> Result<bool, RuntimeError> {
+    let engine = &inner.engine;
+    let failed = |failure| engine.error("free the name of the container", failure);
+    let earlier = find(inner, job).await.map_err(failed)?;
+    for container in &earlier {
+        engine.remove(&container.id).await.map_err(failed)?;
+    }
+    Ok(!earlier.is_empty())
+}
+
+/// The containers of the agent of `job`.
+pub(crate) async fn find(
+    inner: &Inner,
+    job: &AgentJob,
+) -> Result<Vec<crate::engine::Found>, Failure> {
+    let labels = [
+        (LABEL_RUN, job.id.run.as_str()),
+        (LABEL_AGENT, job.id.agent.as_str()),
+        (LABEL_HOME, inner.options.home.as_str()),
+    ];
+    inner.engine.find(&labels).await
+}
+
+fn not_created(engine: &Engine, job: &AgentJob, inner: &Inner, failure: Failure) -> RuntimeError {
+    let image = job.sandbox.image.as_ref();
+    let image = image.unwrap_or(&inner.options.image);
+    match &failure {
+        Failure::Status { code: 404, message } if message.to_lowercase().contains("image") => {
+            RuntimeError::ImageMissing {
+                image: image.clone(),
+            }
+        }
+        Failure::Status { message, .. }
+            if message.contains("source path does not exist") || message.contains("statfs ") =>
+        {
+            let known = job.sandbox.mounts.iter();
+            let path = known
+                .map(|mount| &mount.host_path)
+                .find(|path| message.contains(path.as_str()));
+            RuntimeError::MountMissing {
+                path: path.cloned().unwrap_or_else(|| "its source".to_owned()),
+                problem: "no such file or directory on the machine of the engine".to_owned(),
+            }
+        }
+        _ => engine.error("create the container", failure),
+    }
+}
+
+/// Puts the input files in, connects to the output, and starts.
+pub(super) async fn start(
+    inner: &Inner,
+    job: &AgentJob,
+    created: &Created,
+    prompt: Prompt,
+) -> Result<Running, RuntimeError> {
+    let engine = &inner.engine;
+    let id = created.guard.id();
+    for (folder, tar) in &created.uploads {
+        engine
+            .upload(id, folder, tar.clone())
+            .await
+            .map_err(|failure| engine.error("put the input files in", failure))?;
+    }
+    let mut attempt = 1;
+    let Attached { output, input } = loop {
+        // Each time: an engine closes the connection when a start fails.
+        let attached = engine
+            .attach(id, !prompt.is_empty())
+            .await
+            .map_err(|failure| engine.error("attach to the container", failure))?;
+        match engine.start(id).await {
+            Ok(()) => break attached,
+            // Somebody removed the network since it was last used, or several processes make it right now.
+            Err(failure) if lacks_network(&failure) && attempt < NETWORK_ATTEMPTS => {
+                if attempt > 1 {
+                    sleep(NETWORK_PAUSE).await;
+                }
+                attempt += 1;
+                inner.network.forget().await;
+                inner
+                    .network
+                    .prepare(engine, &inner.options, &job.sandbox.network)
+                    .await?;
+            }
+            Err(failure) => return Err(not_started(engine, job, failure)),
+        }
+    };
+    Ok(Running {
+        source: Source::Live(output),
+        feeding: (!prompt.is_empty()).then_some(Feeding {
+            prompt,
+            stdin: input,
+        }),
+        already: Duration::ZERO,
+        since: Instant::now(),
+    })
+}
+
+fn lacks_network(failure: &Failure) -> bool {
+    matches!(failure, Failure::Status { message, .. }
+        if message.contains("network")
+            && (message.contains("not found") || message.contains("ambiguous")))
+}
+
+/// Finds the reason in what the engine, and the program that it calls, say.
+fn not_started(engine: &Engine, job: &AgentJob, failure: Failure) -> RuntimeError {
+    let Failure::Status { message, .. } = &failure else {
+        return engine.error("start the container", failure);
+    };
+    let program = job.invocation.argv.first().cloned().unwrap_or_default();
+    let missing = |problem: &str| RuntimeError::ProgramMissing {
+        program: program.clone(),
+        problem: problem.to_owned(),
+    };
+    if message.contains("exec: ")
+        || message.contains("exec failed")
+        || message.contains("exec user process")
+    {
+        if message.contains("executable file not found") || message.contains("executable file `") {
+            return missing("it is in no folder of PATH in the image");
+        }
+        if message.contains("no such file or directory") {
+            return missing("the image has no such file");
+        }
+        if message.contains("permission denied") {
+            return missing("the image has it, but the user of agents may not run it");
+        }
+        if message.contains("exec format error") {
+            return missing("it is not a program for the processor of the engine");
+        }
+    }
+    if message.contains("could not select device driver") || message.contains("nvidia") {
+        return RuntimeError::Unsupported {
+            runtime: "docker",
+            field: "gpu".to_owned(),
+            hint: "the engine has no GPU runtime; install one on its machine, or leave `gpu` out",
+        };
+    }
+    RuntimeError::Start(message.clone())
+}

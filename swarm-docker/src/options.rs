@@ -1,0 +1,106 @@
+//! What a runtime is told when it is made.
+
+use std::time::Duration;
+
+use swarm_core::runtime::RuntimeError;
+
+use crate::image::DEFAULT_IMAGE;
+
+/// Where the engine is, and what holds for every agent.
+#[derive(Clone, Debug)]
+pub struct DockerOptions {
+    /// `unix:///path/of/socket` or `tcp://host:port`; `None` is the local default socket.
+    pub endpoint: Option<String>,
+    /// The image of agents whose sandbox names none.
+    pub image: String,
+    /// Stands for one `SWARM_HOME` in labels, so that two homes can share an engine. Not empty.
+    pub home: String,
+    /// The user and group that agents run as. Neither may be 0.
+    pub user: (u32, u32),
+    /// How long an agent has between the polite signal and the final one.
+    pub stop_grace: Duration,
+    /// The name of swarm's own bridge network. It is made on first use, and stays.
+    pub network: String,
+}
+
+impl DockerOptions {
+    /// The defaults: local socket, image `swarm-agent:latest`, user 1000:1000, 100 ms of grace, network `swarm`.
+    pub fn new(home: impl Into<String>) -> Self {
+        Self {
+            endpoint: None,
+            image: DEFAULT_IMAGE.to_owned(),
+            home: home.into(),
+            user: (1000, 1000),
+            stop_grace: Duration::from_millis(100),
+            network: "swarm".to_owned(),
+        }
+    }
+
+    /// Refuses what would take a protection away.
+    pub(crate) fn check(&self) -> Result<(), RuntimeError> {
+        let refused = |field: String, reason: &str| {
+            Err(RuntimeError::Refused {
+                field,
+                reason: reason.to_owned(),
+            })
+        };
+        let (uid, gid) = self.user;
+        if uid == 0 || gid == 0 {
+            return refused(
+                format!("user {uid}:{gid}"),
+                "agents never run as root or in its group; use another number",
+            );
+        }
+        if self.home.is_empty() || self.home.contains(char::is_control) {
+            return refused(
+                "home".to_owned(),
+                "it tells the containers of one home from those of another; use a non-empty id",
+            );
+        }
+        if self.image.is_empty() {
+            return refused("image".to_owned(), "it is empty; name a default image");
+        }
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if self.network.is_empty()
+            || !self.network.chars().all(plain)
+            || ["host", "none", "bridge", "default", "private"].contains(&self.network.as_str())
+        {
+            return refused(
+                format!("network {:?}", self.network),
+                "swarm makes this network itself; use a name of its own, such as \"swarm\"",
+            );
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_accepted() {
+        DockerOptions::new("home").check().unwrap();
+    }
+
+    #[test]
+    fn root_and_networks_of_the_engine_are_refused() {
+        let change: [fn(&mut DockerOptions); 7] = [
+            |o| o.user = (0, 1000),
+            |o| o.user = (1000, 0),
+            |o| o.home = String::new(),
+            |o| o.network = "host".to_owned(),
+            |o| o.network = "bridge".to_owned(),
+            |o| o.network = "container:db".to_owned(),
+            |o| o.image = String::new(),
+        ];
+        for (i, change) in change.iter().enumerate() {
+            let mut options = DockerOptions::new("home");
+            change(&mut options);
+            assert!(
+                matches!(options.check(), Err(RuntimeError::Refused { .. })),
+                "change {i} was accepted"
+            );
+        }
+    }
+}

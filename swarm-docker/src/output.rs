@@ -1,0 +1,280 @@
+//! From what an agent prints to the sink of its caller, one chunk at a time.
+//!
+//! There are two sources. The *live* one is exact and quick, but the engine holds the agent up while we are
+//! slow, and when the agent ends it waits for us for two seconds only; then the rest is lost. The *log* of
+//! the engine waits for ever. So output is taken live, and whenever that breaks off, or the sink is slow,
+//! the log takes over where the live source was left.
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use swarm_core::runtime::{OutputSink, RuntimeError};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    engine::{Chunk, Chunks, Engine, LogPart, StreamError},
+    rejoin::{Rejoin, Tally},
+};
+
+/// A sink that takes longer than this for one chunk is slow.
+const SLOW_SINK: Duration = Duration::from_millis(250);
+/// How long after the end of an agent the next chunk may take. The engine closes the live source before it
+/// tells of the end, so this is time to read what is there already.
+const DRAIN: Duration = Duration::from_secs(2);
+/// A live source that ended by itself this long before the agent did has been cut off, or the agent closed
+/// its output; the log knows which.
+const EARLY: Duration = Duration::from_secs(1);
+
+/// The sink, and how much has gone into it.
+pub(crate) struct Output<'a> {
+    sink: &'a mut dyn OutputSink,
+    seen: Tally,
+}
+
+/// Where output comes from at first.
+pub(crate) enum Source {
+    /// From the container, since before its start.
+    Live(Chunks),
+    /// From the log, because the container was started by another process.
+    Log,
+}
+
+impl<'a> Output<'a> {
+    pub(crate) fn new(sink: &'a mut dyn OutputSink) -> Self {
+        Self {
+            sink,
+            seen: Tally::default(),
+        }
+    }
+
+    /// Takes everything that the container `id` prints. Returns when it has all of it, which needs `ended` to be
+    /// cancelled when the container has ended.
+    pub(crate) async fn take_all(
+        &mut self,
+        engine: &Engine,
+        id: &str,
+        source: Source,
+        ended: &CancellationToken,
+    ) -> Result<(), RuntimeError> {
+        let whole = match source {
+            Source::Live(chunks) => self.take_live(chunks, ended).await?,
+            Source::Log => false,
+        };
+        if whole {
+            return Ok(());
+        }
+        let mut rejoin = Rejoin::after(self.seen);
+        let following = self
+            .take_log(&mut rejoin, engine.log(id, LogPart::AllToCome), ended)
+            .await;
+        if let Err(LogError::Sink(error)) = following {
+            return Err(error);
+        }
+        ended.cancelled().await;
+        // Now the log is complete. Engines now and then lose the end of one that is followed; whether this
+        // one did, its last chunk tells.
+        let mut last = engine.log(id, LogPart::Last);
+        let newest = last.next().await.transpose();
+        let newest = newest.map_err(|StreamError(failure)| engine.lost(&failure))?;
+        if newest.as_ref() == rejoin.last() {
+            return Ok(());
+        }
+        let mut rejoin = Rejoin::after(self.seen);
+        let whole = engine.log(id, LogPart::All);
+        match self
+            .take_log(&mut rejoin, whole, &CancellationToken::new())
+            .await
+        {
+            Ok(()) => Ok(()),
+            Err(LogError::Sink(error)) => Err(error),
+            Err(LogError::Broken(StreamError(failure))) => Err(engine.lost(&failure)),
+        }
+    }
+
+    /// Takes from the live source as long as that goes well. Returns whether it gave everything.
+    async fn take_live(
+        &mut self,
+        mut chunks: Chunks,
+        ended: &CancellationToken,
+    ) -> Result<bool, RuntimeError> {
+        loop {
+            let chunk = tokio::select! {
+                biased;
+                chunk = chunks.next() => chunk,
+                () = drained(ended) => return Ok(false),
+            };
+            match chunk {
+                Some(Ok(chunk)) => {
+                    let Chunk { stream, bytes } = &chunk;
+                    let mut write = self.sink.write(*stream, bytes);
+                    let quick = timeout(SLOW_SINK, &mut write).await;
+                    let slow = quick.is_err();
+                    let written = if let Ok(written) = quick {
+                        written
+                    } else {
+                        // Lets the engine, and with it the agent, go on.
+                        chunks = Box::pin(futures_util::stream::empty());
+                        write.await
+                    };
+                    written.map_err(RuntimeError::Output)?;
+                    *self.seen.of(*stream) += bytes.len() as u64;
+                    if slow {
+                        return Ok(false);
+                    }
+                }
+                Some(Err(_)) => return Ok(false),
+                None => return Ok(timeout(EARLY, ended.cancelled()).await.is_ok()),
+            }
+        }
+    }
+
+    /// Takes what the log has and has not been seen, until its end, or until nothing more comes although the
+    /// agent has ended.
+    async fn take_log(
+        &mut self,
+        rejoin: &mut Rejoin,
+        mut chunks: Chunks,
+        ended: &CancellationToken,
+    ) -> Result<(), LogError> {
+        loop {
+            let chunk = tokio::select! {
+                biased;
+                chunk = chunks.next() => chunk,
+                () = drained(ended) => return Ok(()),
+            };
+            let chunk = match chunk {
+                Some(Ok(chunk)) => chunk,
+                Some(Err(error)) => return Err(LogError::Broken(error)),
+                None => return Ok(()),
+            };
+            for Chunk { stream, bytes } in rejoin.add(&chunk) {
+                if !bytes.is_empty() {
+                    let written = self.sink.write(stream, &bytes).await;
+                    written.map_err(|error| LogError::Sink(RuntimeError::Output(error)))?;
+                    *self.seen.of(stream) += bytes.len() as u64;
+                }
+            }
+        }
+    }
+}
+
+/// Ends when the agent has ended and there was time to read what is there.
+async fn drained(ended: &CancellationToken) {
+    ended.cancelled().await;
+    sleep(DRAIN).await;
+}
+
+/// Why a log was not taken to its end.
+enum LogError {
+    /// The engine did not give it.
+    Broken(StreamError),
+    /// The sink did not take it.
+    Sink(RuntimeError),
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use bytes::Bytes;
+    use futures_util::{future::BoxFuture, stream};
+    use swarm_core::runtime::OutputStream;
+
+    use super::*;
+    use crate::engine::Failure;
+
+    /// Takes this long for each chunk.
+    #[derive(Default)]
+    struct Slow(Duration, Vec<u8>);
+
+    impl OutputSink for Slow {
+        fn write<'a>(
+            &'a mut self,
+            _: OutputStream,
+            chunk: &'a [u8],
+        ) -> BoxFuture<'a, io::Result<()>> {
+            Box::pin(async move {
+                sleep(self.0).await;
+                self.1.extend_from_slice(chunk);
+                Ok(())
+            })
+        }
+    }
+
+    fn chunk(text: &'static str) -> Chunk {
+        Chunk {
+            stream: OutputStream::Stdout,
+            bytes: Bytes::from_static(text.as_bytes()),
+        }
+    }
+
+    async fn live(
+        sink: &mut Slow,
+        chunks: Vec<Result<Chunk, StreamError>>,
+        ended_after: Duration,
+    ) -> bool {
+        let ended = CancellationToken::new();
+        let mut output = Output::new(sink);
+        let chunks = Box::pin(stream::iter(chunks));
+        let end = async {
+            sleep(ended_after).await;
+            ended.cancel();
+        };
+        let (whole, ()) = tokio::join!(output.take_live(chunks, &ended), end);
+        whole.unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_live_source_that_ends_with_its_agent_is_whole() {
+        let mut sink = Slow::default();
+        assert!(
+            live(
+                &mut sink,
+                vec![Ok(chunk("a")), Ok(chunk("b"))],
+                Duration::from_millis(500)
+            )
+            .await
+        );
+        assert_eq!(sink.1, b"ab");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_live_source_that_ends_long_before_its_agent_is_not() {
+        let mut sink = Slow::default();
+        assert!(!live(&mut sink, vec![Ok(chunk("a"))], Duration::from_secs(2)).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_broken_live_source_is_not_whole() {
+        let mut sink = Slow::default();
+        let broken = Err(StreamError(Failure::TimedOut));
+        assert!(!live(&mut sink, vec![Ok(chunk("a")), broken], Duration::ZERO).await);
+        assert_eq!(sink.1, b"a");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_sink_lets_go_of_the_live_source_but_keeps_its_chunk() {
+        let mut sink = Slow(Duration::from_secs(5), Vec::new());
+        assert!(
+            !live(
+                &mut sink,
+                vec![Ok(chunk("a")), Ok(chunk("b"))],
+                Duration::ZERO
+            )
+            .await
+        );
+        assert_eq!(sink.1, b"a");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_live_source_that_stays_open_after_the_end_is_given_up() {
+        let ended = CancellationToken::new();
+        ended.cancel();
+        let mut sink = Slow::default();
+        let mut output = Output::new(&mut sink);
+        let chunks = Box::pin(stream::iter([Ok(chunk("a"))]).chain(stream::pending()));
+        assert!(!output.take_live(chunks, &ended).await.unwrap());
+        assert_eq!(sink.1, b"a");
+    }
+}

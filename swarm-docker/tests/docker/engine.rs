@@ -1,0 +1,243 @@
+//! Engines that are not there, or go away.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde_json::json;
+use swarm_core::{
+    outcome::ExitReason,
+    runtime::{AgentRuntime as _, RuntimeError},
+};
+use swarm_docker::{DockerOptions, DockerRuntime};
+use tokio::{
+    net::{UnixListener, UnixStream},
+    task::JoinSet,
+    time::Instant,
+};
+
+use crate::support::{Background, Bench, command, options, shell};
+
+async fn connect(endpoint: String) -> RuntimeError {
+    let options = DockerOptions {
+        endpoint: Some(endpoint),
+        ..options()
+    };
+    DockerRuntime::connect(options).await.unwrap_err()
+}
+
+fn assert_unavailable(error: &RuntimeError, endpoint: &str) {
+    assert!(
+        matches!(error, RuntimeError::EngineUnavailable { .. }),
+        "{error:?}"
+    );
+    assert!(error.to_string().contains(endpoint), "{error}");
+}
+
+#[tokio::test]
+async fn an_engine_that_is_down_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let nowhere = format!("unix://{}/no.sock", dir.path().display());
+    assert_unavailable(&connect(nowhere.clone()).await, &nowhere);
+
+    // A socket that nobody listens at any more.
+    let path = dir.path().join("old.sock");
+    drop(UnixListener::bind(&path).unwrap());
+    let old = format!("unix://{}", path.display());
+    assert_unavailable(&connect(old.clone()).await, &old);
+
+    assert_unavailable(
+        &connect("tcp://127.0.0.1:1".to_owned()).await,
+        "127.0.0.1:1",
+    );
+    assert_unavailable(&connect("ssh://host".to_owned()).await, "ssh://host");
+    assert_unavailable(&connect(String::new()).await, "unix:///path");
+}
+
+#[tokio::test]
+async fn an_engine_that_says_nothing_is_given_up_after_three_seconds() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("silent.sock");
+    let _silent = UnixListener::bind(&path).unwrap();
+    let endpoint = format!("unix://{}", path.display());
+    let asked = Instant::now();
+    assert_unavailable(&connect(endpoint.clone()).await, &endpoint);
+    assert!(
+        asked.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        asked.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn an_engine_tells_what_it_is() {
+    let bench = Bench::new().await;
+    let info = bench.runtime.engine_info().await.unwrap();
+    let version = bench.docker.version().await.unwrap();
+    assert_eq!(Some(info.version), version.version);
+    assert_eq!(Some(info.arch), version.arch);
+    assert_eq!(info.os, "linux");
+    assert_eq!(info.endpoint, "unix:///var/run/docker.sock");
+    assert!(info.api_version.starts_with("1."), "{}", info.api_version);
+}
+
+/// A way to the engine that can be cut.
+struct Proxy {
+    path: PathBuf,
+    connections: JoinSet<()>,
+    _dir: tempfile::TempDir,
+}
+
+impl Proxy {
+    fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("proxy.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let mut connections = JoinSet::new();
+        connections.spawn(async move {
+            let mut open = JoinSet::new();
+            while let Ok((mut client, _)) = listener.accept().await {
+                open.spawn(async move {
+                    let mut engine = UnixStream::connect("/var/run/docker.sock").await.unwrap();
+                    drop(tokio::io::copy_bidirectional(&mut client, &mut engine).await);
+                });
+            }
+        });
+        Self {
+            path,
+            connections,
+            _dir: dir,
+        }
+    }
+
+    async fn cut(mut self) {
+        self.connections.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn an_engine_that_dies_while_an_agent_runs_loses_that_agent_at_once_and_no_other() {
+    let bench = Bench::new().await;
+    let proxy = Proxy::start();
+    let options = DockerOptions {
+        endpoint: Some(format!("unix://{}", proxy.path.display())),
+        home: bench.home.clone(),
+        ..options()
+    };
+    let far = DockerRuntime::connect(options).await.unwrap();
+    let job = shell(json!({}), "echo started; sleep 600");
+    let lost = Background::start(&far, &job);
+    let witness = shell(json!({}), "echo started; sleep 4; echo done");
+    let kept = Background::start(&bench.runtime, &witness);
+    lost.printed("started").await;
+    kept.printed("started").await;
+
+    proxy.cut().await;
+    let cut = Instant::now();
+    let error = lost.end().await.unwrap_err();
+    assert!(matches!(error, RuntimeError::Lost(_)), "{error:?}");
+    assert_eq!(error.exit_reason(), ExitReason::Lost);
+    assert!(
+        cut.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        cut.elapsed()
+    );
+    assert!(error.to_string().contains("stopped answering"), "{error}");
+    far.shutdown().await;
+
+    let sink = kept.sink.clone();
+    assert_eq!(kept.end().await.unwrap().reason, ExitReason::Completed);
+    assert_eq!(sink.text(), "started\ndone\n");
+    // The next start finds what could not be removed.
+    let swept = bench.runtime.sweep(&|_: &_| false).await.unwrap();
+    assert_eq!(swept, [job.id]);
+    bench.assert_nothing_left().await;
+}
+
+#[tokio::test]
+async fn an_agent_is_not_started_when_the_engine_is_gone() {
+    let proxy = Proxy::start();
+    let options = DockerOptions {
+        endpoint: Some(format!("unix://{}", proxy.path.display())),
+        ..options()
+    };
+    let runtime = DockerRuntime::connect(options).await.unwrap();
+    proxy.cut().await;
+    let error = Background::start(&runtime, &shell(json!({}), "true"))
+        .end()
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, RuntimeError::EngineUnavailable { .. }),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_image_or_a_program_that_is_missing_is_named() {
+    let bench = Bench::new().await;
+    let (exit, _) = bench
+        .run(&shell(json!({"image": "no-such-image:1"}), "true"))
+        .await;
+    let error = exit.unwrap_err();
+    assert!(
+        matches!(&error, RuntimeError::ImageMissing { image } if image == "no-such-image:1"),
+        "{error:?}"
+    );
+
+    for (program, problem) in [
+        ("no-such-program", "in no folder of PATH"),
+        ("/bin/no-such-program", "no such file"),
+        ("./no-such-program", "no such file"),
+        ("/etc/passwd", "not marked as a program"),
+    ] {
+        let (exit, _) = bench.run(&command(json!({}), &[program, "x"])).await;
+        let error = exit.unwrap_err();
+        assert!(
+            matches!(&error, RuntimeError::ProgramMissing { program: named, .. } if named == program),
+            "{error:?}"
+        );
+        assert!(error.to_string().contains(problem), "{error}");
+    }
+    // Programs that exist may end with these.
+    for code in [126, 127] {
+        let (exit, _) = bench.run(&shell(json!({}), &format!("exit {code}"))).await;
+        assert_eq!(exit.unwrap().reason, ExitReason::Failed { code });
+    }
+}
+
+#[tokio::test]
+async fn a_gpu_that_the_engine_does_not_have_is_named() {
+    let bench = Bench::new().await;
+    let has_gpu = std::path::Path::new("/dev/nvidia0").exists();
+    let (exit, _) = bench.run(&shell(json!({"gpu": true}), "true")).await;
+    match exit {
+        Err(RuntimeError::Unsupported { field, .. }) => assert_eq!(field, "gpu"),
+        Ok(_) if has_gpu => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_value_of_a_variable_is_in_no_error_and_no_label() {
+    let bench = Bench::new().await;
+    let env = json!({"TOKEN": "canary-7f3a"});
+    for sandbox in [
+        json!({"env_vars": env, "image": "no-such-image:1"}),
+        json!({"env_vars": env, "cpus": 1000}),
+        json!({"env_vars": env, "network_mode": "no-such-network"}),
+        json!({"env_vars": env, "workdir": "/bin/busybox"}),
+    ] {
+        let (exit, _) = bench.run(&shell(sandbox, "true")).await;
+        let error = exit.unwrap_err();
+        assert!(
+            !format!("{error} {error:?}").contains("canary"),
+            "{error:?}"
+        );
+    }
+    let job = shell(json!({"env_vars": env}), "echo started; sleep 600");
+    let run = Background::start(&bench.runtime, &job);
+    run.printed("started").await;
+    let listed = format!("{:?}", bench.containers().await);
+    assert!(!listed.contains("canary"), "{listed}");
+    run.stop.cancel();
+    run.end().await.unwrap();
+}

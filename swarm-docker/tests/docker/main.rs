@@ -1,0 +1,20 @@
+//! What containers do on a real engine. Needs one, and a statically linked `/bin/busybox`.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test reports by panicking"
+)]
+
+mod adoption;
+mod cleanup;
+mod conformance;
+mod engine;
+mod image;
+mod inputs;
+mod isolation;
+mod limits;
+mod output;
+mod scale;
+mod support;
