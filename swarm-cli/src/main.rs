@@ -1,2 +1,19 @@
-//! x
-fn main() {}
+//! The `swarm` command.
+
+mod agent_input;
+mod args;
+mod commands;
+mod config;
+mod control;
+mod duration;
+mod error;
+mod execute;
+mod exit_code;
+mod localize;
+mod output;
+mod runtime;
+mod session;
+
+fn main() -> std::process::ExitCode {
+    commands::main().into()
+}

@@ -1,0 +1,200 @@
+//! From arguments to agents that can be run.
+
+use std::{collections::BTreeMap, io::Read as _, path::Path};
+
+use serde_json::Value;
+use swarm_core::{
+    catalog::Catalog,
+    spec::{Agent, AgentSpec, EnvVars, SandboxRef, SandboxSpec, SpecError, Task},
+};
+
+use crate::{
+    args::AgentArgs,
+    config::{Config, Folders},
+    error::CliError,
+    localize::{Localized, check_mounts, localize},
+};
+
+/// Turns tasks into agents: sandboxes looked up, arguments applied, paths made absolute.
+#[derive(Debug)]
+pub(crate) struct AgentInput<'a> {
+    folders: &'a Folders,
+    swarm_home: &'a Path,
+    catalog: Catalog,
+    sandbox: Option<SandboxRef>,
+    overrides: SandboxSpec,
+}
+
+impl<'a> AgentInput<'a> {
+    pub(crate) fn new(args: &AgentArgs, config: &'a Config) -> Result<Self, CliError> {
+        let folders = &config.folders;
+        let sandbox = args
+            .sandbox
+            .as_ref()
+            .map(|text| SandboxRef::from_json(Value::String(text.clone()), "--sandbox"))
+            .transpose()?;
+        let catalog = Catalog::new(folders.sandboxes());
+        Ok(Self {
+            swarm_home: &config.settings.home,
+            sandbox,
+            overrides: overrides(args, folders)?,
+            folders,
+            catalog,
+        })
+    }
+
+    /// The agent with this prompt.
+    pub(crate) fn agent(&self, prompt: &str) -> Result<AgentSpec, CliError> {
+        self.resolve(Task::new(prompt))
+    }
+
+    /// One agent per prompt, or per task of a JSON list.
+    pub(crate) fn agents(
+        &self,
+        prompts: &[String],
+        tasks: Option<&String>,
+        what: &str,
+    ) -> Result<Vec<AgentSpec>, CliError> {
+        match tasks {
+            Some(source) => {
+                let text = self.text(source)?;
+                let tasks = Task::list_from_json(&text, what)?;
+                tasks.into_iter().map(|task| self.resolve(task)).collect()
+            }
+            None if prompts.is_empty() => Err(CliError::usage(format!(
+                "there is nothing to do: give one prompt per agent, or --{what} FILE"
+            ))),
+            None => prompts.iter().map(|prompt| self.agent(prompt)).collect(),
+        }
+    }
+
+    /// What a task says wins over the arguments, and they win over the sandbox.
+    fn resolve(&self, mut task: Task) -> Result<AgentSpec, CliError> {
+        task.sandbox = task.sandbox.or_else(|| self.sandbox.clone());
+        task.overrides = self.overrides.clone().overridden_by(task.overrides);
+        if task.prompt.is_empty() {
+            return Err(CliError::usage(
+                "the prompt is empty; say what the agent is to do",
+            ));
+        }
+        localize(&mut task, self.folders);
+        let sandboxes = Localized {
+            sandboxes: &self.catalog,
+            folders: self.folders,
+        };
+        let spec = task.resolve(&sandboxes)?;
+        check_mounts(&spec.sandbox, self.swarm_home)?;
+        Ok(spec)
+    }
+
+    /// JSON as it is, the file of that name, or stdin for `-`.
+    pub(crate) fn text(&self, source: &str) -> Result<String, CliError> {
+        if source.trim_start().starts_with(['[', '{']) {
+            return Ok(source.to_owned());
+        }
+        read(source, self.folders)
+    }
+}
+
+/// The text of a file, or of stdin for `-`.
+pub(crate) fn read(source: &str, folders: &Folders) -> Result<String, CliError> {
+    let path = Path::new(source);
+    let text = if source == "-" {
+        let mut text = String::new();
+        std::io::stdin()
+            .lock()
+            .read_to_string(&mut text)
+            .map(|_| text)
+    } else {
+        std::fs::read_to_string(folders.absolute(path))
+    };
+    text.map_err(|error| CliError::file("read", path, &error))
+}
+
+/// What was said on the command line, and nothing else.
+pub(crate) fn overrides(args: &AgentArgs, folders: &Folders) -> Result<SandboxSpec, CliError> {
+    let args = args.clone();
+    Ok(SandboxSpec {
+        agent: agent(args.agent, args.command)?,
+        model: args.model,
+        tools: args.tools,
+        mcps: args.mcps,
+        system_prompt: args.system_prompt,
+        claude_md: args.claude_md,
+        output_schema: args
+            .output_schema
+            .map(|text| schema(&text, folders))
+            .transpose()?,
+        effort: args.effort,
+        max_budget: args.max_budget,
+        input_type: args.input_type,
+        output_type: args.output_type,
+        mounts: args.mount,
+        workdir: args.workdir,
+        input_files: args
+            .input_file
+            .map(|files| input_files(&files, folders))
+            .transpose()?,
+        network: args.no_network.then_some(false),
+        network_mode: args.network,
+        memory: args.memory,
+        cpus: args.cpus,
+        pids: args.pids,
+        gpu: args.gpu.then_some(true),
+        resources: args.resource,
+        timeout: args.timeout,
+        env_vars: args.env.map(|vars| env_vars(&vars)).transpose()?,
+        image: args.image,
+    })
+}
+
+fn agent(kind: Option<String>, command: Vec<String>) -> Result<Option<Agent>, CliError> {
+    match kind.as_deref() {
+        None if command.is_empty() => Ok(None),
+        None | Some("command") if !command.is_empty() => Ok(Some(Agent::Command(command))),
+        Some(kind) if !command.is_empty() => Err(CliError::usage(format!(
+            "agent kind `{kind}` takes no program; leave out what follows `--`, or use --agent command"
+        ))),
+        _ => Ok(kind.map(Agent::Named)),
+    }
+}
+
+fn schema(text: &str, folders: &Folders) -> Result<Value, CliError> {
+    let (what, text) = match text.strip_prefix('@') {
+        Some(file) => (file.to_owned(), read(file, folders)?),
+        None => ("--output-schema".to_owned(), text.to_owned()),
+    };
+    Ok(serde_json::from_str(&text).map_err(|source| SpecError::Json { what, source })?)
+}
+
+fn input_files(files: &[String], folders: &Folders) -> Result<BTreeMap<String, String>, CliError> {
+    files
+        .iter()
+        .map(|file| match file.split_once('=') {
+            Some((inside, source)) if !inside.is_empty() && !source.is_empty() => {
+                Ok((inside.to_owned(), read(source, folders)?))
+            }
+            _ => Err(CliError::usage(format!(
+                "--input-file {file:?}: write PATH_INSIDE=FILE"
+            ))),
+        })
+        .collect()
+}
+
+fn env_vars(vars: &[String]) -> Result<EnvVars, CliError> {
+    vars.iter()
+        .map(|var| match var.split_once('=') {
+            Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+            None => {
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "the user asked for this variable"
+                )]
+                let value = std::env::var(var);
+                value.map(|value| (var.clone(), value)).map_err(|_| {
+                    CliError::usage(format!("--env {var}: it is not set in your environment"))
+                })
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,116 @@
+//! The command line.
+
+mod agent;
+mod run;
+
+use std::path::PathBuf;
+
+pub(crate) use agent::AgentArgs;
+use clap::{Args, Parser, Subcommand};
+pub(crate) use run::RunArgs;
+use serde::Serialize;
+
+use crate::{commands, config::RuntimeChoice};
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done · 1 something failed · 2 wrong usage · 3 timed out · 4 over budget · 5 denied by a \
+control · 130 stopped from outside.";
+
+/// Run coding agents isolated, compose them, keep their results.
+#[derive(Debug, Parser)]
+#[command(name = "swarm", version, propagate_version = true, after_help = EXIT_CODES)]
+#[command(
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Global {
+    /// Answer in JSON: one object, or one per line for a list
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) json: bool,
+    /// Say nothing but the answer and errors
+    #[arg(long, short, global = true, help_heading = "Global options")]
+    pub(crate) quiet: bool,
+    /// Where runs and results are kept [default: `$XDG_DATA_HOME/swarm`]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FOLDER",
+        help_heading = "Global options"
+    )]
+    pub(crate) home: Option<PathBuf>,
+}
+
+/// Settings given on the command line. Absent ones leave the other layers alone.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Overrides {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) home: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) runtime: Option<RuntimeChoice>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run one agent
+    Run(commands::run::Run),
+    /// Run several agents side by side
+    Par(commands::par::Par),
+    /// Run one agent on each of many inputs
+    Map(commands::map::Map),
+    /// Run agents one after the other, each seeing the result before it
+    Chain(commands::chain::Chain),
+    /// Bring results and texts together with one agent
+    Reduce(commands::reduce::Reduce),
+    /// Run one agent on each of many inputs, then bring the results together
+    MapReduce(commands::map_reduce::MapReduce),
+    /// Run several agents side by side and keep the first that succeeds
+    Race(commands::race::Race),
+    /// Run one agent until it succeeds, telling it what went wrong before
+    Retry(commands::retry::Retry),
+    /// See, stop and resume runs
+    #[command(subcommand)]
+    Runs(commands::runs::Runs),
+    /// List the results that are kept
+    Refs(commands::refs::Refs),
+    /// Write the full text of a result to a file, or print it
+    Unwrap(commands::unwrap::Unwrap),
+    /// Write down everything that is known about how a result came about
+    Inspect(commands::inspect::Inspect),
+    /// Bring a file or folder in as a result
+    Wrap(commands::wrap::Wrap),
+    /// Check a result, and fail if the check does
+    Guard(commands::guard::Guard),
+    /// Say how sensitive a result is, and which MCP servers may see it
+    Classify(commands::classify::Classify),
+    /// Encrypt a result and every prompt that quotes it
+    Encrypt(commands::encrypt::Encrypt),
+    /// Print an encrypted result, or write it to a file
+    Decrypt(commands::decrypt::Decrypt),
+    /// Remove old runs and what crashes left behind
+    Gc(commands::gc::Gc),
+    /// Save, list and show named sandboxes
+    #[command(subcommand)]
+    Sandbox(commands::sandbox::Sandbox),
+    /// Build and show the image that agents run in
+    #[command(subcommand)]
+    Image(commands::image::Image),
+    /// Check that everything that swarm needs is there
+    Doctor(commands::doctor::Doctor),
+    /// Show what swarm does, on the files of the current folder
+    Demo(commands::demo::Demo),
+    /// Print the completions of a shell
+    Completions(commands::completions::Completions),
+    /// See the settings
+    #[command(subcommand)]
+    Config(commands::config::ConfigCommand),
+}

@@ -1,0 +1,28 @@
+//! What every command that runs agents understands.
+
+use std::{num::NonZeroUsize, time::Duration};
+
+use clap::Args;
+use swarm_core::money::Usd;
+
+use crate::{config::RuntimeChoice, duration};
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Run")]
+pub(crate) struct RunArgs {
+    /// Where agents run [default: docker if an engine answers, else process]
+    #[arg(long, value_enum)]
+    pub(crate) runtime: Option<RuntimeChoice>,
+    /// The most agents of this run at once
+    #[arg(long, value_name = "N")]
+    pub(crate) max_concurrency: Option<NonZeroUsize>,
+    /// The most that all agents together may spend, in dollars
+    #[arg(long, value_name = "USD")]
+    pub(crate) budget: Option<Usd>,
+    /// When everything must be done, from now: 90s, 10m, 2h
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub(crate) deadline: Option<Duration>,
+    /// Print the text of the results instead of refs
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) text: bool,
+}

@@ -1,0 +1,150 @@
+//! One file per command.
+
+pub(crate) mod chain;
+pub(crate) mod classify;
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod decrypt;
+pub(crate) mod demo;
+pub(crate) mod doctor;
+pub(crate) mod encrypt;
+pub(crate) mod gc;
+pub(crate) mod guard;
+pub(crate) mod image;
+pub(crate) mod inspect;
+pub(crate) mod map;
+pub(crate) mod map_reduce;
+pub(crate) mod par;
+pub(crate) mod race;
+pub(crate) mod reduce;
+pub(crate) mod refs;
+pub(crate) mod retry;
+pub(crate) mod run;
+pub(crate) mod runs;
+pub(crate) mod sandbox;
+pub(crate) mod unwrap;
+pub(crate) mod wrap;
+
+use std::path::PathBuf;
+
+use clap::Parser as _;
+use swarm_refs::FsRefStore;
+
+use crate::{
+    args::{Cli, Command, Overrides},
+    config::Config,
+    error::CliError,
+    exit_code::Exit,
+    output::Output,
+    session::Session,
+};
+
+/// What every command gets.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) out: Output,
+    home: Option<PathBuf>,
+}
+
+impl Context {
+    /// The settings that were given on the command line.
+    pub(crate) fn overrides(&self) -> Overrides {
+        Overrides {
+            home: self.home.clone(),
+            runtime: None,
+        }
+    }
+
+    /// The same, without a word.
+    pub(crate) fn silent(&self) -> Self {
+        Self {
+            out: self.out.silent(),
+            home: self.home.clone(),
+        }
+    }
+
+    /// All settings.
+    pub(crate) fn config(&self) -> Result<Config, CliError> {
+        crate::config::load(&self.overrides())
+    }
+
+    /// The results alone.
+    pub(crate) fn results(&self) -> Result<FsRefStore, CliError> {
+        Session::results(&self.config()?)
+    }
+
+    /// The stores.
+    pub(crate) fn session(&self) -> Result<Session, CliError> {
+        Session::open(self.config()?)
+    }
+}
+
+/// Does what the command line asks for.
+pub(crate) fn main() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, everything else is an error.
+            drop(error.print());
+            if !error.use_stderr() {
+                return Exit::Ok;
+            }
+            let mut args = std::env::args_os().take_while(|arg| arg != "--");
+            if args.any(|arg| arg == "--json") {
+                let message = error.render().to_string();
+                let message = message.trim_start_matches("error: ").trim();
+                crate::output::json_error(&CliError::usage(message));
+            }
+            return Exit::Usage;
+        }
+    };
+    let context = Context {
+        out: Output::new(&cli.global),
+        home: cli.global.home,
+    };
+    match dispatch(&context, cli.command) {
+        Ok(exit) => exit,
+        Err(error) => {
+            context.out.error(&error);
+            error.exit()
+        }
+    }
+}
+
+fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError> {
+    if let Command::Completions(command) = &command {
+        return command.execute();
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::file("start", "the async runtime".as_ref(), &error))?;
+    runtime.block_on(async {
+        match command {
+            Command::Run(command) => command.execute(context).await,
+            Command::Par(command) => command.execute(context).await,
+            Command::Map(command) => command.execute(context).await,
+            Command::Chain(command) => command.execute(context).await,
+            Command::Reduce(command) => command.execute(context).await,
+            Command::MapReduce(command) => command.execute(context).await,
+            Command::Race(command) => command.execute(context).await,
+            Command::Retry(command) => command.execute(context).await,
+            Command::Runs(command) => command.execute(context).await,
+            Command::Refs(command) => command.execute(context).await,
+            Command::Unwrap(command) => command.execute(context).await,
+            Command::Inspect(command) => command.execute(context).await,
+            Command::Wrap(command) => command.execute(context).await,
+            Command::Guard(command) => command.execute(context).await,
+            Command::Classify(command) => command.execute(context).await,
+            Command::Encrypt(command) => command.execute(context).await,
+            Command::Decrypt(command) => command.execute(context),
+            Command::Gc(command) => command.execute(context).await,
+            Command::Sandbox(command) => command.execute(context),
+            Command::Image(command) => command.execute(context).await,
+            Command::Doctor(command) => command.execute(context).await,
+            Command::Demo(command) => command.execute(context).await,
+            Command::Config(command) => command.execute(context),
+            Command::Completions(command) => command.execute(),
+        }
+    })
+}

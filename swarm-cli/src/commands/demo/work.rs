@@ -1,0 +1,39 @@
+//! What the demo has its agents do. The programs are in every busybox and on every Unix.
+
+use swarm_core::{
+    Plan,
+    ids::RefId,
+    plan,
+    prompt::Input,
+    spec::{AgentSpec, SpecError},
+};
+
+use super::files::File;
+
+/// Adds up the lines that are just a number; the headings of the prompt are none.
+const SUM: &str = "/^ *[0-9]+ *$/ { sum += $1 } END { print sum }";
+const LONGEST: &str = "length($0) > length(longest) { longest = $0 } END { print length(longest) }";
+const SORTED: &str = "while IFS= read -r line; do echo ${#line}; done | sort -n | tail -n 1";
+
+/// One agent per file, which reads the file on stdin.
+pub(super) fn map(files: &[File]) -> Result<Plan, SpecError> {
+    let agents: Vec<AgentSpec> = files
+        .iter()
+        .map(|file| AgentSpec::command(&file.text, ["wc", "-w"]))
+        .collect::<Result<_, _>>()?;
+    Ok(plan::par(agents.into_iter().map(plan::run)))
+}
+
+/// Two ways to find the length of the longest line of all files.
+pub(super) fn race(files: &[File]) -> Result<Plan, SpecError> {
+    let text: String = files.iter().map(|file| file.text.as_str()).collect();
+    let scan = AgentSpec::command(&text, ["awk", LONGEST])?;
+    let sort = AgentSpec::command(&text, ["sh", "-c", SORTED])?;
+    Ok(plan::race([plan::run(scan), plan::run(sort)]))
+}
+
+/// One agent that adds up what the others counted.
+pub(super) fn reduce(counts: Vec<RefId>) -> Result<Plan, SpecError> {
+    let sum = AgentSpec::command("Add up the counts.", ["awk", SUM])?;
+    Ok(plan::reduce(counts.into_iter().map(Input::Ref), sum))
+}

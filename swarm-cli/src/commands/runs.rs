@@ -1,0 +1,84 @@
+//! `swarm runs`
+
+mod kill;
+mod list;
+mod resume;
+mod show;
+
+use clap::Subcommand;
+use serde::Serialize;
+use swarm_core::{RunView, ids::RunId, machine::End, money::Usd, run_view::RunState};
+
+use super::Context;
+use crate::{error::CliError, exit_code::Exit, session::Session};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Runs {
+    /// List runs, the newest first
+    List(list::List),
+    /// Show one run with all its agents
+    Show(show::Show),
+    /// Stop a run for good
+    Kill(kill::Kill),
+    /// Finish a run that was interrupted, or whose process died
+    Resume(resume::Resume),
+}
+
+impl Runs {
+    pub(crate) async fn execute(self, context: &Context) -> Result<Exit, CliError> {
+        match self {
+            Self::List(command) => command.execute(context).await,
+            Self::Show(command) => command.execute(context).await,
+            Self::Kill(command) => command.execute(context).await,
+            Self::Resume(command) => command.execute(context).await,
+        }
+    }
+}
+
+/// One run in a few words.
+#[derive(Debug, Serialize)]
+struct Summary {
+    run_id: RunId,
+    state: &'static str,
+    op: &'static str,
+    agents: usize,
+    succeeded: usize,
+    failed: usize,
+    running: usize,
+    spent_usd: Usd,
+    budget_usd: Option<Usd>,
+    runtime: String,
+    started: String,
+    updated: String,
+}
+
+impl Summary {
+    fn new(view: &RunView, session: &Session) -> Self {
+        let counts = view.counts();
+        Self {
+            run_id: view.run.clone(),
+            state: state(view, session),
+            op: view.plan.op(),
+            agents: view.plan.agents().len(),
+            succeeded: counts.succeeded,
+            failed: counts.failed,
+            running: counts.running,
+            spent_usd: view.spent,
+            budget_usd: view.limits.budget,
+            runtime: view.runtime.clone(),
+            started: view.started.to_string(),
+            updated: view.updated.to_string(),
+        }
+    }
+}
+
+/// The log knows what has happened; only the lock knows whether somebody is still at it.
+fn state(view: &RunView, session: &Session) -> &'static str {
+    match &view.state {
+        RunState::Ended(End::Succeeded { .. }) => "succeeded",
+        RunState::Ended(End::Failed { .. }) => "failed",
+        RunState::Ended(End::Cancelled) => "cancelled",
+        RunState::Open { .. } if session.is_live(&view.run) => "running",
+        RunState::Open { .. } => "interrupted",
+    }
+}

@@ -1,0 +1,35 @@
+//! `swarm runs resume`
+
+use clap::Args;
+use swarm_core::ids::RunId;
+
+use super::super::Context;
+use crate::{args::RunArgs, error::CliError, execute, exit_code::Exit};
+
+#[derive(Debug, Args)]
+pub(crate) struct Resume {
+    /// The run
+    run: RunId,
+    /// Print the text of the results instead of refs
+    #[arg(long, conflicts_with = "json")]
+    text: bool,
+}
+
+impl Resume {
+    /// For a run that is only to be wound up.
+    pub(super) fn silent(run: RunId) -> Self {
+        Self { run, text: false }
+    }
+
+    pub(crate) async fn execute(self, context: &Context) -> Result<Exit, CliError> {
+        // Its plan, its limits and its runtime are those that it was started with.
+        let args = RunArgs {
+            runtime: None,
+            max_concurrency: None,
+            budget: None,
+            deadline: None,
+            text: self.text,
+        };
+        execute::resume(context, &args, &self.run).await
+    }
+}

@@ -1,0 +1,64 @@
+//! `swarm runs show`
+
+use clap::Args;
+use serde::Serialize;
+use swarm_core::{
+    ids::RunId,
+    report::{AgentReport, Report},
+};
+
+use super::{super::Context, Summary};
+use crate::{
+    error::CliError,
+    execute::known,
+    exit_code::Exit,
+    output::{
+        report::{COLUMNS, row},
+        table::table,
+    },
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The run
+    run: RunId,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    summary: Summary,
+    agents_seen: Vec<AgentReport>,
+    report: Report,
+}
+
+impl Show {
+    pub(crate) async fn execute(self, context: &Context) -> Result<Exit, CliError> {
+        let session = context.session()?;
+        let view = known(&session, &self.run).await?;
+        let shown = Shown {
+            summary: Summary::new(&view, &session),
+            agents_seen: Report::agents(&view, session.store.as_ref()).await?,
+            report: Report::new(&view, session.store.as_ref()).await?,
+        };
+        context.out.answer(&shown, || human(&shown))?;
+        Ok(Exit::Ok)
+    }
+}
+
+fn human(shown: &Shown) -> String {
+    let run = &shown.summary;
+    let budget = run
+        .budget_usd
+        .map(|budget| format!(" of {budget}"))
+        .unwrap_or_default();
+    let agents = table(COLUMNS, shown.agents_seen.iter().map(row));
+    let hint = match run.state {
+        "interrupted" => format!("\n\n`swarm runs resume {}` goes on", run.run_id),
+        _ => String::new(),
+    };
+    format!(
+        "run      {}\nstate    {}\nop       {}\nruntime  {}\nstarted  {}\nupdated  {}\nspent    {}{budget}\n\n{agents}{hint}",
+        run.run_id, run.state, run.op, run.runtime, run.started, run.updated, run.spent_usd,
+    )
+}

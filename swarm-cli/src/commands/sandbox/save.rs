@@ -1,0 +1,80 @@
+//! `swarm sandbox save`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+use swarm_core::{
+    catalog::Catalog,
+    ids::SandboxName,
+    spec::{SandboxSpec, SpecError},
+};
+
+use super::super::Context;
+use crate::{
+    agent_input::{overrides, read},
+    args::AgentArgs,
+    error::CliError,
+    exit_code::Exit,
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct Save {
+    /// The name; one that exists is replaced
+    name: SandboxName,
+    /// Start from a JSON file, or stdin for `-`
+    #[arg(long, value_name = "FILE", conflicts_with = "sandbox")]
+    from: Option<String>,
+    #[command(flatten)]
+    agent: AgentArgs,
+}
+
+#[derive(Serialize)]
+struct Saved {
+    saved: bool,
+    name: SandboxName,
+    path: PathBuf,
+}
+
+impl Save {
+    pub(crate) fn execute(self, context: &Context) -> Result<Exit, CliError> {
+        let config = context.config()?;
+        let base = match (&self.from, &self.agent.sandbox) {
+            (None, None) => SandboxSpec::default(),
+            (None, Some(json)) => parse(json, "--sandbox")?,
+            (Some(file), _) => parse(&read(file, &config.folders)?, file)?,
+        };
+        let spec = base.overridden_by(overrides(&self.agent, &config.folders)?);
+        // Saved as it was written, but only if it could be used.
+        spec.clone()
+            .overridden_by(absolute_mounts(&spec, &config.folders))
+            .resolve()?;
+        let path = Catalog::new(config.folders.sandboxes()).save(&self.name, &spec)?;
+        let saved = Saved {
+            saved: true,
+            name: self.name,
+            path,
+        };
+        context
+            .out
+            .answer(&saved, || saved.path.display().to_string())?;
+        Ok(Exit::Ok)
+    }
+}
+
+fn parse(text: &str, what: &str) -> Result<SandboxSpec, SpecError> {
+    let value = serde_json::from_str(text).map_err(|source| SpecError::Json {
+        what: what.to_owned(),
+        source,
+    })?;
+    SandboxSpec::from_json(value, what)
+}
+
+fn absolute_mounts(spec: &SandboxSpec, folders: &crate::config::Folders) -> SandboxSpec {
+    let mut copy = SandboxSpec {
+        mounts: spec.mounts.clone(),
+        ..SandboxSpec::default()
+    };
+    crate::localize::absolute(&mut copy, folders);
+    copy
+}

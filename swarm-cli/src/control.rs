@@ -1,0 +1,105 @@
+//! Stopping a run from outside: signals to this process, and `swarm runs kill` in another one.
+
+use std::time::Duration;
+
+use swarm_core::{
+    drive::Stop,
+    journal::{RunEvent, RunJournal, Sequence},
+    tasks::TaskGroup,
+};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::{mpsc, watch},
+};
+
+use crate::{error::CliError, output::Output};
+
+/// How often the log is asked whether somebody wants the run to end.
+const KILL_POLL: Duration = Duration::from_millis(250);
+
+/// Both ways to stop a run, for as long as this is kept.
+#[derive(Debug)]
+pub(crate) struct Stops {
+    /// Asks the run to stop.
+    pub(crate) stop: watch::Receiver<Option<Stop>>,
+    /// Hears of the second signal: somebody is in a hurry.
+    pub(crate) hurry: mpsc::Receiver<()>,
+    tasks: TaskGroup,
+}
+
+impl Stops {
+    /// Listens from now on.
+    pub(crate) fn listen(journal: RunJournal, out: Output) -> Result<Self, CliError> {
+        let (ask, stop) = watch::channel(None);
+        let (hurry, in_a_hurry) = mpsc::channel(1);
+        let mut tasks = TaskGroup::new();
+        tasks.spawn("signals", signals(all_signals()?, ask.clone(), hurry, out));
+        tasks.spawn("kill requests", kill_requests(journal, ask));
+        Ok(Self {
+            stop,
+            hurry: in_a_hurry,
+            tasks,
+        })
+    }
+
+    /// Listens no longer.
+    pub(crate) async fn close(self) {
+        // Nobody in the group listens to a polite request: they wait for signals and for time to pass.
+        self.tasks.shutdown(Duration::ZERO).await;
+    }
+}
+
+fn all_signals() -> Result<[Signal; 3], CliError> {
+    let on = |kind| {
+        signal(kind).map_err(|error| CliError::file("listen to", "signals".as_ref(), &error))
+    };
+    Ok([
+        on(SignalKind::interrupt())?,
+        on(SignalKind::terminate())?,
+        on(SignalKind::hangup())?,
+    ])
+}
+
+async fn signals(
+    [mut interrupt, mut terminate, mut hangup]: [Signal; 3],
+    ask: watch::Sender<Option<Stop>>,
+    hurry: mpsc::Sender<()>,
+    out: Output,
+) {
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+        if ask.borrow().is_none() {
+            out.notice("stopping the agents under way; ctrl-C again leaves at once");
+            ask.send_replace(Some(Stop::Interrupt));
+        } else if hurry.send(()).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn kill_requests(journal: RunJournal, ask: watch::Sender<Option<Stop>>) {
+    let mut seen = Sequence::default();
+    let mut ticks = tokio::time::interval(KILL_POLL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        // A log that cannot be read will stop the run by itself.
+        let Ok(events) = journal.read_after(seen).await else {
+            return;
+        };
+        if let Some((recorded, _)) = events.last() {
+            seen = recorded.sequence;
+        }
+        if events
+            .iter()
+            .any(|(_, event)| *event == RunEvent::CancelRequested)
+        {
+            ask.send_replace(Some(Stop::Cancel));
+            return;
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Running a plan, and answering for it.
+
+use std::sync::Arc;
+
+use swarm_core::{
+    Control, NewRun, Plan, RunView, Swarm, SwarmError,
+    error_code::{Coded as _, ErrorCode},
+    ids::RunId,
+    journal::RunLimits,
+    report::Report,
+    time::{Clock as _, SystemClock},
+};
+
+use crate::{
+    args::{Overrides, RunArgs},
+    commands::Context,
+    config,
+    control::Stops,
+    error::CliError,
+    exit_code::Exit,
+    output::{Output, progress::Progress, report::print_report},
+    runtime::{self, Chosen},
+    session::Session,
+};
+
+/// Runs `plan` to its end and prints what came of it.
+pub(crate) async fn execute(
+    context: &Context,
+    args: &RunArgs,
+    plan: Plan,
+) -> Result<Exit, CliError> {
+    let plan = match args.max_concurrency {
+        Some(limit) => plan.with_limit(limit),
+        None => plan,
+    };
+    let session = open(context, args)?;
+    let chosen = runtime::choose(&session, context.out).await?;
+    let limits = RunLimits {
+        budget: args.budget,
+        deadline: args
+            .deadline
+            .map(|deadline| SystemClock.now().plus(deadline)),
+    };
+    let new = NewRun {
+        id: RunId::random(),
+        plan,
+        limits,
+    };
+    let driver = Driver {
+        session: &session,
+        out: context.out,
+        chosen: &chosen,
+    };
+    let ended = driver.start(new).await;
+    chosen.close().await;
+    let view = ended?;
+    answer(&session, context.out, &view, args.text).await
+}
+
+/// Goes on with a run that another process left behind, in the runtime that it began in.
+pub(crate) async fn resume(
+    context: &Context,
+    args: &RunArgs,
+    run: &RunId,
+) -> Result<Exit, CliError> {
+    let session = open(context, args)?;
+    let view = known(&session, run).await?;
+    let mut session = session;
+    if args.runtime.is_none() {
+        session.config.settings.runtime = match view.runtime.as_str() {
+            "docker" => config::RuntimeChoice::Docker,
+            _ => config::RuntimeChoice::Process,
+        };
+    }
+    let lock = session.lock(run)?.ok_or_else(|| is_live(run))?;
+    // Locked first: the sweep leaves alone what belongs to a live run, and from here on this one is.
+    let chosen = runtime::choose(&session, context.out).await?;
+    let driver = Driver {
+        session: &session,
+        out: context.out,
+        chosen: &chosen,
+    };
+    let ended = driver.go_on(run, &view).await;
+    chosen.close().await;
+    drop(lock);
+    let view = ended?;
+    answer(&session, context.out, &view, args.text).await
+}
+
+/// What the log knows about `run`.
+pub(crate) async fn known(session: &Session, run: &RunId) -> Result<RunView, CliError> {
+    let journal =
+        swarm_core::journal::RunJournal::new(Arc::clone(&session.log), Arc::new(SystemClock), run);
+    let events = journal.read().await?;
+    RunView::fold(run, &events).ok_or_else(|| SwarmError::RunNotFound(run.clone()).into())
+}
+
+pub(crate) fn is_live(run: &RunId) -> CliError {
+    CliError::new(
+        ErrorCode::RunIsLive,
+        format!("run {run} is being driven by another process; `swarm runs kill {run}` stops it"),
+    )
+}
+
+fn open(context: &Context, args: &RunArgs) -> Result<Session, CliError> {
+    let overrides = Overrides {
+        runtime: args.runtime,
+        ..context.overrides()
+    };
+    Session::open(config::load(&overrides)?)
+}
+
+/// Drives runs to their end, one at a time.
+pub(crate) struct Driver<'a> {
+    pub(crate) session: &'a Session,
+    pub(crate) out: Output,
+    pub(crate) chosen: &'a Chosen,
+}
+
+impl Driver<'_> {
+    /// Runs something new.
+    pub(crate) async fn start(&self, new: NewRun) -> Result<RunView, CliError> {
+        let run = new.id.clone();
+        // Held until the run has ended; it tells others, and the next start of swarm, that the run is alive.
+        let _lock = self.session.lock(&run)?.ok_or_else(|| is_live(&run))?;
+        let swarm = self.swarm();
+        let (out, agents) = (self.out, new.plan.agents().len());
+        let (id, runtime) = (run.clone(), self.chosen.runtime.name());
+        let progress =
+            Progress::new(out, agents).when_it_begins(move || out.run_begins(&id, agents, runtime));
+        self.drive(&swarm, &run, progress, |control| swarm.run(new, control))
+            .await
+    }
+
+    async fn go_on(&self, run: &RunId, view: &RunView) -> Result<RunView, CliError> {
+        let swarm = self.swarm();
+        let progress = Progress::new(self.out, view.plan.agents().len());
+        progress.already(view.counts());
+        self.drive(&swarm, run, progress, |control| swarm.resume(run, control))
+            .await
+    }
+
+    fn swarm(&self) -> Swarm {
+        self.session.swarm(Arc::clone(&self.chosen.runtime))
+    }
+
+    async fn drive<F: Future<Output = Result<RunView, SwarmError>>>(
+        &self,
+        swarm: &Swarm,
+        run: &RunId,
+        progress: Progress,
+        drive: impl FnOnce(Control) -> F,
+    ) -> Result<RunView, CliError> {
+        let mut stops = Stops::listen(swarm.journal(run), self.out)?;
+        let control = Control {
+            observer: Some(progress.observer()),
+            stop: Some(stops.stop.clone()),
+        };
+        let ended = tokio::select! {
+            ended = drive(control) => ended,
+            // Dropping the run kills its agents; the log says that it did not end.
+            Some(()) = stops.hurry.recv() => swarm.view(run).await,
+        };
+        stops.close().await;
+        progress.finish();
+        ended.map_err(|error| match error {
+            // It was under way; the disk is full, or the log was damaged by somebody.
+            SwarmError::Log(_) | SwarmError::Drive(_) => CliError::new(
+                error.code(),
+                format!(
+                    "{error}; the run was stopped, what had finished is kept, and `swarm runs resume {run}` \
+                     goes on once that is mended"
+                ),
+            ),
+            other => other.into(),
+        })
+    }
+}
+
+/// Prints what came of a run, and says how to go on if it is not over.
+pub(crate) async fn answer(
+    session: &Session,
+    out: Output,
+    view: &RunView,
+    text: bool,
+) -> Result<Exit, CliError> {
+    let report = Report::new(view, session.store.as_ref()).await?;
+    print_report(out, session.store.as_ref(), view, &report, text).await?;
+    Ok(Exit::of_run(view))
+}

@@ -1,0 +1,162 @@
+//! What came of a run.
+
+use serde_json::Value;
+use swarm_core::{
+    RunView,
+    machine::End,
+    refs::RefStore,
+    report::{AgentReport, Report},
+    run_view::RunState,
+};
+
+use super::{
+    Output, first_line, printable,
+    table::{seconds, size, table},
+    texts,
+};
+use crate::error::CliError;
+
+/// How many failures are shown in full.
+const FAILURES_SHOWN: usize = 5;
+/// How many characters of an error are shown.
+const ERROR_SHOWN: usize = 2000;
+
+/// The columns of a list of results.
+pub(crate) const COLUMNS: [&str; 6] = ["ref", "state", "time", "cost", "size", "error"];
+
+/// Prints refs, or with `text` the texts behind them.
+pub(crate) async fn print_report(
+    out: Output,
+    store: &dyn RefStore,
+    view: &RunView,
+    report: &Report,
+    text: bool,
+) -> Result<(), CliError> {
+    if text {
+        let mut contents = Vec::new();
+        for agent in report.results() {
+            if let AgentReport::Kept(found) = agent
+                && found.is_success()
+            {
+                contents.push(store.text(&found.id).await?);
+            }
+        }
+        texts(&contents)?;
+        if !matches!(view.end(), Some(End::Succeeded { .. })) {
+            out.warn(&format!("{}{}", failures(view), summary(view)));
+        }
+        return Ok(());
+    }
+    let mut value = serde_json::to_value(report).unwrap_or_default();
+    add_state(&mut value, view);
+    out.answer(&value, || {
+        let rows: Vec<_> = agents(report).into_iter().map(row).collect();
+        let table = match rows.as_slice() {
+            [] => String::new(),
+            _ => format!("{}\n\n", table(COLUMNS, rows)),
+        };
+        format!("{table}{}{}", failures(view), summary(view))
+    })
+}
+
+/// A run that is not over must not look like one that is.
+fn add_state(value: &mut Value, view: &RunView) {
+    let state = match &view.state {
+        RunState::Ended(End::Succeeded { .. } | End::Failed { .. }) => return,
+        RunState::Ended(End::Cancelled) => "cancelled",
+        RunState::Open { .. } => "interrupted",
+    };
+    if let Value::Object(fields) = value {
+        fields.insert("run_id".to_owned(), view.run.to_string().into());
+        fields.insert("state".to_owned(), state.into());
+    }
+}
+
+/// The agents that an answer names.
+fn agents(report: &Report) -> Vec<&AgentReport> {
+    match report {
+        Report::Chain(chain) => chain.intermediates.iter().collect(),
+        Report::Race(race) if race.winner.is_none() => race.results.iter().collect(),
+        Report::MapReduce(report) if report.result.is_none() => report.results.iter().collect(),
+        other => other.results(),
+    }
+}
+
+pub(crate) fn row(agent: &AgentReport) -> [String; 6] {
+    match agent {
+        AgentReport::Kept(found) => [
+            found.id.to_string(),
+            found.exit.to_string(),
+            seconds(found.duration_seconds),
+            found
+                .cost_usd
+                .map_or_else(|| "?".to_owned(), |cost| cost.to_string()),
+            size(found.size),
+            found
+                .error
+                .as_deref()
+                .map(|error| first_line(error, 60))
+                .unwrap_or_default(),
+        ],
+        AgentReport::Missing(missing) => [
+            format!("({})", missing.agent_id),
+            missing
+                .exit
+                .as_ref()
+                .map_or_else(|| "not ended".to_owned(), ToString::to_string),
+            seconds(missing.duration_seconds),
+            missing
+                .cost_usd
+                .map_or_else(|| "?".to_owned(), |cost| cost.to_string()),
+            "-".to_owned(),
+            first_line(&missing.error, 60),
+        ],
+    }
+}
+
+/// What went wrong in full, for the first few: a table has no room for the next step.
+fn failures(view: &RunView) -> String {
+    let Some(End::Failed { failures, .. }) = view.end() else {
+        return String::new();
+    };
+    let mut lines: Vec<String> = failures
+        .iter()
+        .take(FAILURES_SHOWN)
+        .map(|failure| {
+            let error: String = failure.error.chars().take(ERROR_SHOWN).collect();
+            format!("{}: {}\n", failure.agent, printable(&error))
+        })
+        .collect();
+    if failures.len() > FAILURES_SHOWN {
+        lines.push(format!("and {} more\n", failures.len() - FAILURES_SHOWN));
+    }
+    format!("{}\n", lines.concat())
+}
+
+fn summary(view: &RunView) -> String {
+    let counts = view.counts();
+    let run = &view.run;
+    let done = format!(
+        "{} succeeded, {} failed, {} spent",
+        counts.succeeded, counts.failed, view.spent
+    );
+    match &view.state {
+        RunState::Ended(End::Succeeded { refs }) => match refs.first() {
+            Some(id) => format!("{done}; `swarm unwrap {id}` reads a result"),
+            None => done,
+        },
+        RunState::Ended(End::Failed { failures, .. }) => {
+            // Who never started has left nothing to inspect.
+            match failures.iter().find_map(|failure| failure.result.as_ref()) {
+                Some(id) => format!("{done}; `swarm inspect {id}` tells more"),
+                None => done,
+            }
+        }
+        RunState::Ended(End::Cancelled) => format!("cancelled: {done}; what had finished is kept"),
+        RunState::Open { .. } => {
+            format!(
+                "stopped: {done}; what had finished is kept, and `swarm runs resume {run}` goes on"
+            )
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The stores of one `SWARM_HOME`, opened.
+
+use std::sync::Arc;
+
+use swarm_core::{
+    Swarm,
+    ids::RunId,
+    journal::{EventLog, SqliteEventLog},
+    runtime::AgentRuntime,
+    time::SystemClock,
+};
+use swarm_refs::{FsRefStore, RunLock};
+
+use crate::{config::Config, error::CliError};
+
+/// Results and events.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) config: Config,
+    pub(crate) store: Arc<FsRefStore>,
+    pub(crate) log: Arc<dyn EventLog>,
+}
+
+impl Session {
+    /// Opens what is in the home folder, making it if need be. Blocks, which at this point delays nobody.
+    pub(crate) fn open(config: Config) -> Result<Self, CliError> {
+        let home = &config.settings.home;
+        let store = Self::results(&config)?;
+        let log = SqliteEventLog::open(&home.join("swarm.db"))?;
+        Ok(Self {
+            store: Arc::new(store),
+            log: Arc::new(log),
+            config,
+        })
+    }
+
+    /// The results alone. They can be read whatever has become of the log.
+    pub(crate) fn results(config: &Config) -> Result<FsRefStore, CliError> {
+        Ok(FsRefStore::open(
+            &config.settings.home,
+            Arc::new(SystemClock),
+        )?)
+    }
+
+    /// A swarm over these stores.
+    pub(crate) fn swarm(&self, runtime: Arc<dyn AgentRuntime>) -> Swarm {
+        Swarm::builder(runtime)
+            .store(Arc::<FsRefStore>::clone(&self.store))
+            .log(Arc::clone(&self.log))
+            .limits(self.config.settings.pool_limits())
+            .build()
+    }
+
+    /// Whether some process drives `run` right now.
+    pub(crate) fn is_live(&self, run: &RunId) -> bool {
+        RunLock::is_held(&self.config.settings.home, run)
+    }
+
+    /// Makes this process the one that drives `run`; `None` if another one does.
+    pub(crate) fn lock(&self, run: &RunId) -> Result<Option<RunLock>, CliError> {
+        Ok(RunLock::try_acquire(&self.config.settings.home, run)?)
+    }
+}

@@ -1,0 +1,276 @@
+use crate::common::{TestEnvironment, run};
+
+/// One clear error, its exit code, and the same in JSON.
+fn refused(args: &[&str], code: &str, parts: &[&str]) {
+    let env = TestEnvironment::new();
+    let outcome = env
+        .swarm(args)
+        .code(2)
+        .says(parts)
+        .says(&[&format!("[{code}]")]);
+    assert_eq!(outcome.stdout, "");
+    assert_eq!(
+        outcome
+            .stderr
+            .lines()
+            .filter(|line| line.contains("error:"))
+            .count(),
+        1
+    );
+    let json: Vec<&str> = std::iter::once("--json")
+        .chain(args.iter().copied())
+        .collect();
+    assert_eq!(env.swarm(&json).code(2).value()["error"], code);
+    assert_eq!(
+        env.swarm(&["runs", "list", "--json"]).ok().stdout,
+        "",
+        "nothing was started"
+    );
+}
+
+#[test]
+fn a_missing_prompt_is_named() {
+    let env = TestEnvironment::new();
+    drop(env.swarm(&["run"]).code(2).says(&["PROMPT"]));
+    refused(&["par", "--", "cat"], "invalid_input", &["nothing to do"]);
+    refused(
+        &["map", "--", "cat"],
+        "invalid_input",
+        &["nothing to map over"],
+    );
+    refused(
+        &["run", "", "--", "cat"],
+        "invalid_input",
+        &["prompt is empty"],
+    );
+    refused(
+        &["reduce", "Sum.", "--", "cat"],
+        "invalid_input",
+        &["nothing to reduce"],
+    );
+}
+
+#[test]
+fn wrong_usage_is_json_for_a_machine() {
+    let env = TestEnvironment::new();
+    for args in [
+        &["bogus", "--json"][..],
+        &["par", "a", "--json", "--max-concurrency", "0", "--", "cat"],
+    ] {
+        let outcome = env.swarm(args).code(2);
+        assert_eq!(outcome.value()["error"], "invalid_input");
+    }
+    assert_eq!(
+        env.swarm(&["run", "--", "--json"]).code(2).stdout,
+        "",
+        "that is the agent's own argument"
+    );
+}
+
+#[test]
+fn an_agent_must_be_chosen_and_known() {
+    refused(
+        &["run", "x"],
+        "unknown_agent",
+        &["no agent was chosen", "--agent command"],
+    );
+    refused(
+        &["run", "x", "--agent", "comand"],
+        "unknown_agent",
+        &["did you mean `command`?"],
+    );
+    refused(
+        &["run", "x", "--agent", "command"],
+        "invalid_input",
+        &["say which program"],
+    );
+}
+
+#[test]
+fn an_unknown_sandbox_is_answered_with_a_suggestion() {
+    let env = TestEnvironment::new();
+    drop(
+        env.swarm(&["sandbox", "save", "airgap", "--no-network"])
+            .ok(),
+    );
+    drop(
+        env.swarm(&["run", "x", "--sandbox", "airgapp", "--", "cat"])
+            .code(2)
+            .says(&["no sandbox `airgapp`", "did you mean `airgap`?", "searched"]),
+    );
+}
+
+#[test]
+fn an_unknown_field_is_answered_with_a_suggestion() {
+    refused(
+        &[
+            "par",
+            "--tasks",
+            r#"[{"prompt": "a"}, {"prompt": "b", "time_out": 3}]"#,
+        ],
+        "unknown_field",
+        &["tasks[1]", "`time_out`", "did you mean `timeout`?"],
+    );
+    refused(
+        &["run", "x", "--sandbox", r#"{"netwrk": false}"#],
+        "unknown_field",
+        &["--sandbox", "did you mean `network`?"],
+    );
+}
+
+#[test]
+fn bad_json_is_reported_with_line_and_column() {
+    refused(
+        &["par", "--tasks", "[\n {\"prompt\": }]"],
+        "invalid_json",
+        &["tasks", "line 2 column 13"],
+    );
+    refused(
+        &["map", "--inputs", "[1,", "--", "cat"],
+        "invalid_json",
+        &["--inputs", "line 1"],
+    );
+}
+
+#[test]
+fn a_mount_that_does_not_exist_is_named() {
+    refused(
+        &["run", "x", "--mount", "./nowhere:/data", "--", "cat"],
+        "mount_missing",
+        &["nowhere", "create it"],
+    );
+}
+
+#[test]
+fn a_file_that_does_not_exist_is_named() {
+    let env = TestEnvironment::new();
+    drop(
+        env.swarm(&["par", "--tasks", "gone.json"])
+            .code(1)
+            .says(&["gone.json", "No such file"]),
+    );
+}
+
+#[test]
+fn a_name_with_a_path_in_it_is_refused() {
+    let env = TestEnvironment::new();
+    for args in [
+        &["unwrap", "../../etc/passwd"][..],
+        &["inspect", "/etc/passwd"],
+        &["unwrap", "run/../../x"],
+        &["runs", "show", "../x"],
+        &["runs", "resume", "a/b"],
+        &["sandbox", "save", "../x"],
+        &["classify", "..", "public"],
+    ] {
+        drop(env.swarm(args).code(2).says(&["not a valid name"]));
+    }
+    refused(
+        &["run", "x", "--sandbox", "../x", "--", "cat"],
+        "invalid_name",
+        &["sandbox name"],
+    );
+}
+
+#[test]
+fn zero_is_no_concurrency() {
+    let env = TestEnvironment::new();
+    drop(
+        env.swarm(&["par", "a", "--max-concurrency", "0", "--", "cat"])
+            .code(2)
+            .says(&["max-concurrency"]),
+    );
+    for (name, value) in [
+        ("SWARM_MAX_CONCURRENT", "0"),
+        ("SWARM_MAX_CONCURRENT", "many"),
+        ("SWARM_RESOURCE_gpu", "0"),
+        ("SWARM_QUEUE_TIMEOUT", "-1"),
+        ("SWARM_RUNTIME", "vm"),
+    ] {
+        let mut command = env.command(&["run", "x", "--", "cat"]);
+        let outcome = run(command.env(name, value)).code(2);
+        assert!(
+            outcome.stderr.contains("invalid") || outcome.stderr.contains("must be"),
+            "{outcome:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_limit_that_makes_no_sense_is_refused() {
+    let env = TestEnvironment::new();
+    for args in [
+        ["--timeout", "0"],
+        ["--timeout", "soon"],
+        ["--memory", "lots"],
+        ["--cpus", "0"],
+        ["--budget", "-1"],
+        ["--max-budget", "NaN"],
+        ["--deadline", "-5m"],
+        ["--mount", "nonsense"],
+        ["--env", "SURELY_NOT_SET_ANYWHERE"],
+        ["--input-file", "nonsense"],
+    ] {
+        drop(
+            env.swarm(&[&["run", "x"], &args[..], &["--", "cat"]].concat())
+                .code(2),
+        );
+    }
+}
+
+#[test]
+fn an_engine_that_is_down_is_named_with_what_to_do() {
+    let env = TestEnvironment::new();
+    drop(
+        env.swarm(&["run", "x", "--runtime", "docker", "--", "cat"])
+            .code(1)
+            .says(&["no.sock", "--runtime process", "[engine_unavailable]"]),
+    );
+    drop(
+        env.swarm(&["image", "show"])
+            .code(1)
+            .says(&["[engine_unavailable]"]),
+    );
+}
+
+#[test]
+fn without_an_engine_the_default_is_processes_with_one_line_of_notice() {
+    let env = TestEnvironment::new();
+    let mut command = env.command(&["run", "x", "--", "cat"]);
+    let outcome = run(command.env("SWARM_RUNTIME", "auto")).ok();
+    let notices = outcome
+        .stderr
+        .lines()
+        .filter(|line| line.contains("without isolation"))
+        .count();
+    assert_eq!(notices, 1, "{outcome:#?}");
+}
+
+#[test]
+fn a_control_that_processes_cannot_enforce_is_refused_not_ignored() {
+    let env = TestEnvironment::new();
+    for args in [
+        &["--no-network"][..],
+        &["--memory", "64m"],
+        &["--cpus", "1"],
+        &["--mount", "/tmp:/data"],
+        &["--network", "host"],
+        &["--network", "container:x"],
+    ] {
+        let args = [&["run", "x"], args, &["--", "cat"]].concat();
+        let outcome = env.swarm(&args);
+        assert!([2, 5].contains(&outcome.code), "{outcome:#?}");
+        assert_eq!(env.swarm(&["runs", "list", "--json"]).ok().stdout, "");
+    }
+}
+
+#[test]
+fn text_of_others_cannot_drive_the_terminal() {
+    let env = TestEnvironment::new();
+    let script = r"printf '\033[2Jowned\n' >&2; exit 1";
+    let outcome = env.swarm(&["run", "x", "--", "sh", "-c", script]).code(1);
+    assert!(
+        !outcome.stdout.contains('\u{1b}') && outcome.stdout.contains("owned"),
+        "{outcome:#?}"
+    );
+}

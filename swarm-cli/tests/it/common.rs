@@ -1,0 +1,169 @@
+//! A user with an empty home.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    time::Duration,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A home, a working folder, and nothing else: no variable of this machine reaches the command.
+pub(crate) struct TestEnvironment {
+    root: TempDir,
+}
+
+/// What a command said and how it ended.
+#[must_use = "check how it ended"]
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl TestEnvironment {
+    pub(crate) fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("home")).unwrap();
+        std::fs::create_dir(root.path().join("work")).unwrap();
+        Self { root }
+    }
+
+    /// The folder in which commands are started.
+    pub(crate) fn work(&self) -> PathBuf {
+        self.root.path().join("work")
+    }
+
+    /// `SWARM_HOME` as it is by default.
+    pub(crate) fn swarm_home(&self) -> PathBuf {
+        self.root.path().join("home/.local/share/swarm")
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.work().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// `swarm` in this environment, agents as processes, and no engine to be found.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.with_engine(args);
+        command.env("SWARM_RUNTIME", "process").env(
+            "DOCKER_HOST",
+            format!("unix://{}/no.sock", self.root.path().display()),
+        );
+        command
+    }
+
+    /// The same, with the engine of this machine.
+    pub(crate) fn with_engine(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_swarm"));
+        command
+            .args(args)
+            .env_clear()
+            .env("HOME", self.root.path().join("home"))
+            .env(
+                "PATH",
+                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            )
+            .current_dir(self.work())
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn swarm(&self, args: &[&str]) -> Outcome {
+        run(&mut self.command(args))
+    }
+
+    /// The answer in JSON of a command that must succeed.
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
+        let args = [args_before(args), &["--json"], args_after(args)].concat();
+        self.swarm(&args).ok().value()
+    }
+
+    /// Starts a command without waiting for it.
+    pub(crate) fn start(&self, args: &[&str]) -> Child {
+        self.command(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+}
+
+fn args_before<'a, 'b>(args: &'a [&'b str]) -> &'a [&'b str] {
+    args.split(|arg| *arg == "--").next().unwrap()
+}
+
+fn args_after<'a, 'b>(args: &'a [&'b str]) -> &'a [&'b str] {
+    &args[args_before(args).len()..]
+}
+
+pub(crate) fn run(command: &mut Command) -> Outcome {
+    Outcome::of(&command.output().unwrap())
+}
+
+impl Outcome {
+    pub(crate) fn of(output: &Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout.clone()).unwrap(),
+            stderr: String::from_utf8(output.stderr.clone()).unwrap(),
+        }
+    }
+
+    pub(crate) fn ok(self) -> Self {
+        self.code(0)
+    }
+
+    pub(crate) fn code(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{self:#?}");
+        self
+    }
+
+    /// Asserts that the error names all of `parts`.
+    pub(crate) fn says(self, parts: &[&str]) -> Self {
+        for part in parts {
+            assert!(self.stderr.contains(part), "{part:?} is not in {self:#?}");
+        }
+        self
+    }
+
+    pub(crate) fn value(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
+    }
+}
+
+/// Waits until `condition` holds; fails after half a minute.
+pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    for _ in 0..3000 {
+        if condition() {
+            return;
+        }
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    panic!("still not true: {what}");
+}
+
+/// Sends a signal to a command that was started.
+pub(crate) fn signal(child: &Child, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
+}
+
+/// A pipe with a name: an agent that reads it waits until the test opens it.
+pub(crate) fn fifo(path: &Path) {
+    let status = Command::new("mkfifo").arg(path).status().unwrap();
+    assert!(status.success());
+}
+
+/// Whether a process somewhere was started with `needle` among its arguments.
+pub(crate) fn is_running(needle: &str) -> bool {
+    std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
+        std::fs::read(entry.path().join("cmdline"))
+            .is_ok_and(|line| String::from_utf8_lossy(&line).contains(needle))
+    })
+}

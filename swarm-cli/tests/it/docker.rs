@@ -1,0 +1,245 @@
+//! The same through containers. Needs an engine, and a static busybox for the image.
+
+use std::process::Command;
+
+use rustix::process::Signal;
+
+use crate::common::{Outcome, TestEnvironment, eventually, fifo, run, signal};
+
+const IMAGE: &str = "swarm-test:latest";
+
+/// Runs `swarm` with containers.
+fn docker(env: &TestEnvironment, args: &[&str]) -> Command {
+    let mut command = env.with_engine(args);
+    command
+        .env("SWARM_RUNTIME", "docker")
+        .env("SWARM_IMAGE", IMAGE);
+    command
+}
+
+fn ready() -> TestEnvironment {
+    let env = TestEnvironment::new();
+    let mut show = docker(&env, &["image", "show", IMAGE]);
+    if run(&mut show).code != 0 {
+        drop(run(&mut docker(&env, &["image", "build"])).ok());
+    }
+    env
+}
+
+/// Names of the containers of a run.
+fn containers(run_id: &str) -> Vec<String> {
+    let filter = format!("label=swarm.run={run_id}");
+    let output = Command::new("docker")
+        .args(["ps", "--all", "--format", "{{.Names}}", "--filter", &filter])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
+fn newest_run(env: &TestEnvironment) -> serde_json::Value {
+    let list = run(&mut docker(env, &["runs", "list", "--json"]))
+        .ok()
+        .stdout;
+    serde_json::from_str(list.lines().next().unwrap_or("{}")).unwrap()
+}
+
+#[test]
+fn an_agent_runs_in_a_container_and_nothing_is_left() {
+    let env = ready();
+    let args = ["run", "hello", "--json", "--", "sh", "-c", "id -u; cat"];
+    let found = run(&mut docker(&env, &args)).ok().value();
+    let id = found["ref"].as_str().unwrap();
+    let text = run(&mut docker(&env, &["unwrap", "-p", id])).ok().stdout;
+    assert_eq!(text, "1000\nhello");
+    assert_eq!(
+        containers(id.split('/').next().unwrap()),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn a_read_only_mount_and_an_airgap_hold() {
+    let env = ready();
+    env.write("data/a.txt", "inside");
+    let script = "cat /data/a.txt; touch /data/b 2>/dev/null && echo wrote; ls /sys/class/net";
+    let args = [
+        "run",
+        "x",
+        "--mount",
+        "data:/data",
+        "--no-network",
+        "--text",
+        "-q",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ];
+    let outcome = run(&mut docker(&env, &args)).ok();
+    assert_eq!(outcome.stdout, "insidelo\n");
+    assert!(!env.work().join("data/b").exists());
+}
+
+#[test]
+fn the_socket_of_the_engine_is_never_mounted() {
+    let env = ready();
+    for source in ["/var/run/docker.sock", "/var/run", "/"] {
+        let mount = format!("{source}:/host");
+        let args = ["run", "x", "--mount", &mount, "--", "true"];
+        drop(run(&mut docker(&env, &args)).code(5).says(&["refused"]));
+    }
+}
+
+#[test]
+fn a_missing_image_is_one_clear_error() {
+    let env = ready();
+    let args = ["run", "x", "--image", "no-such-image:1", "--", "true"];
+    let outcome = run(&mut docker(&env, &args)).code(1);
+    assert!(outcome.stdout.contains("no image"), "{outcome:#?}");
+}
+
+#[test]
+fn a_running_container_is_taken_over_after_kill_9() {
+    let env = ready();
+    std::fs::create_dir(env.work().join("shared")).unwrap();
+    let shared = env.work().join("shared");
+    open_to_all(&shared);
+    fifo(&shared.join("gate"));
+    open_to_all(&shared.join("gate"));
+    let mount = format!("{}:/shared:rw", shared.display());
+    let script = "echo start >> /shared/starts; cat /shared/gate; echo done";
+    let args = ["run", "task", "--mount", &mount, "--", "sh", "-c", script];
+    let mut child = docker(&env, &args).spawn().unwrap();
+    let starts = || std::fs::read_to_string(shared.join("starts")).unwrap_or_default();
+    eventually("the agent runs", || starts() == "start\n");
+    let run_id = newest_run(&env)["run_id"].as_str().unwrap().to_owned();
+    // A container that has not got all of its prompt is not taken over but started afresh.
+    eventually("it has its prompt", || {
+        containers(&run_id) == [format!("swarm-{run_id}-agent-0")]
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(containers(&run_id).len(), 1, "it goes on without us");
+
+    let resume = docker(&env, &["runs", "resume", &run_id, "--json"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    eventually("somebody drives it", || {
+        newest_run(&env)["state"] == "running"
+    });
+    std::fs::write(shared.join("gate"), "").unwrap();
+    let found = Outcome::of(&resume.wait_with_output().unwrap())
+        .ok()
+        .value();
+    let id = found["ref"].as_str().unwrap();
+    assert_eq!(
+        run(&mut docker(&env, &["unwrap", "-p", id])).ok().stdout,
+        "done\n"
+    );
+    assert_eq!(starts(), "start\n", "it was not started again");
+    assert_eq!(containers(&run_id), Vec::<String>::new());
+}
+
+#[test]
+fn containers_of_an_interrupted_run_are_kept_for_it_and_go_when_it_is_killed() {
+    let env = ready();
+    let run_id = interrupted(&env, "1h");
+    let next = run(&mut docker(&env, &["run", "y", "--", "true"])).ok();
+    assert!(
+        next.stderr.contains(&format!("runs resume {run_id}")),
+        "{next:#?}"
+    );
+    assert_eq!(containers(&run_id).len(), 1);
+    drop(run(&mut docker(&env, &["runs", "kill", &run_id])).ok());
+    assert_eq!(containers(&run_id), Vec::<String>::new());
+}
+
+#[test]
+fn what_kill_9_leaves_is_removed_at_the_next_start_once_its_time_is_over() {
+    let env = ready();
+    let run_id = interrupted(&env, "3s");
+    eventually("a start removes it", || {
+        drop(run(&mut docker(&env, &["run", "y", "--", "true"])).ok());
+        containers(&run_id).is_empty()
+    });
+}
+
+/// A run whose process is dead and whose container goes on.
+fn interrupted(env: &TestEnvironment, timeout: &str) -> String {
+    let args = ["run", "x", "--timeout", timeout, "--", "sleep", "1000"];
+    let mut child = docker(env, &args).spawn().unwrap();
+    eventually("the container runs", || {
+        newest_run(env)["run_id"]
+            .as_str()
+            .is_some_and(|run_id| !containers(run_id).is_empty())
+    });
+    let run_id = newest_run(env)["run_id"].as_str().unwrap().to_owned();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    run_id
+}
+
+#[test]
+fn the_records_and_the_state_of_the_host_are_never_mounted() {
+    let env = ready();
+    drop(run(&mut docker(&env, &["run", "x", "--", "true"])).ok());
+    let home = env.swarm_home();
+    let parent = home.parent().unwrap().to_str().unwrap().to_owned();
+    let keys = home.join("keys").to_str().unwrap().to_owned();
+    for source in [
+        home.to_str().unwrap(),
+        &parent,
+        &keys,
+        "/proc",
+        "/dev",
+        "/sys",
+    ] {
+        let mount = format!("{source}:/host:rw");
+        let args = ["run", "x", "--mount", &mount, "--", "true"];
+        drop(run(&mut docker(&env, &args)).code(5).says(&["refused"]));
+    }
+}
+
+#[test]
+fn ctrl_c_leaves_no_container() {
+    let env = ready();
+    let child = docker(&env, &["par", "a", "b", "--", "sleep", "1000"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    eventually("both containers are there", || {
+        newest_run(&env)["run_id"]
+            .as_str()
+            .is_some_and(|run_id| containers(run_id).len() == 2)
+    });
+    let run_id = newest_run(&env)["run_id"].as_str().unwrap().to_owned();
+    signal(&child, Signal::INT);
+    drop(Outcome::of(&child.wait_with_output().unwrap()).code(130));
+    assert_eq!(containers(&run_id), Vec::<String>::new());
+}
+
+#[test]
+fn the_demo_works_in_containers() {
+    let env = ready();
+    env.write("a.txt", "two words\n");
+    let shown = run(&mut docker(&env, &["demo", "--json"])).ok().value();
+    assert_eq!(shown["runtime"], "docker");
+    let id = shown["reduce"]["result"]["ref"].as_str().unwrap();
+    assert_eq!(
+        run(&mut docker(&env, &["unwrap", "-p", id])).ok().stdout,
+        "2\n"
+    );
+}
+
+/// The agent is another user than the one of this test.
+fn open_to_all(path: &std::path::Path) {
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(path, mode).unwrap();
+}

@@ -1,0 +1,43 @@
+//! The `swarm` command, driven as a user drives it.
+
+// `cfg(test)` is always set here; spelling it out lets clippy know that helpers are test code, too.
+
+#[cfg(test)]
+mod architecture;
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod combinators;
+#[cfg(test)]
+mod common;
+#[cfg(test)]
+mod config;
+#[cfg(test)]
+mod disk_full;
+#[cfg(feature = "docker-tests")]
+#[cfg(test)]
+mod docker;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod refs;
+#[cfg(test)]
+mod runs;
+#[cfg(test)]
+mod sandbox;
+#[cfg(test)]
+mod secrets;
+
+#[test]
+fn every_file_of_this_folder_is_a_module() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let main = std::fs::read_to_string(folder.join("main.rs")).unwrap();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let module = name.trim_end_matches(".rs");
+        assert!(
+            name == "main.rs" || main.contains(&format!("mod {module};")),
+            "{name} is forgotten"
+        );
+    }
+}

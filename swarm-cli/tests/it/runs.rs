@@ -1,0 +1,211 @@
+//! Runs outlive the processes that drive them.
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::common::{Outcome, TestEnvironment, eventually, fifo, is_running, signal};
+
+/// A chain of three that writes down each start, and whose second stage waits at a gate.
+struct Gated {
+    env: TestEnvironment,
+    stages: String,
+}
+
+impl Gated {
+    fn new() -> Self {
+        let env = TestEnvironment::new();
+        fifo(&env.work().join("gate"));
+        let stage = |name: &str, then: &str| {
+            let script = format!("echo {name} >> {}/starts; {then}", env.work().display());
+            json!({"prompt": name, "agent": {"command": ["sh", "-c", script]}})
+        };
+        let wait = format!("cat {}/gate; echo two", env.work().display());
+        let stages = json!([
+            stage("one", "echo 1"),
+            stage("two", &wait),
+            stage("three", "cat")
+        ]);
+        Self {
+            stages: stages.to_string(),
+            env,
+        }
+    }
+
+    fn starts(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.env.work().join("starts")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// Starts the chain and waits until it is at the gate.
+    fn at_the_gate(&self) -> (std::process::Child, String) {
+        let child = self.env.start(&["chain", "--stages", &self.stages]);
+        eventually("the second stage runs", || self.starts() == ["one", "two"]);
+        (child, self.run())
+    }
+
+    fn run(&self) -> String {
+        self.listed()["run_id"].as_str().unwrap().to_owned()
+    }
+
+    fn listed(&self) -> Value {
+        let list = self.env.swarm(&["runs", "list", "--json"]).ok().stdout;
+        serde_json::from_str(list.lines().next().unwrap()).unwrap()
+    }
+
+    fn state(&self) -> String {
+        self.listed()["state"].as_str().unwrap().to_owned()
+    }
+
+    /// Lets everybody through the gate, now and later.
+    fn open_the_gate(&self) {
+        let gate = self.env.work().join("gate");
+        std::fs::remove_file(&gate).unwrap();
+        std::fs::write(&gate, "").unwrap();
+    }
+
+    fn gate(&self) -> String {
+        self.env.work().join("gate").display().to_string()
+    }
+
+    /// Resumes, and checks that the end is that of an undisturbed run.
+    fn resumes(&self, run: &str) {
+        self.open_the_gate();
+        let report = self
+            .env
+            .swarm(&["runs", "resume", run, "--json"])
+            .ok()
+            .value();
+        assert_eq!(report["completed_stages"], 3);
+        let last = report["final"]["ref"].as_str().unwrap();
+        let text = self.env.swarm(&["unwrap", "-p", last]).ok().stdout;
+        assert_eq!(text, "three\n\n# Context from previous stage:\ntwo\n");
+        assert_eq!(
+            self.starts(),
+            ["one", "two", "two", "three"],
+            "the first stage ran once"
+        );
+        assert_eq!(self.state(), "succeeded");
+    }
+}
+
+#[test]
+fn a_run_whose_process_was_killed_is_resumed_without_running_a_finished_agent_again() {
+    let gated = Gated::new();
+    let (mut child, run) = gated.at_the_gate();
+    assert_eq!(gated.state(), "running");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(gated.state(), "interrupted");
+    gated.resumes(&run);
+}
+
+#[test]
+fn ctrl_c_stops_the_agents_keeps_what_is_done_and_says_how_to_go_on() {
+    let gated = Gated::new();
+    let (child, run) = gated.at_the_gate();
+    signal(&child, Signal::INT);
+    let outcome = Outcome::of(&child.wait_with_output().unwrap()).code(130);
+    assert!(
+        outcome.stdout.contains(&format!("swarm runs resume {run}")),
+        "{outcome:#?}"
+    );
+    assert!(outcome.stdout.contains("1 succeeded"), "{outcome:#?}");
+    assert!(!is_running(&gated.gate()), "the agent is still running");
+    assert_eq!(gated.state(), "interrupted");
+    gated.resumes(&run);
+}
+
+#[test]
+fn a_run_is_killed_from_another_process_and_stays_dead() {
+    let gated = Gated::new();
+    let (child, run) = gated.at_the_gate();
+    let killed = gated.env.json(&["runs", "kill", &run]);
+    assert_eq!(killed["state"], "cancelled");
+    let outcome = Outcome::of(&child.wait_with_output().unwrap()).code(130);
+    assert!(outcome.stdout.contains("cancelled"), "{outcome:#?}");
+    assert!(!is_running(&gated.gate()), "the agent is still running");
+    drop(
+        gated
+            .env
+            .swarm(&["runs", "resume", &run])
+            .code(1)
+            .says(&["[run_ended]"]),
+    );
+    drop(
+        gated
+            .env
+            .swarm(&["runs", "kill", &run])
+            .code(1)
+            .says(&["[run_ended]"]),
+    );
+}
+
+#[test]
+fn a_run_whose_process_is_dead_can_be_killed() {
+    let gated = Gated::new();
+    let (mut child, run) = gated.at_the_gate();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(
+        gated.env.json(&["runs", "kill", &run])["state"],
+        "cancelled"
+    );
+    eventually("the agent is gone", || !is_running(&gated.gate()));
+    drop(
+        gated
+            .env
+            .swarm(&["runs", "resume", &run])
+            .code(1)
+            .says(&["[run_ended]"]),
+    );
+}
+
+#[test]
+fn a_live_run_is_not_driven_twice() {
+    let gated = Gated::new();
+    let (mut child, run) = gated.at_the_gate();
+    drop(
+        gated
+            .env
+            .swarm(&["runs", "resume", &run])
+            .code(1)
+            .says(&["[run_is_live]"]),
+    );
+    gated.open_the_gate();
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_run_that_is_not_there_is_named() {
+    let env = TestEnvironment::new();
+    for command in ["show", "kill", "resume"] {
+        let outcome = env.swarm(&["runs", command, "0123456789ab"]).code(1);
+        drop(outcome.says(&["no run 0123456789ab", "runs list", "[run_not_found]"]));
+    }
+}
+
+#[test]
+fn leftovers_of_a_dead_process_are_removed_at_the_next_start() {
+    let gated = Gated::new();
+    let (mut child, _) = gated.at_the_gate();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop(gated.env.swarm(&["run", "x", "--", "true"]).ok());
+    eventually("the agent is gone", || !is_running(&gated.gate()));
+}
+
+#[test]
+fn a_run_is_shown_with_all_its_agents() {
+    let env = TestEnvironment::new();
+    let report = env
+        .swarm(&["par", "a", "b", "--json", "--", "cat"])
+        .ok()
+        .value();
+    let run = report["run_id"].as_str().unwrap();
+    let shown = env.json(&["runs", "show", run]);
+    assert_eq!(shown["state"], "succeeded");
+    assert_eq!(shown["agents_seen"].as_array().unwrap().len(), 2);
+    assert_eq!(shown["report"]["results"], report["results"]);
+    drop(env.swarm(&["runs", "show", run]).ok());
+}

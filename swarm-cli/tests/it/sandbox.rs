@@ -1,0 +1,104 @@
+use serde_json::json;
+
+use crate::common::{TestEnvironment, run};
+
+#[test]
+fn a_sandbox_is_saved_listed_shown_and_used() {
+    let env = TestEnvironment::new();
+    let saved = env.json(&[
+        "sandbox",
+        "save",
+        "upper",
+        "--timeout",
+        "5m",
+        "--env",
+        "GREETING=hi",
+        "--agent",
+        "command",
+        "--",
+        "tr",
+        "a-z",
+        "A-Z",
+    ]);
+    assert!(
+        saved["path"]
+            .as_str()
+            .unwrap()
+            .ends_with("/.config/swarm/sandboxes/upper.json")
+    );
+    let listed = env.json(&["sandbox", "list"]);
+    assert_eq!(listed["name"], "upper");
+    let shown = env.json(&["sandbox", "show", "upper"]);
+    assert_eq!(shown["timeout"], 300);
+    assert_eq!(shown["workdir"], "/workspace");
+    assert_eq!(shown["env_vars"], json!({"GREETING": "(hidden)"}));
+    let outcome = env
+        .swarm(&["run", "loud", "--sandbox", "upper", "--text", "-q"])
+        .ok();
+    assert_eq!(outcome.stdout, "LOUD");
+}
+
+#[test]
+fn an_absent_argument_never_overrides_a_named_sandbox() {
+    let env = TestEnvironment::new();
+    drop(
+        env.swarm(&["sandbox", "save", "airgap", "--no-network", "--", "cat"])
+            .ok(),
+    );
+    // Processes cannot enforce it, and so the refusal proves that it is still there.
+    drop(
+        env.swarm(&["run", "x", "--sandbox", "airgap", "--timeout", "5"])
+            .code(2)
+            .says(&["network", "[unsupported]"]),
+    );
+    drop(
+        env.swarm(&["run", "x", "--sandbox", "airgap", "--network", "bridge"])
+            .ok(),
+    );
+}
+
+#[test]
+fn the_sandbox_of_the_project_comes_before_that_of_the_user() {
+    let env = TestEnvironment::new();
+    drop(
+        env.swarm(&["sandbox", "save", "who", "--", "echo", "user"])
+            .ok(),
+    );
+    env.write(
+        ".swarm/sandboxes/who.json",
+        r#"{"agent": {"command": ["echo", "project"]}}"#,
+    );
+    let args = ["run", "x", "--sandbox", "who", "--text", "-q"];
+    assert_eq!(env.swarm(&args).ok().stdout, "project\n");
+    let folder = env.work().join("elsewhere");
+    std::fs::create_dir_all(folder.join("sandboxes")).unwrap();
+    std::fs::remove_dir_all(env.work().join(".swarm")).unwrap();
+    env.write(
+        "elsewhere/sandboxes/who.json",
+        r#"{"agent": {"command": ["echo", "named"]}}"#,
+    );
+    let mut command = env.command(&args);
+    assert_eq!(
+        run(command.env("SWARM_PROJECT_DIR", folder)).ok().stdout,
+        "named\n"
+    );
+}
+
+#[test]
+fn a_sandbox_that_could_not_be_used_is_not_saved() {
+    let env = TestEnvironment::new();
+    let json = r#"{"timeout": 0}"#;
+    drop(
+        env.swarm(&["sandbox", "save", "bad", "--sandbox", json])
+            .code(2)
+            .says(&["timeout"]),
+    );
+    drop(
+        env.swarm(&["sandbox", "show", "bad"])
+            .code(2)
+            .says(&["no sandbox `bad`"]),
+    );
+    env.write(".swarm/sandboxes/broken.json", "{");
+    let listed = env.json(&["sandbox", "list"]);
+    assert!(listed["error"].as_str().unwrap().contains("not valid JSON"));
+}
