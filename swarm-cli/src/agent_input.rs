@@ -15,6 +15,9 @@ use crate::{
     localize::{Localized, check_mounts, localize},
 };
 
+/// The largest text that is taken from a file or stdin. It becomes part of the plan, and is in memory more than once.
+const MAX_TEXT: u64 = 64 << 20;
+
 /// Turns tasks into agents: sandboxes looked up, arguments applied, paths made absolute.
 #[derive(Debug)]
 pub(crate) struct AgentInput<'a> {
@@ -99,16 +102,28 @@ impl<'a> AgentInput<'a> {
 /// The text of a file, or of stdin for `-`.
 pub(crate) fn read(source: &str, folders: &Folders) -> Result<String, CliError> {
     let path = Path::new(source);
-    let text = if source == "-" {
-        let mut text = String::new();
+    let mut bytes = Vec::new();
+    let read = if source == "-" {
         std::io::stdin()
             .lock()
-            .read_to_string(&mut text)
-            .map(|_| text)
+            .take(MAX_TEXT + 1)
+            .read_to_end(&mut bytes)
     } else {
-        std::fs::read_to_string(folders.absolute(path))
+        std::fs::File::open(folders.absolute(path))
+            .and_then(|file| file.take(MAX_TEXT + 1).read_to_end(&mut bytes))
     };
-    text.map_err(|error| CliError::file("read", path, &error))
+    read.map_err(|error| CliError::file("read", path, &error))?;
+    if bytes.len() as u64 > MAX_TEXT {
+        return Err(CliError::usage(format!(
+            "{source} is larger than {} MiB; give the agent a mount, or wrap the file and reduce its ref",
+            MAX_TEXT >> 20
+        )));
+    }
+    String::from_utf8(bytes).map_err(|_| {
+        CliError::usage(format!(
+            "{source} is not UTF-8 text; give the agent a mount, or wrap the file and reduce its ref"
+        ))
+    })
 }
 
 /// What was said on the command line, and nothing else.

@@ -25,7 +25,7 @@ pub use task::{NoSandboxes, SandboxRef, Sandboxes, Task};
 
 /// Which program plays the agent.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", from = "WrittenAgent")]
 #[non_exhaustive]
 pub enum Agent {
     /// Any program: prompt on stdin, text on stdout, the exit status decides.
@@ -33,4 +33,52 @@ pub enum Agent {
     /// A kind of agent that has a name, such as `claude`.
     #[serde(untagged)]
     Named(String),
+}
+
+/// An agent as it is read: an error then says what would be right, not which variant did not match.
+#[derive(serde::Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected {\"command\": [\"PROGRAM\", \"ARG\"]} or the name of a kind of agent"
+)]
+enum WrittenAgent {
+    Command(WrittenCommand),
+    Named(String),
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenCommand {
+    command: Vec<String>,
+}
+
+impl From<WrittenAgent> for Agent {
+    fn from(written: WrittenAgent) -> Self {
+        match written {
+            WrittenAgent::Command(WrittenCommand { command }) => Self::Command(command),
+            WrittenAgent::Named(name) => Self::Named(name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_survives_json_and_a_wrong_one_is_told_what_is_right() {
+        for agent in [
+            Agent::Command(vec!["wc".to_owned()]),
+            Agent::Named("claude".to_owned()),
+        ] {
+            let json = serde_json::to_string(&agent).unwrap();
+            assert_eq!(serde_json::from_str::<Agent>(&json).unwrap(), agent);
+        }
+        for wrong in [r#"{"comand": ["cat"]}"#, r#"{"command": "cat"}"#, "7"] {
+            let error = serde_json::from_str::<Agent>(wrong)
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains("PROGRAM"), "{error}");
+        }
+    }
 }

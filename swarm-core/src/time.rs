@@ -88,7 +88,12 @@ pub mod seconds {
 
     /// Reads a number of seconds that is neither negative nor absurd.
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-        let seconds = f64::deserialize(from)?;
+        #[derive(serde::Deserialize)]
+        #[serde(untagged, expecting = "expected a number of seconds")]
+        enum Written {
+            Seconds(f64),
+        }
+        let Written::Seconds(seconds) = Written::deserialize(from)?;
         Duration::try_from_secs_f64(seconds)
             .map_err(|_| D::Error::custom(format!("{seconds} is not a number of seconds")))
     }

@@ -112,6 +112,23 @@ fn an_unknown_field_is_answered_with_a_suggestion() {
         &["tasks[1]", "`time_out`", "did you mean `timeout`?"],
     );
     refused(
+        &["run", "x", "--sandbox", r#"{"agent": {"comand": ["cat"]}}"#],
+        "invalid_input",
+        &["--sandbox.agent", "PROGRAM"],
+    );
+    refused(
+        &[
+            "run",
+            "x",
+            "--sandbox",
+            r#"{"timeout": "90s"}"#,
+            "--",
+            "cat",
+        ],
+        "invalid_input",
+        &["--sandbox.timeout", "number of seconds"],
+    );
+    refused(
         &["run", "x", "--sandbox", r#"{"netwrk": false}"#],
         "unknown_field",
         &["--sandbox", "did you mean `network`?"],
@@ -149,6 +166,16 @@ fn a_file_that_does_not_exist_is_named() {
             .code(1)
             .says(&["gone.json", "No such file"]),
     );
+}
+
+#[test]
+fn a_prompt_that_is_no_text_or_has_no_end_is_refused() {
+    let env = TestEnvironment::new();
+    std::fs::write(env.work().join("binary"), [0xff, 0xfe, 0]).unwrap();
+    for (file, problem) in [("binary", "not UTF-8"), ("/dev/zero", "larger than 64 MiB")] {
+        let args = ["run", "--prompt-file", file, "--", "cat"];
+        drop(env.swarm(&args).code(2).says(&[file, problem, "mount"]));
+    }
 }
 
 #[test]

@@ -58,6 +58,35 @@ fn an_absent_argument_never_overrides_a_named_sandbox() {
 }
 
 #[test]
+fn a_value_of_the_environment_is_not_written_into_a_sandbox_by_accident() {
+    let env = TestEnvironment::new();
+    let mut command = env.command(&["sandbox", "save", "x", "--env", "TOKEN"]);
+    drop(
+        run(command.env("TOKEN", "canary"))
+            .code(2)
+            .says(&["--env TOKEN", "TOKEN=VALUE"]),
+    );
+    drop(env.swarm(&["sandbox", "show", "x"]).code(2));
+}
+
+#[test]
+fn a_relative_mount_is_saved_as_the_folder_that_was_meant() {
+    let env = TestEnvironment::new();
+    drop(
+        env.swarm(&["sandbox", "save", "here", "--mount", "data:/data"])
+            .ok(),
+    );
+    let shown = env.json(&["sandbox", "show", "here"]);
+    assert!(
+        shown["mounts"][0]["host_path"]
+            .as_str()
+            .unwrap()
+            .ends_with("/work/data"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn the_sandbox_of_the_project_comes_before_that_of_the_user() {
     let env = TestEnvironment::new();
     drop(

@@ -6,7 +6,10 @@ use super::SpecError;
 
 /// A folder or file of the host, made visible inside.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "an object with `host_path` and `container_path`"
+)]
 pub struct Mount {
     /// Where it is on the host; absolute.
     pub host_path: String,

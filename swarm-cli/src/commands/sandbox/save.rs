@@ -16,6 +16,7 @@ use crate::{
     args::AgentArgs,
     error::CliError,
     exit_code::Exit,
+    localize,
 };
 
 #[derive(Debug, Args)]
@@ -39,16 +40,30 @@ struct Saved {
 impl Save {
     pub(crate) fn execute(self, context: &Context) -> Result<Exit, CliError> {
         let config = context.config()?;
+        if let Some(name) = self
+            .agent
+            .env
+            .iter()
+            .flatten()
+            .find(|var| !var.contains('='))
+        {
+            return Err(CliError::usage(format!(
+                "--env {name} would write the value from your environment into a file; give it when you run, or \
+                 write {name}=VALUE if the file may hold it"
+            )));
+        }
         let base = match (&self.from, &self.agent.sandbox) {
             (None, None) => SandboxSpec::default(),
             (None, Some(json)) => parse(json, "--sandbox")?,
             (Some(file), _) => parse(&read(file, &config.folders)?, file)?,
         };
-        let spec = base.overridden_by(overrides(&self.agent, &config.folders)?);
-        // Saved as it was written, but only if it could be used.
-        spec.clone()
-            .overridden_by(absolute_mounts(&spec, &config.folders))
-            .resolve()?;
+        let mut said = overrides(&self.agent, &config.folders)?;
+        // What is relative here would be somewhere else for whoever uses the sandbox.
+        localize::absolute(&mut said, &config.folders);
+        let spec = base.overridden_by(said);
+        let mut usable = spec.clone();
+        localize::absolute(&mut usable, &config.folders);
+        usable.resolve()?;
         let path = Catalog::new(config.folders.sandboxes()).save(&self.name, &spec)?;
         let saved = Saved {
             saved: true,
@@ -68,13 +83,4 @@ fn parse(text: &str, what: &str) -> Result<SandboxSpec, SpecError> {
         source,
     })?;
     SandboxSpec::from_json(value, what)
-}
-
-fn absolute_mounts(spec: &SandboxSpec, folders: &crate::config::Folders) -> SandboxSpec {
-    let mut copy = SandboxSpec {
-        mounts: spec.mounts.clone(),
-        ..SandboxSpec::default()
-    };
-    crate::localize::absolute(&mut copy, folders);
-    copy
 }
