@@ -2,6 +2,7 @@
 
 mod agent;
 mod run;
+mod tasks;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ pub(crate) use agent::AgentArgs;
 use clap::{Args, Parser, Subcommand};
 pub(crate) use run::RunArgs;
 use serde::Serialize;
+pub(crate) use tasks::TaskArgs;
 
 use crate::{commands, config::RuntimeChoice};
 
