@@ -7,6 +7,8 @@ mod event_log;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod resume;
