@@ -26,7 +26,7 @@ impl Content {
     }
 
     /// A reader from its beginning. Blocks on a file.
-    pub fn open(&self) -> io::Result<Box<dyn io::Read + Send>> {
+    pub fn open(&self) -> io::Result<Box<dyn io::Read + Send + Sync>> {
         Ok(match self {
             Self::Bytes(bytes) => Box::new(io::Cursor::new(Arc::clone(bytes))),
             Self::File(path) => Box::new(std::fs::File::open(path)?),

@@ -20,7 +20,7 @@ use crate::{
     engine::{Engine, State},
     exit::{self, Ended},
     output::{Output, Source},
-    prompt::{Fed, Prompt},
+    prompt::{self, Fed, Prompt},
     reaper::Guard,
 };
 
@@ -75,7 +75,7 @@ pub(crate) async fn run(
         return Ok(cancelled);
     }
     let prompt = Prompt::open(&job.stdin).await?;
-    let created = launch::create(inner, job, !prompt.is_empty()).await?;
+    let created = launch::create(inner, job, &prompt).await?;
     let started = tokio::select! {
         biased;
         () = stop.cancelled() => None,
@@ -141,7 +141,7 @@ async fn attend(
     })
 }
 
-/// Feeds the prompt, and then renames the container, so that its name tells whether it can be taken over.
+/// Feeds a long prompt, and then renames the container, so that its name tells whether it can be taken over.
 ///
 /// If this process dies while it feeds, the engine closes the agent's stdin, and the agent works on half a
 /// prompt. Nothing that the engine keeps would tell; the name does. Renaming takes about as long as one other
@@ -153,7 +153,7 @@ async fn feed(
     feeding: Option<launch::Feeding>,
 ) -> Result<(), RuntimeError> {
     if let Some(launch::Feeding { prompt, stdin }) = feeding
-        && prompt.feed(stdin).await? == Fed::Whole
+        && prompt::feed(prompt, stdin).await? == Fed::Whole
         && let Err(failure) = engine.rename(id, &container::name(&job.id)).await
     {
         // Then it is started again instead of taken over.

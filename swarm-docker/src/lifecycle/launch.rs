@@ -1,13 +1,13 @@
 //! From a job to a running container.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{io::Read, pin::Pin, sync::Arc, time::Duration};
 
 use swarm_core::runtime::{AgentJob, RuntimeError};
 use tokio::{
-    io::AsyncWrite,
+    io::{AsyncWrite, AsyncWriteExt as _},
     sync::oneshot,
     task::spawn_blocking,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 
 use super::Running;
@@ -27,6 +27,8 @@ const ATTEMPTS: u32 = 3;
 const NETWORK_ATTEMPTS: u32 = 10;
 /// How long the others have to agree on one network.
 const NETWORK_PAUSE: Duration = Duration::from_millis(100);
+/// How long an engine may take to accept a short prompt.
+const GIVE_PROMPT: Duration = Duration::from_secs(30);
 
 /// A container that is not started yet.
 pub(super) struct Created {
@@ -37,7 +39,7 @@ pub(super) struct Created {
 
 /// A prompt on its way in.
 pub(super) struct Feeding {
-    pub(super) prompt: Prompt,
+    pub(super) prompt: Box<dyn Read + Send + Sync>,
     pub(super) stdin: Pin<Box<dyn AsyncWrite + Send>>,
 }
 
@@ -45,7 +47,7 @@ pub(super) struct Feeding {
 pub(super) async fn create(
     inner: &Inner,
     job: &AgentJob,
-    feeds_stdin: bool,
+    prompt: &Prompt,
 ) -> Result<Created, RuntimeError> {
     let Inner {
         engine, options, ..
@@ -67,11 +69,11 @@ pub(super) async fn create(
         .network
         .prepare(engine, options, &sandbox.network)
         .await?;
-    let body = container::body(job, &sources, &volumes, options, engine.traits, feeds_stdin);
-    let name = if feeds_stdin {
-        container::name_while_feeding(&job.id)
-    } else {
-        container::name(&job.id)
+    let reads_stdin = !matches!(prompt, Prompt::Empty);
+    let body = container::body(job, &sources, &volumes, options, engine.traits, reads_stdin);
+    let name = match prompt {
+        Prompt::Empty | Prompt::Short(_) => container::name(&job.id),
+        Prompt::Long(_) => container::name_while_feeding(&job.id),
     };
 
     let mut attempt = 1;
@@ -173,7 +175,7 @@ fn not_created(engine: &Engine, job: &AgentJob, inner: &Inner, failure: Failure)
     }
 }
 
-/// Puts the input files in, connects to the output, and starts.
+/// Puts the input files in, connects to the output, gives the prompt if it is short, and starts.
 pub(super) async fn start(
     inner: &Inner,
     job: &AgentJob,
@@ -191,8 +193,7 @@ pub(super) async fn start(
     let mut attempt = 1;
     let Attached { output, input } = loop {
         // Each time: an engine closes the connection when a start fails.
-        let attached = engine
-            .attach(id, !prompt.is_empty())
+        let attached = attach(engine, id, &prompt)
             .await
             .map_err(|failure| engine.error("attach to the container", failure))?;
         match engine.start(id).await {
@@ -214,13 +215,34 @@ pub(super) async fn start(
     };
     Ok(Running {
         source: Source::Live(output),
-        feeding: (!prompt.is_empty()).then_some(Feeding {
-            prompt,
-            stdin: input,
-        }),
+        feeding: match prompt {
+            Prompt::Empty | Prompt::Short(_) => None,
+            Prompt::Long(prompt) => Some(Feeding {
+                prompt,
+                stdin: input,
+            }),
+        },
         already: Duration::ZERO,
         since: Instant::now(),
     })
+}
+
+/// Connects to the container, and leaves a short prompt with the engine, which gives it to the program when
+/// that starts, whether or not we are still there.
+async fn attach(engine: &Engine, id: &str, prompt: &Prompt) -> Result<Attached, Failure> {
+    let stdin = !matches!(prompt, Prompt::Empty);
+    let mut attached = engine.attach(id, stdin).await?;
+    if let Prompt::Short(bytes) = prompt {
+        let give = async {
+            attached.input.write_all(bytes).await?;
+            attached.input.shutdown().await
+        };
+        timeout(GIVE_PROMPT, give)
+            .await
+            .map_err(|_| Failure::TimedOut)?
+            .map_err(|error| Failure::Unreachable(error.to_string()))?;
+    }
+    Ok(attached)
 }
 
 fn lacks_network(failure: &Failure) -> bool {

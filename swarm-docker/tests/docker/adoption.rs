@@ -232,7 +232,7 @@ async fn an_agent_that_had_half_of_its_prompt_is_started_again() {
     );
     let pipe = tokio::task::spawn_blocking(move || {
         let mut pipe = std::fs::OpenOptions::new().write(true).open(fifo).unwrap();
-        std::io::Write::write_all(&mut pipe, b"half a pro").unwrap();
+        std::io::Write::write_all(&mut pipe, &vec![b'x'; 100_000]).unwrap();
         pipe
     })
     .await

@@ -9,7 +9,9 @@ use swarm_core::{
 };
 use swarm_docker::{DockerOptions, DockerRuntime};
 use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{UnixListener, UnixStream},
+    sync::mpsc,
     task::JoinSet,
     time::Instant,
 };
@@ -108,9 +110,89 @@ impl Proxy {
         }
     }
 
+    /// Starts one that is cut when a client asks the engine to start a container, and only then passes that on,
+    /// as if the client had been killed in that moment.
+    fn cut_at_start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("proxy.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let mut connections = JoinSet::new();
+        connections.spawn(async move {
+            let mut open = JoinSet::new();
+            let (starts, mut start) = mpsc::channel::<Vec<u8>>(1);
+            loop {
+                let (client, _) = tokio::select! {
+                    biased;
+                    request = start.recv() => {
+                        open.shutdown().await;
+                        let mut engine = UnixStream::connect("/var/run/docker.sock").await.unwrap();
+                        engine.write_all(&request.unwrap()).await.unwrap();
+                        let answer = engine.read(&mut [0; 1000]).await.unwrap();
+                        assert!(answer > 0, "the engine started it");
+                        return;
+                    }
+                    accepted = listener.accept() => accepted.unwrap(),
+                };
+                open.spawn(pass_until_start(client, starts.clone()));
+            }
+        });
+        Self {
+            path,
+            connections,
+            _dir: dir,
+        }
+    }
+
     async fn cut(mut self) {
         self.connections.shutdown().await;
     }
+}
+
+/// Passes on what goes back and forth, except the request for a start.
+async fn pass_until_start(client: UnixStream, starts: mpsc::Sender<Vec<u8>>) {
+    let engine = UnixStream::connect("/var/run/docker.sock").await.unwrap();
+    let (mut from_engine, mut to_engine) = engine.into_split();
+    let (mut from_client, mut to_client) = client.into_split();
+    let back = async { drop(tokio::io::copy(&mut from_engine, &mut to_client).await) };
+    let forth = async {
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(length @ 1..) = from_client.read(&mut buffer).await {
+            let piece = &buffer[..length];
+            let line = String::from_utf8_lossy(&piece[..length.min(200)]);
+            if line.starts_with("POST") && line.contains("/start") {
+                starts.send(piece.to_vec()).await.unwrap();
+                std::future::pending::<()>().await;
+            }
+            if to_engine.write_all(piece).await.is_err() {
+                return;
+            }
+        }
+        drop(to_engine.shutdown().await);
+    };
+    tokio::join!(back, forth);
+}
+
+#[tokio::test]
+async fn a_short_prompt_arrives_whole_if_its_sender_dies_when_the_agent_starts() {
+    let bench = Bench::new().await;
+    let proxy = Proxy::cut_at_start();
+    let options = DockerOptions {
+        endpoint: Some(format!("unix://{}", proxy.path.display())),
+        home: bench.home.clone(),
+        ..options()
+    };
+    let dead = DockerRuntime::connect(options).await.unwrap();
+    let mut job = shell(json!({}), "echo started; wc -c");
+    job.stdin = vec![b'x'; 64 * 1024].into();
+    let lost = Background::start(&dead, &job).end().await;
+    assert!(lost.is_err(), "{lost:?}");
+
+    // What it read is known from the engine; the next process takes it over as it is.
+    job.resumed = true;
+    job.invocation.argv = vec!["false".to_owned()];
+    let (exit, sink) = bench.run(&job).await;
+    assert_eq!(exit.unwrap().reason, ExitReason::Completed);
+    assert_eq!(sink.text(), "started\n65536\n");
 }
 
 #[tokio::test]
