@@ -19,7 +19,7 @@ use crate::{
     docker_runtime::Inner,
     engine::{Engine, State},
     exit::{self, Ended},
-    output::{Output, Source},
+    output::{Output, Signals, Source},
     prompt::{self, Fed, Prompt},
     reaper::Guard,
 };
@@ -108,9 +108,9 @@ async fn attend(
     } = running;
     let engine = &inner.engine;
     let id = guard.id();
-    let has_ended = CancellationToken::new();
+    let signals = Signals::default();
 
-    let take = output.take_all(engine, id, source, &has_ended);
+    let take = output.take_all(engine, id, source, &signals);
     let feed = feed(engine, job, id, feeding);
     let limits = watch::Limits {
         deadline: watch::later(since, job.timeout.saturating_sub(already)),
@@ -118,16 +118,16 @@ async fn attend(
         grace: inner.options.stop_grace,
     };
     let watch = async {
-        let ended = watch::until_end(engine, id, limits, stop).await?;
+        let ended = watch::until_end(engine, id, limits, stop, &signals.cut).await?;
         let duration = already + since.elapsed();
-        has_ended.cancel();
+        signals.ended.cancel();
         Ok::<_, RuntimeError>((ended, duration))
     };
     let feed_until_end = async {
         tokio::select! {
             fed = feed => fed,
             // It ended without reading all of its prompt; that is its own business.
-            () = has_ended.cancelled() => Ok(()),
+            () = signals.ended.cancelled() => Ok(()),
         }
     };
     // Ends at the first error; the caller then removes the container.
@@ -172,9 +172,9 @@ async fn collect(
     output: &mut Output<'_>,
 ) -> Result<AgentExit, RuntimeError> {
     let engine = &inner.engine;
-    let ended = CancellationToken::new();
-    ended.cancel();
-    output.take_all(engine, id, Source::Log, &ended).await?;
+    let signals = Signals::default();
+    signals.ended.cancel();
+    output.take_all(engine, id, Source::Log, &signals).await?;
     let status = state.exit_code;
     let killed = status > 128;
     let reason = if killed && duration >= job.timeout {

@@ -22,9 +22,15 @@ const SLOW_SINK: Duration = Duration::from_millis(250);
 /// How long after the end of an agent the next chunk may take. The engine closes the live source before it
 /// tells of the end, so this is time to read what is there already.
 const DRAIN: Duration = Duration::from_secs(2);
-/// A live source that ended by itself this long before the agent did has been cut off, or the agent closed
-/// its output; the log knows which.
-const EARLY: Duration = Duration::from_secs(1);
+
+/// What the one who waits for the end of an agent tells the one who takes its output.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Signals {
+    /// The agent has ended.
+    pub(crate) ended: CancellationToken,
+    /// A connection to the engine was cut. The agent goes on, but the end of a live source proves nothing.
+    pub(crate) cut: CancellationToken,
+}
 
 /// The sink, and how much has gone into it.
 pub(crate) struct Output<'a> {
@@ -48,17 +54,18 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Takes everything that the container `id` prints. Returns when it has all of it, which needs `ended` to be
-    /// cancelled when the container has ended.
+    /// Takes everything that the container `id` prints. Returns when it has all of it, which needs to be told
+    /// when the container has ended.
     pub(crate) async fn take_all(
         &mut self,
         engine: &Engine,
         id: &str,
         source: Source,
-        ended: &CancellationToken,
+        signals: &Signals,
     ) -> Result<(), RuntimeError> {
+        let ended = &signals.ended;
         let whole = match source {
-            Source::Live(chunks) => self.take_live(chunks, ended).await?,
+            Source::Live(chunks) => self.take_live(chunks, signals).await?,
             Source::Log => false,
         };
         if whole {
@@ -96,8 +103,9 @@ impl<'a> Output<'a> {
     async fn take_live(
         &mut self,
         mut chunks: Chunks,
-        ended: &CancellationToken,
+        signals: &Signals,
     ) -> Result<bool, RuntimeError> {
+        let Signals { ended, cut } = signals;
         loop {
             let chunk = tokio::select! {
                 biased;
@@ -124,7 +132,16 @@ impl<'a> Output<'a> {
                     }
                 }
                 Some(Err(_)) => return Ok(false),
-                None => return Ok(timeout(EARLY, ended.cancelled()).await.is_ok()),
+                // The engine closes it when all has been printed. It may tell of the end of the agent much later:
+                // when it has sorted the lines of its log. A connection that is cut looks the same, but then
+                // the one on which we wait for the end is cut as well.
+                None => {
+                    return Ok(tokio::select! {
+                        biased;
+                        () = cut.cancelled() => false,
+                        () = ended.cancelled() => true,
+                    });
+                }
             }
         }
     }
@@ -209,72 +226,58 @@ mod tests {
         }
     }
 
-    async fn live(
-        sink: &mut Slow,
-        chunks: Vec<Result<Chunk, StreamError>>,
-        ended_after: Duration,
-    ) -> bool {
-        let ended = CancellationToken::new();
+    async fn live(sink: &mut Slow, chunks: Vec<Result<Chunk, StreamError>>, cut: bool) -> bool {
+        let signals = Signals::default();
         let mut output = Output::new(sink);
         let chunks = Box::pin(stream::iter(chunks));
         let end = async {
-            sleep(ended_after).await;
-            ended.cancel();
+            sleep(Duration::from_secs(5)).await;
+            if cut {
+                signals.cut.cancel();
+                sleep(Duration::from_secs(5)).await;
+            }
+            signals.ended.cancel();
         };
-        let (whole, ()) = tokio::join!(output.take_live(chunks, &ended), end);
+        let (whole, ()) = tokio::join!(output.take_live(chunks, &signals), end);
         whole.unwrap()
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_live_source_that_ends_with_its_agent_is_whole() {
+    async fn a_live_source_that_ends_is_whole_however_late_the_end_of_its_agent_is_told() {
         let mut sink = Slow::default();
-        assert!(
-            live(
-                &mut sink,
-                vec![Ok(chunk("a")), Ok(chunk("b"))],
-                Duration::from_millis(500)
-            )
-            .await
-        );
+        assert!(live(&mut sink, vec![Ok(chunk("a")), Ok(chunk("b"))], false).await);
         assert_eq!(sink.1, b"ab");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_live_source_that_ends_long_before_its_agent_is_not() {
+    async fn a_live_source_that_ends_is_not_whole_if_connections_were_cut() {
         let mut sink = Slow::default();
-        assert!(!live(&mut sink, vec![Ok(chunk("a"))], Duration::from_secs(2)).await);
+        assert!(!live(&mut sink, vec![Ok(chunk("a"))], true).await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_broken_live_source_is_not_whole() {
         let mut sink = Slow::default();
         let broken = Err(StreamError(Failure::TimedOut));
-        assert!(!live(&mut sink, vec![Ok(chunk("a")), broken], Duration::ZERO).await);
+        assert!(!live(&mut sink, vec![Ok(chunk("a")), broken], false).await);
         assert_eq!(sink.1, b"a");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_slow_sink_lets_go_of_the_live_source_but_keeps_its_chunk() {
         let mut sink = Slow(Duration::from_secs(5), Vec::new());
-        assert!(
-            !live(
-                &mut sink,
-                vec![Ok(chunk("a")), Ok(chunk("b"))],
-                Duration::ZERO
-            )
-            .await
-        );
+        assert!(!live(&mut sink, vec![Ok(chunk("a")), Ok(chunk("b"))], false).await);
         assert_eq!(sink.1, b"a");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_live_source_that_stays_open_after_the_end_is_given_up() {
-        let ended = CancellationToken::new();
-        ended.cancel();
+        let signals = Signals::default();
+        signals.ended.cancel();
         let mut sink = Slow::default();
         let mut output = Output::new(&mut sink);
         let chunks = Box::pin(stream::iter([Ok(chunk("a"))]).chain(stream::pending()));
-        assert!(!output.take_live(chunks, &ended).await.unwrap());
+        assert!(!output.take_live(chunks, &signals).await.unwrap());
         assert_eq!(sink.1, b"a");
     }
 }

@@ -26,14 +26,16 @@ pub(super) struct Limits {
 }
 
 /// Waits until the container `id` has ended, by itself or because of `limits` or `stop`. Returns its status.
+/// Cancels `cut` if a connection to the engine was cut meanwhile.
 pub(super) async fn until_end(
     engine: &Engine,
     id: &str,
     limits: Limits,
     stop: &CancellationToken,
+    cut: &CancellationToken,
 ) -> Result<(i64, Ended), RuntimeError> {
     let lost = |failure: Failure| engine.lost(&failure);
-    let mut wait = pin!(patiently(engine, id));
+    let mut wait = pin!(patiently(engine, id, cut));
     let cause = tokio::select! {
         biased;
         status = &mut wait => return Ok((status.map_err(lost)?, Ended::ByItself)),
@@ -82,11 +84,11 @@ pub(super) fn later(since: Instant, duration: Duration) -> Instant {
 }
 
 /// Waits across connections that something on the way cut because they were idle.
-async fn patiently(engine: &Engine, id: &str) -> Result<i64, Failure> {
+async fn patiently(engine: &Engine, id: &str, cut: &CancellationToken) -> Result<i64, Failure> {
     loop {
         let asked = Instant::now();
         match engine.wait(id).await {
-            Err(Failure::Unreachable(_)) if asked.elapsed() >= STABLE => {}
+            Err(Failure::Unreachable(_)) if asked.elapsed() >= STABLE => cut.cancel(),
             answer => return answer,
         }
     }

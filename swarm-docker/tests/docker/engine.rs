@@ -157,8 +157,9 @@ async fn pass_until_start(client: UnixStream, starts: mpsc::Sender<Vec<u8>>) {
     let forth = async {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(length @ 1..) = from_client.read(&mut buffer).await {
-            let piece = &buffer[..length];
-            let line = String::from_utf8_lossy(&piece[..length.min(200)]);
+            let piece = buffer.get(..length).unwrap();
+            let line = piece.split(|byte| *byte == b'\r').next().unwrap();
+            let line = String::from_utf8_lossy(line);
             if line.starts_with("POST") && line.contains("/start") {
                 starts.send(piece.to_vec()).await.unwrap();
                 std::future::pending::<()>().await;

@@ -1,6 +1,8 @@
 //! Time, memory, processes and processors.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap, fs::Permissions, os::unix::fs::PermissionsExt as _, time::Duration,
+};
 
 use bollard::query_parameters::EventsOptionsBuilder;
 use futures_util::StreamExt as _;
@@ -64,6 +66,33 @@ async fn the_timeout_is_kept_to_a_quarter_of_a_second() {
             delays.push(late(script).await);
         }
     }
+}
+
+/// The engine tells of the end of such a program only when it has sorted what was printed, line by line; the
+/// program itself has to be dead by then.
+#[tokio::test]
+async fn a_program_that_prints_more_than_the_engine_can_take_is_stopped_on_time() {
+    let bench = Bench::new().await;
+    let clock = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(clock.path(), Permissions::from_mode(0o777)).unwrap();
+    let mount = json!({"host_path": clock.path(), "container_path": "/clock", "readonly": false});
+    let read_clock = || {
+        let read = |name| std::fs::read_to_string(clock.path().join(name)).unwrap();
+        let seconds = |name| read(name).trim().parse::<f64>().unwrap();
+        seconds("last") - seconds("first")
+    };
+    let script = "cut -d' ' -f1 /proc/uptime > /clock/first; yes & \
+                  while :; do cut -d' ' -f1 /proc/uptime > /clock/next; mv /clock/next /clock/last; done";
+    let mut job = shell(json!({"mounts": [mount]}), script);
+    job.timeout = Duration::from_secs(2);
+    let (exit, sink) = bench.run(&job).await;
+    assert_eq!(
+        exit.unwrap().reason,
+        ExitReason::TimedOut { after: job.timeout }
+    );
+    assert!(sink.text().starts_with("y\ny\ny\n"), "{:.20}", sink.text());
+    let worked = read_clock();
+    assert!((1.0..2.25).contains(&worked), "it worked for {worked} s");
 }
 
 #[tokio::test]
