@@ -34,8 +34,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     for agent in view.agents.values() {
         if let Some(outcome) = &agent.outcome {
-            let why = outcome.error.as_deref().unwrap_or_default();
-            println!("{}: {} {why}", agent.agent, outcome.exit);
+            let said = match &outcome.result {
+                Some(id) => swarm.store().get(id).await?.error.unwrap_or_default(),
+                None => String::new(),
+            };
+            println!("{}: {} {said}", agent.agent, outcome.exit);
         }
     }
     let Some(End::Succeeded { refs }) = view.end() else {

@@ -22,7 +22,6 @@ const MAX_TEXT: u64 = 64 << 20;
 #[derive(Debug)]
 pub(crate) struct AgentInput<'a> {
     folders: &'a Folders,
-    swarm_home: &'a Path,
     catalog: Catalog,
     sandbox: Option<SandboxRef>,
     overrides: SandboxSpec,
@@ -38,7 +37,6 @@ impl<'a> AgentInput<'a> {
             .transpose()?;
         let catalog = Catalog::new(folders.sandboxes());
         Ok(Self {
-            swarm_home: &config.settings.home,
             sandbox,
             overrides: overrides(args, folders)?,
             folders,
@@ -86,7 +84,7 @@ impl<'a> AgentInput<'a> {
             folders: self.folders,
         };
         let spec = task.resolve(&sandboxes)?;
-        check_mounts(&spec.sandbox, self.swarm_home)?;
+        check_mounts(&spec.sandbox)?;
         Ok(spec)
     }
 

@@ -57,16 +57,17 @@ pub(crate) async fn choose(session: &Session, out: Output) -> Result<Chosen, Cli
     let chosen = match settings.runtime {
         RuntimeChoice::Process => process(settings),
         RuntimeChoice::Docker => docker(connect(settings).await?),
-        RuntimeChoice::Auto => {
-            match connect(settings).await {
-                Ok(runtime) => docker(runtime),
-                Err(RuntimeError::EngineUnavailable { .. }) => {
-                    out.notice("no container engine answers: agents run as plain processes, without isolation");
-                    process(settings)
-                }
-                Err(error) => return Err(error.into()),
+        RuntimeChoice::Auto => match connect(settings).await {
+            Ok(runtime) => docker(runtime),
+            Err(RuntimeError::EngineUnavailable { endpoint, problem }) => {
+                out.notice(&format!(
+                        "agents run as plain processes, without isolation: no container engine answers at \
+                         {endpoint} ({problem}); `--runtime docker` makes that an error"
+                    ));
+                process(settings)
             }
-        }
+            Err(error) => return Err(error.into()),
+        },
     };
     if let Err(error) = sweep(session, chosen.runtime.as_ref(), out).await {
         out.warn(&format!(
@@ -137,6 +138,7 @@ pub(crate) async fn connect(settings: &Settings) -> Result<DockerRuntime, Runtim
     DockerRuntime::connect(DockerOptions {
         endpoint,
         image: settings.image.clone(),
+        private: vec![settings.home.clone()],
         ..DockerOptions::new(home_label(settings))
     })
     .await

@@ -3,11 +3,16 @@
 mod admission;
 mod describe;
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use self::{admission::Limits, describe::describe};
 use crate::{
     agents::{AgentKind, kind_of},
+    budget::Reservation,
     drive::{DriveError, Halt, Performed, Performer, Start},
     ids::{RefId, RunId},
     journal::{RunEvent, RunJournal},
@@ -19,7 +24,7 @@ use crate::{
         Classification, RecordEnd, RecordHeader, Recording, Ref, RefError, RefStore, RetryStamp,
         Stamps,
     },
-    runtime::{AgentExit, AgentJob, AgentRuntime, RuntimeError},
+    runtime::{AgentExit, AgentJob, AgentRuntime, Launch, RuntimeError},
     spec::AgentSpec,
 };
 
@@ -31,8 +36,8 @@ pub(crate) struct AgentRunner {
     pub(crate) store: Arc<dyn RefStore>,
     pub(crate) journal: RunJournal,
     pub(crate) limits: Limits,
-    /// Agents that an earlier process may have started.
-    pub(crate) started_before: HashSet<Cursor>,
+    /// Agents that an earlier process started, and what it set aside for them.
+    pub(crate) under_way: Mutex<HashMap<Cursor, Reservation>>,
 }
 
 pub(crate) use admission::Limits as AdmissionLimits;
@@ -60,33 +65,49 @@ impl Performer for AgentRunner {
 impl AgentRunner {
     async fn run_agent(&self, start: &Start, halt: &Halt) -> Result<AgentOutcome, Stopped> {
         let id = RefId::new(self.run.clone(), start.agent.clone());
-        let started_before = self.started_before.contains(&start.at);
-        if started_before && let Ok(found) = self.store.get(&id).await {
-            // It had ended and its result is kept; only the log did not hear of it any more.
-            return Ok(outcome_of(found));
-        }
+        let (launch, holds) = match self.take_under_way(&start.at) {
+            None => (Launch::New, None),
+            Some(reservation) => {
+                if let Ok(found) = self.store.get(&id).await {
+                    // It had ended and its result is kept; only the log did not hear of it any more.
+                    let _ = reservation.settle(found.cost_usd);
+                    return Ok(outcome_of(found));
+                }
+                match self.runtime.can_take_over(&id).await {
+                    Ok(true) => (Launch::TakeOver, Some(reservation)),
+                    // What it cost so far is gone, and nobody knows how much that was.
+                    Ok(false) => (Launch::Again, None),
+                    Err(error) => return Err(Stopped::Broken(error.into())),
+                }
+            }
+        };
         let spec = start.spec.as_ref();
         let kind =
             kind_of(&spec.agent).map_err(|error| denied(ExitReason::Refused, error.to_string()))?;
-        let mut admission = self.limits.admit(spec, kind.worst_case(spec), halt).await?;
+        let mut admission = self
+            .limits
+            .admit(spec, kind.worst_case(spec), holds, halt)
+            .await?;
         let mut recording = self.open_record(&id, start, kind).await?;
-        let started = RunEvent::AgentStarted {
-            at: start.at.clone(),
-            agent: start.agent.clone(),
-            reserved: admission.reserved(),
-        };
-        self.journal
-            .append(vec![started])
-            .await
-            .map_err(|error| Stopped::Broken(error.into()))?;
-        admission.begin();
+        if launch != Launch::TakeOver {
+            let started = RunEvent::AgentStarted {
+                at: start.at.clone(),
+                agent: start.agent.clone(),
+                reserved: admission.reserved(),
+            };
+            self.journal
+                .append(vec![started])
+                .await
+                .map_err(|error| Stopped::Broken(error.into()))?;
+            admission.begin();
+        }
         let job = AgentJob {
             id,
             invocation: kind.invocation(spec),
             stdin: recording.prompt(),
             sandbox: spec.sandbox.clone(),
             timeout: self.limits.timeout(spec),
-            resumed: started_before,
+            launch,
         };
         let ran = self
             .runtime
@@ -115,6 +136,14 @@ impl AgentRunner {
         Ok(keep(recording, end).await)
     }
 
+    fn take_under_way(&self, at: &Cursor) -> Option<Reservation> {
+        let mut under_way = self
+            .under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        under_way.remove(at)
+    }
+
     /// Checks what the agent may see and writes its prompt down.
     async fn open_record(
         &self,
@@ -132,10 +161,14 @@ impl AgentRunner {
             spec_hash: start.spec.digest(),
             parents,
         };
-        self.store
-            .begin(header, pieces)
-            .await
-            .map_err(|error| denied(ExitReason::NotStarted, error.to_string()))
+        self.store.begin(header, pieces).await.map_err(|error| {
+            if error.is_storage_exhausted() {
+                // No agent would fare better: the run waits for room.
+                Stopped::Broken(error.into())
+            } else {
+                denied(ExitReason::NotStarted, error.to_string())
+            }
+        })
     }
 
     /// MCP servers that may not see a parent's result are not attached to an agent that is told it.
@@ -241,9 +274,14 @@ fn denied(exit: ExitReason, error: String) -> Stopped {
 }
 
 fn outcome_of(found: Ref) -> AgentOutcome {
+    // What an agent said stays in its record, where it can be encrypted.
+    let error = match found.exit {
+        ExitReason::Failed { .. } => None,
+        _ => found.error,
+    };
     AgentOutcome {
         exit: found.exit,
-        error: found.error,
+        error,
         cost: found.cost_usd,
         duration: Duration::try_from_secs_f64(found.duration_seconds).unwrap_or_default(),
         result: Some(found.id),
@@ -255,7 +293,7 @@ fn retry_stamp(context: &[Context]) -> Option<RetryStamp> {
         Context::Attempt { number, of, errors } => Some(RetryStamp {
             attempt: *number,
             max_retries: *of,
-            prior_errors: errors.to_vec(),
+            prior_errors: errors.concat(),
         }),
         Context::Previous(_) | Context::Inputs(_) => None,
     })

@@ -111,6 +111,20 @@ impl Budget {
         }))
     }
 
+    /// What an earlier process of ours set aside for an agent that may still be under way. It was allowed then, so it
+    /// is not checked against the limit again.
+    pub fn hold(&self, amount: Usd) -> Reservation {
+        let mut purse = self.shared.purse();
+        purse.reserved = purse.reserved + amount;
+        drop(purse);
+        Reservation {
+            shared: Arc::clone(&self.shared),
+            amount,
+            begun: true,
+            settled: false,
+        }
+    }
+
     /// What was spent so far.
     pub fn spent(&self) -> Usd {
         self.shared.purse().spent

@@ -20,6 +20,7 @@ use crate::{
     machine::{AgentEnded, Cursor, Demand, End, Machine, UnexpectedEvent},
     outcome::{AgentOutcome, ExitReason},
     prompt::Context,
+    refs::RefError,
     runtime::RuntimeError,
     spec::AgentSpec,
 };
@@ -115,6 +116,9 @@ pub enum DriveError {
     /// Nothing more can be started: the engine is gone.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
+    /// Nothing more can be kept: the disk is full, for one.
+    #[error(transparent)]
+    Store(#[from] RefError),
     /// The log belongs to another plan, or a performer answered for an agent that was not asked for.
     #[error("the log of this run does not fit its plan: {0}")]
     Unexpected(#[from] UnexpectedEvent),
@@ -128,6 +132,7 @@ impl Coded for DriveError {
         match self {
             Self::Log(error) => error.code(),
             Self::Runtime(error) => error.code(),
+            Self::Store(error) => error.code(),
             Self::Unexpected(_) | Self::Stuck => ErrorCode::Internal,
         }
     }

@@ -40,7 +40,7 @@ error_codes! {
     Unsupported = "unsupported",
     /// The source of a mount does not exist.
     MountMissing = "mount_missing",
-    /// A mount, network or MCP server that is not allowed.
+    /// A mount, network, MCP server, setting or home folder that is not allowed.
     Refused = "refused",
     /// The program of a command agent was not found.
     ProgramMissing = "program_missing",
@@ -96,6 +96,8 @@ error_codes! {
     LogFailed = "log_failed",
     /// The event log was written by a newer version.
     LogTooNew = "log_too_new",
+    /// A run has this id already.
+    RunExists = "run_exists",
     /// No run has this id.
     RunNotFound = "run_not_found",
     /// The run has ended; there is nothing to resume or to kill.

@@ -10,7 +10,7 @@
 //! // Three programs side by side, then one that sees what they printed.
 //! let shout = AgentSpec::command("{input}", ["tr", "a-z", "A-Z"])?;
 //! let gather = AgentSpec::command("Gather.", ["grep", "-c", "^## Input"])?;
-//! let work = plan::map_reduce(&shout, ["red", "green", "blue"], gather);
+//! let work = plan::map_reduce(shout, ["red", "green", "blue"], gather);
 //!
 //! let swarm = Swarm::builder(Arc::new(ProcessRuntime::new(ProcessOptions::new(&folder)))).build();
 //! let view = swarm.execute(work).await?;

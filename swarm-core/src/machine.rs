@@ -110,9 +110,9 @@ pub struct Failure {
     pub agent: AgentId,
     /// Why it ended.
     pub exit: ExitReason,
-    /// What a person needs to know.
+    /// What happened, for a person.
     pub error: String,
-    /// Where its output so far is kept.
+    /// Where its output so far is kept, and what it said about its failure.
     #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
     pub result: Option<RefId>,
 }

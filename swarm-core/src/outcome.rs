@@ -131,7 +131,8 @@ impl fmt::Display for ExitReason {
 pub struct AgentOutcome {
     /// Why it ended.
     pub exit: ExitReason,
-    /// What a person needs to know if it did not complete.
+    /// What happened to it, for a person, if it did not complete. What an agent that [failed](ExitReason::Failed)
+    /// said about that is in its record and nowhere else, so that it can be encrypted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// What it cost; `None` if nobody can say.

@@ -34,6 +34,9 @@ pub enum Plan {
         /// How many may be under way at once; `None` leaves it to the resource pools.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         limit: Option<NonZeroUsize>,
+        /// Whether they are one template over many inputs. It runs like any other; only its name differs.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        mapped: bool,
     },
     /// Branches side by side; the first to succeed wins, and the others are cancelled.
     Race {
@@ -86,15 +89,76 @@ impl Plan {
         }
     }
 
-    /// The name of the outermost operation, such as `map_reduce`'s `reduce`.
+    /// The same with `{input}` replaced in the prompt and in the command of every agent.
+    #[must_use]
+    pub fn with_input(&self, input: &str) -> Self {
+        let each = |plans: &[Self]| plans.iter().map(|plan| plan.with_input(input)).collect();
+        let boxed = |plan: &Self| Box::new(plan.with_input(input));
+        match self {
+            Self::Run { agent } => run(agent.with_input(input)),
+            Self::Seq { stages } => Self::Seq {
+                stages: each(stages),
+            },
+            Self::Par {
+                branches,
+                limit,
+                mapped,
+            } => Self::Par {
+                branches: each(branches),
+                limit: *limit,
+                mapped: *mapped,
+            },
+            Self::Race { branches } => Self::Race {
+                branches: each(branches),
+            },
+            Self::Retry { body, attempts } => Self::Retry {
+                body: boxed(body),
+                attempts: *attempts,
+            },
+            Self::Reduce {
+                inputs,
+                body,
+                reducer,
+            } => Self::Reduce {
+                inputs: inputs.clone(),
+                body: body.as_deref().map(boxed),
+                reducer: boxed(reducer),
+            },
+        }
+    }
+
+    /// The name of the outermost operation: that of the function that makes such a plan.
     pub const fn op(&self) -> &'static str {
         match self {
             Self::Run { .. } => "run",
-            Self::Seq { .. } => "seq",
+            Self::Seq { .. } => "chain",
+            Self::Par { mapped: true, .. } => "map",
             Self::Par { .. } => "par",
             Self::Race { .. } => "race",
             Self::Retry { .. } => "retry",
+            Self::Reduce { body: Some(_), .. } => "map_reduce",
             Self::Reduce { .. } => "reduce",
         }
+    }
+}
+
+/// One agent is a plan.
+impl From<AgentSpec> for Plan {
+    fn from(agent: AgentSpec) -> Self {
+        run(agent)
+    }
+}
+
+/// A template is often used again.
+impl From<&AgentSpec> for Plan {
+    fn from(agent: &AgentSpec) -> Self {
+        run(agent.clone())
+    }
+}
+
+/// A template is often used again.
+impl From<&Self> for Plan {
+    fn from(plan: &Self) -> Self {
+        plan.clone()
     }
 }

@@ -17,9 +17,23 @@ pub enum Context {
         number: u32,
         /// How many there may be in all.
         of: u32,
-        /// What went wrong in those before.
-        errors: Arc<[String]>,
+        /// What went wrong in each of those before.
+        errors: Arc<[Vec<PriorError>]>,
     },
+}
+
+/// Why something failed, as a later attempt is told.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(untagged)]
+pub enum PriorError {
+    /// The agent left a record, which has the error; it is read when it is needed.
+    Recorded {
+        /// The record.
+        #[serde(rename = "ref")]
+        id: RefId,
+    },
+    /// This message.
+    Message(String),
 }
 
 /// One input of a reduction.
@@ -32,13 +46,15 @@ pub enum Input {
     Text(String),
 }
 
-/// A part of a prompt: text, or the text of a result that is read only when the prompt is written down.
+/// A part of a prompt: text, or something of a result that is read only when the prompt is written down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
     /// This text.
     Text(String),
     /// The text of this result.
     Result(RefId),
+    /// The error of this result.
+    Error(RefId),
 }
 
 /// The prompt of an agent with this `task` in this `context`.
@@ -67,8 +83,15 @@ pub fn compose(task: &str, context: &[Context]) -> Vec<Piece> {
             Context::Attempt { errors, .. } if errors.is_empty() => {}
             Context::Attempt { errors, .. } => {
                 prompt.text("\n\n# Prior attempts failed with these errors:\n");
-                for (i, error) in errors.iter().enumerate() {
-                    prompt.text(&format!("\n## Attempt {}\n{error}\n", i + 1));
+                for (i, errors) in errors.iter().enumerate() {
+                    prompt.text(&format!("\n## Attempt {}\n", i + 1));
+                    for error in errors {
+                        match error {
+                            PriorError::Recorded { id } => prompt.0.push(Piece::Error(id.clone())),
+                            PriorError::Message(message) => prompt.text(message),
+                        }
+                        prompt.text("\n");
+                    }
                 }
                 prompt.text("\nFix what went wrong there, and try again.");
             }
@@ -81,7 +104,7 @@ pub fn compose(task: &str, context: &[Context]) -> Vec<Piece> {
 pub fn parents(pieces: &[Piece]) -> Vec<RefId> {
     let mut seen = HashSet::new();
     let quoted = pieces.iter().filter_map(|piece| match piece {
-        Piece::Result(id) => Some(id),
+        Piece::Result(id) | Piece::Error(id) => Some(id),
         Piece::Text(_) => None,
     });
     quoted.filter(|id| seen.insert(*id)).cloned().collect()
@@ -106,7 +129,7 @@ impl Composer {
             self.text(&format!("## Input {}\n", i + 1));
             match section {
                 Piece::Text(text) => self.text(&text),
-                result @ Piece::Result(_) => self.0.push(result),
+                other => self.0.push(other),
             }
         }
     }
@@ -127,6 +150,7 @@ mod tests {
             .map(|piece| match piece {
                 Piece::Text(text) => text.clone(),
                 Piece::Result(id) => format!("<{id}>"),
+                Piece::Error(id) => format!("<error of {id}>"),
             })
             .collect()
     }
@@ -158,16 +182,19 @@ mod tests {
 
     #[test]
     fn a_later_attempt_sees_the_errors_of_those_before() {
-        let attempt = |errors: &[&str]| Context::Attempt {
+        let attempt = |errors: &[Vec<PriorError>]| Context::Attempt {
             number: 1,
             of: 3,
-            errors: errors.iter().map(|&e| e.to_owned()).collect(),
+            errors: errors.into(),
         };
         assert_eq!(shown("Try.", &[attempt(&[])]), "Try.");
+        let message = |text: &str| PriorError::Message(text.to_owned());
+        let recorded = PriorError::Recorded { id: id("a") };
+        let errors = [vec![message("boom"), recorded], vec![message("bang")]];
         assert_eq!(
-            shown("Try.", &[attempt(&["boom", "bang"])]),
-            "Try.\n\n# Prior attempts failed with these errors:\n\n## Attempt 1\nboom\n\n## Attempt 2\n\
-             bang\n\nFix what went wrong there, and try again."
+            shown("Try.", &[attempt(&errors)]),
+            "Try.\n\n# Prior attempts failed with these errors:\n\n## Attempt 1\nboom\n<error of r/a>\n\n\
+             ## Attempt 2\nbang\n\nFix what went wrong there, and try again."
         );
     }
 

@@ -59,6 +59,13 @@ pub struct AgentView {
     reserved: Usd,
 }
 
+impl AgentView {
+    /// What was set aside for it when it was started last.
+    pub fn reserved(&self) -> Usd {
+        self.reserved
+    }
+}
+
 impl RunView {
     /// Folds `events` of `run`; `None` without a first event, since then there is no such run.
     pub fn fold(run: &RunId, events: &[(Recorded, RunEvent)]) -> Option<Self> {
@@ -158,11 +165,6 @@ impl RunView {
         self.agents
             .iter()
             .filter(|(_, agent)| agent.outcome.is_none())
-    }
-
-    /// What agents set aside that never said how they ended. A new owner of the run counts it as spent.
-    pub fn unaccounted(&self) -> Usd {
-        self.in_flight().map(|(_, agent)| agent.reserved).sum()
     }
 
     /// How many agents ended well, ended otherwise, and were started without an end so far.

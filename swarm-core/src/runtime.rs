@@ -31,11 +31,21 @@ pub struct AgentJob {
     pub sandbox: Sandbox,
     /// How long it may run. At most the timeout of the sandbox.
     pub timeout: Duration,
-    /// Whether an earlier process of ours may have started it already.
-    ///
-    /// If so, the runtime takes over what is still running, or has ended without anybody noticing; what
-    /// cannot be taken over is removed first, so that no agent runs twice at the same time.
-    pub resumed: bool,
+    /// Whether an earlier process of ours started it already.
+    pub launch: Launch,
+}
+
+/// What an earlier process of ours, which has died, did for an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Launch {
+    /// Nothing.
+    New,
+    /// It may have started it. What is left of that is removed first, so that no agent runs twice at the same
+    /// time.
+    Again,
+    /// It started it, and the runtime [can take it over](AgentRuntime::can_take_over). It is not started again;
+    /// if it is gone after all, it is [`Lost`](RuntimeError::Lost).
+    TakeOver,
 }
 
 /// Which output of an agent.
@@ -89,6 +99,15 @@ pub trait AgentRuntime: Send + Sync + fmt::Debug {
         output: &'a mut dyn OutputSink,
         stop: &'a CancellationToken,
     ) -> BoxFuture<'a, Result<AgentExit, RuntimeError>>;
+
+    /// Whether the agent `id`, which an earlier process of ours started, still runs, or has ended without anybody
+    /// noticing, so that its output and its end can still be had.
+    ///
+    /// A runtime whose agents do not outlive its process need not implement this.
+    fn can_take_over<'a>(&'a self, id: &'a RefId) -> BoxFuture<'a, Result<bool, RuntimeError>> {
+        let _ = id;
+        Box::pin(std::future::ready(Ok(false)))
+    }
 
     /// Removes what dead processes of ours left behind, except for runs that `is_live` knows.
     ///

@@ -1,6 +1,9 @@
 //! The front door: ports and limits bundled, plans in, results out.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+};
 
 use thiserror::Error;
 use tokio::sync::watch;
@@ -11,8 +14,11 @@ use crate::{
     drive::{DriveError, Driven, Stop, drive},
     error_code::{Coded, ErrorCode},
     ids::RunId,
-    journal::{EventLog, LogError, MemoryEventLog, Observer, RunEvent, RunJournal, RunLimits},
-    machine::{AgentEnded, Machine},
+    journal::{
+        EventLog, LogError, MemoryEventLog, Observer, Recorded, RunEvent, RunJournal, RunLimits,
+        Sequence, StreamId,
+    },
+    machine::{AgentEnded, Cursor, Demand, Machine},
     money::Usd,
     plan::Plan,
     refs::{MemoryRefStore, RefStore},
@@ -35,7 +41,7 @@ pub struct Swarm {
 /// A run that is to be started.
 #[derive(Clone, Debug)]
 pub struct NewRun {
-    /// Its id, such as [`RunId::random`].
+    /// Its id, such as [`RunId::random`]; no run may have it yet.
     pub id: RunId,
     /// What is to run.
     pub plan: Plan,
@@ -80,6 +86,11 @@ pub enum SwarmError {
         /// What is wrong with the first of them.
         first: RuntimeError,
     },
+    /// The id is taken: the log has a run with it. Nothing was started.
+    #[error(
+        "there is a run {0} already; `swarm runs resume {0}` goes on with it, and a new run needs a new id"
+    )]
+    RunExists(RunId),
     /// There is no such run.
     #[error("there is no run {0}; `swarm runs list` shows what there is")]
     RunNotFound(RunId),
@@ -98,6 +109,7 @@ impl Coded for SwarmError {
     fn code(&self) -> ErrorCode {
         match self {
             Self::Unfit { first, .. } => first.code(),
+            Self::RunExists(_) => ErrorCode::RunExists,
             Self::RunNotFound(_) => ErrorCode::RunNotFound,
             Self::RunEnded(_) => ErrorCode::RunEnded,
             Self::Drive(error) => error.code(),
@@ -162,9 +174,9 @@ impl Swarm {
         &self.store
     }
 
-    /// Runs `plan` to its end.
-    pub async fn execute(&self, plan: Plan) -> Result<RunView, SwarmError> {
-        self.run(plan.into(), Control::default()).await
+    /// Runs `plan`, which may be a single agent, to its end.
+    pub async fn execute(&self, plan: impl Into<Plan>) -> Result<RunView, SwarmError> {
+        self.run(plan.into().into(), Control::default()).await
     }
 
     /// Runs a plan to its end, or until it is told to stop.
@@ -174,19 +186,27 @@ impl Swarm {
     ///
     /// # Errors
     ///
-    /// [`SwarmError::Unfit`] before anything was started or recorded. Agents that fail are no error.
+    /// [`SwarmError::Unfit`] and [`SwarmError::RunExists`], before anything was started. Agents that fail
+    /// are no error.
     pub async fn run(&self, new: NewRun, control: Control) -> Result<RunView, SwarmError> {
         self.check(&new.plan)?;
+        if self.beginning(&new.id).await?.is_some() {
+            return Err(SwarmError::RunExists(new.id));
+        }
         let journal = self.journal(&new.id).observed_by(control.observer);
-        journal
+        let begun = journal
             .append(vec![RunEvent::Started {
                 plan: new.plan.clone(),
                 limits: new.limits,
                 runtime: self.runtime.name().to_owned(),
             }])
             .await?;
+        // Somebody else may have looked at the same time. The id belongs to who comes first in the log.
+        if self.beginning(&new.id).await? != Some(begun) {
+            return Err(SwarmError::RunExists(new.id));
+        }
         let machine = Machine::new(new.plan);
-        let runner = self.runner(&new.id, &journal, new.limits, Usd::ZERO, HashSet::new());
+        let runner = self.runner(&new.id, &journal, new.limits, Usd::ZERO, Vec::new());
         self.drive(machine, runner, journal, control.stop).await
     }
 
@@ -202,18 +222,15 @@ impl Swarm {
         if view.end().is_some() {
             return Err(SwarmError::RunEnded(run.clone()));
         }
-        let mut machine =
-            Machine::replay(view.plan.clone(), ended(&events)).map_err(DriveError::from)?;
-        if events
-            .iter()
-            .any(|(_, event)| *event == RunEvent::CancelRequested)
-        {
-            machine.cancel();
-        }
+        let machine = replayed(&view, &events)?;
+        let awaited = awaited(replayed(&view, &events)?);
         journal.append(vec![RunEvent::Resumed]).await?;
-        let spent = view.spent + view.unaccounted();
-        let started_before = view.in_flight().map(|(at, _)| at.clone()).collect();
-        let runner = self.runner(run, &journal, view.limits, spent, started_before);
+        let (held, lost): (Vec<_>, Vec<_>) = view
+            .in_flight()
+            .map(|(at, agent)| (at.clone(), agent.reserved()))
+            .partition(|(at, _)| awaited.contains(at));
+        let spent = view.spent + lost.iter().map(|(_, reserved)| *reserved).sum();
+        let runner = self.runner(run, &journal, view.limits, spent, held);
         let view = self.drive(machine, runner, journal, control.stop).await?;
         // A loser of a race that was under way when the process died is nobody's any more.
         if let Err(error) = self.runtime.sweep(&|other| other != run).await {
@@ -231,6 +248,15 @@ impl Swarm {
     /// The journal of `run`.
     pub fn journal(&self, run: &RunId) -> RunJournal {
         RunJournal::new(Arc::clone(&self.log), Arc::clone(&self.clock), run)
+    }
+
+    /// The place of the first event of `run`, if there is such a run.
+    async fn beginning(&self, run: &RunId) -> Result<Option<Sequence>, LogError> {
+        let first = self
+            .log
+            .read(&StreamId::run(run), Sequence::default(), 1)
+            .await?;
+        Ok(first.first().map(|recorded| recorded.sequence))
     }
 
     fn check(&self, plan: &Plan) -> Result<(), SwarmError> {
@@ -253,20 +279,24 @@ impl Swarm {
         journal: &RunJournal,
         limits: RunLimits,
         spent: Usd,
-        started_before: HashSet<crate::machine::Cursor>,
+        held: Vec<(Cursor, Usd)>,
     ) -> AgentRunner {
+        let budget = Budget::new(limits.budget, spent);
+        let under_way = held
+            .into_iter()
+            .map(|(at, reserved)| (at, budget.hold(reserved)));
         AgentRunner {
+            under_way: Mutex::new(under_way.collect()),
             run: run.clone(),
             runtime: Arc::clone(&self.runtime),
             store: Arc::clone(&self.store),
             journal: journal.clone(),
             limits: AdmissionLimits {
                 pools: self.pools.clone(),
-                budget: Budget::new(limits.budget, spent),
+                budget,
                 deadline: limits.deadline,
                 clock: Arc::clone(&self.clock),
             },
-            started_before,
         }
     }
 
@@ -290,7 +320,30 @@ impl Swarm {
     }
 }
 
-fn ended(events: &[(crate::journal::Recorded, RunEvent)]) -> impl Iterator<Item = &AgentEnded> {
+/// The machine of a run as its log leaves it.
+fn replayed(view: &RunView, events: &[(Recorded, RunEvent)]) -> Result<Machine, DriveError> {
+    let mut machine = Machine::replay(view.plan.clone(), ended(events))?;
+    if events
+        .iter()
+        .any(|(_, event)| *event == RunEvent::CancelRequested)
+    {
+        machine.cancel();
+    }
+    Ok(machine)
+}
+
+/// The agents that `machine` starts next.
+fn awaited(mut machine: Machine) -> HashSet<Cursor> {
+    let demands = machine.demands().into_iter();
+    demands
+        .filter_map(|demand| match demand {
+            Demand::Start { at, .. } => Some(at),
+            Demand::Cancel { .. } => None,
+        })
+        .collect()
+}
+
+fn ended(events: &[(Recorded, RunEvent)]) -> impl Iterator<Item = &AgentEnded> {
     events.iter().filter_map(|(_, event)| match event {
         RunEvent::AgentEnded(ended) => Some(ended),
         _ => None,

@@ -22,7 +22,7 @@ use swarm_core::{
     agents::Invocation,
     content::Content,
     ids::{AgentId, RefId, RunId},
-    runtime::{AgentJob, AgentRuntime as _},
+    runtime::{AgentJob, AgentRuntime as _, Launch},
     spec::SandboxSpec,
     testing::sink::VecSink,
 };
@@ -118,7 +118,7 @@ async fn run_ours(runtime: &DockerRuntime) -> Result<Duration, Failure> {
         stdin: Content::empty(),
         sandbox,
         timeout: Duration::from_mins(1),
-        resumed: false,
+        launch: Launch::New,
     };
     let mut sink = VecSink::default();
     let stop = CancellationToken::new();

@@ -2,21 +2,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use swarm_core::runtime::{AgentJob, RuntimeError};
+use swarm_core::{ids::RefId, runtime::RuntimeError};
 
 use crate::{
     container,
     docker_runtime::Inner,
-    engine::{Failure, State},
-    lifecycle,
+    engine::{Engine, Failure, State},
+    lifecycle::launch,
     reaper::Guard,
 };
 
-/// What is left of an earlier start.
-pub(crate) enum Takeover {
-    /// Nothing that can be used; nothing that runs, either.
-    Nothing,
-    /// It runs, and has had its whole prompt.
+/// An agent that outlived the process which started it, and has had its whole prompt.
+pub(crate) enum Survivor {
+    /// It runs.
     Running {
         guard: Guard,
         /// Since when, by the clock of the engine.
@@ -31,39 +29,72 @@ pub(crate) enum Takeover {
     },
 }
 
-/// Finds the container of `job`. What cannot be taken over is removed.
-pub(crate) async fn take_over(inner: &Inner, job: &AgentJob) -> Result<Takeover, RuntimeError> {
+/// Whether there is one.
+pub(crate) async fn is_there(inner: &Inner, id: &RefId) -> Result<bool, RuntimeError> {
+    Ok(survivor(inner, id).await?.is_some())
+}
+
+/// Finds it.
+pub(crate) async fn find(inner: &Inner, id: &RefId) -> Result<Option<Survivor>, RuntimeError> {
+    let Some((container, state)) = survivor(inner, id).await? else {
+        return Ok(None);
+    };
+    let already = if state.running {
+        let now = inner.engine.time().await;
+        Some(now.map_err(|failure| failed(&inner.engine, failure))?)
+    } else {
+        None
+    };
+    let guard = Guard::new(Arc::clone(&inner.reaper), container);
+    Ok(Some(match already {
+        Some(now) => Survivor::Running {
+            guard,
+            already: between(&state.started_at, &now),
+        },
+        None => Survivor::Exited {
+            guard,
+            duration: between(&state.started_at, &state.finished_at),
+            state,
+        },
+    }))
+}
+
+/// The container that can be taken over. Its name says whether its agent has had the whole prompt.
+async fn survivor(inner: &Inner, id: &RefId) -> Result<Option<(String, State)>, RuntimeError> {
     let engine = &inner.engine;
-    let failed = |failure: Failure| engine.error("look for an earlier container", failure);
-    let mut taken = Takeover::Nothing;
-    for found in lifecycle::launch::find(inner, job).await.map_err(failed)? {
-        let state = engine.state(&found.id).await.map_err(failed)?;
-        let whole = found.name == container::name(&job.id);
-        taken = match (state, taken) {
-            (Some(state), Takeover::Nothing) if whole && state.running => {
-                let now = engine.time().await.map_err(failed)?;
-                Takeover::Running {
-                    guard: Guard::new(Arc::clone(&inner.reaper), found.id),
-                    already: between(&state.started_at, &now),
-                }
+    for found in launch::find(inner, id)
+        .await
+        .map_err(|failure| failed(engine, failure))?
+    {
+        let state = engine.state(&found.id).await;
+        match state.map_err(|failure| failed(engine, failure))? {
+            Some(state) if found.name == container::name(id) && (state.running || state.exited) => {
+                return Ok(Some((found.id, state)));
             }
-            (Some(state), Takeover::Nothing) if whole && state.exited => Takeover::Exited {
-                guard: Guard::new(Arc::clone(&inner.reaper), found.id),
-                duration: between(&state.started_at, &state.finished_at),
-                state,
-            },
-            (None, taken) => taken,
             // Never started, or cut off in the middle of its prompt, or about to go.
-            (Some(_), taken) => {
-                engine
-                    .remove(&found.id)
-                    .await
-                    .map_err(|failure| engine.error("remove an earlier container", failure))?;
-                taken
-            }
-        };
+            Some(_) | None => {}
+        }
     }
-    Ok(taken)
+    Ok(None)
+}
+
+/// Removes every container of an agent.
+pub(crate) async fn clear(inner: &Inner, id: &RefId) -> Result<(), RuntimeError> {
+    let engine = &inner.engine;
+    for found in launch::find(inner, id)
+        .await
+        .map_err(|failure| failed(engine, failure))?
+    {
+        engine
+            .remove(&found.id)
+            .await
+            .map_err(|failure| engine.error("remove an earlier container", failure))?;
+    }
+    Ok(())
+}
+
+fn failed(engine: &Engine, failure: Failure) -> RuntimeError {
+    engine.error("look for an earlier container", failure)
 }
 
 /// From one time of an engine to another; zero if either is none, or they are the wrong way round.

@@ -305,7 +305,7 @@ mod tests {
     use std::time::Duration;
 
     use serde_json::{Value, json};
-    use swarm_core::{agents::Invocation, content::Content, spec::SandboxSpec};
+    use swarm_core::{agents::Invocation, content::Content, runtime::Launch, spec::SandboxSpec};
 
     use super::*;
     use crate::inputs;
@@ -328,7 +328,7 @@ mod tests {
                 .resolve()
                 .unwrap(),
             timeout: Duration::from_secs(5),
-            resumed: false,
+            launch: Launch::New,
         }
     }
 

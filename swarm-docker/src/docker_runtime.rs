@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    container,
+    adopt, container,
     engine::{Engine, EngineInfo},
     image::{self, ImageInfo, ImageRecipe},
     inputs, lifecycle, mounts,
@@ -40,6 +40,16 @@ pub(crate) struct Inner {
     pub(crate) tasks: TaskTracker,
     /// One image is built at a time.
     building: Mutex<()>,
+}
+
+impl Inner {
+    /// What no mount may lead to.
+    pub(crate) fn forbidden(&self) -> mounts::Forbidden {
+        mounts::Forbidden {
+            engine: self.engine.socket(),
+            private: self.options.private.clone(),
+        }
+    }
 }
 
 impl DockerRuntime {
@@ -133,7 +143,7 @@ impl AgentRuntime for DockerRuntime {
 
     fn check(&self, sandbox: &Sandbox) -> Result<(), RuntimeError> {
         container::check(sandbox)?;
-        mounts::check(&sandbox.mounts, self.inner.engine.socket().as_deref())?;
+        mounts::check(&sandbox.mounts, &self.inner.forbidden())?;
         inputs::plan(sandbox).map(drop)
     }
 
@@ -147,6 +157,10 @@ impl AgentRuntime for DockerRuntime {
             self.check(&job.sandbox)?;
             lifecycle::run(&self.inner, job, output, stop).await
         })
+    }
+
+    fn can_take_over<'a>(&'a self, id: &'a RefId) -> BoxFuture<'a, Result<bool, RuntimeError>> {
+        Box::pin(adopt::is_there(&self.inner, id))
     }
 
     fn sweep<'a>(

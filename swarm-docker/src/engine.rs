@@ -209,23 +209,21 @@ impl Engine {
 
     /// The error for a request about an agent that had started.
     pub(crate) fn lost(&self, failure: &Failure) -> RuntimeError {
-        RuntimeError::Lost(match failure {
+        let gone = |problem: String| RuntimeError::EngineUnavailable {
+            endpoint: self.endpoint.clone(),
+            problem,
+        };
+        match failure {
             Failure::Status { code: 404, .. } => {
-                "its container was removed by somebody else".to_owned()
+                RuntimeError::Lost("its container was removed by somebody else".to_owned())
             }
-            Failure::Status { message, .. } => message.clone(),
-            Failure::Unreachable(problem) => format!(
-                "the container engine at {} stopped answering ({problem}); what is left of the agent is \
-                 removed when swarm starts again",
-                self.endpoint
-            ),
-            Failure::TimedOut => format!(
-                "the container engine at {} did not answer in time; what is left of the agent is removed when \
-                 swarm starts again",
-                self.endpoint
-            ),
-            Failure::Garbled(problem) => problem.clone(),
-        })
+            Failure::Status { message, .. } => RuntimeError::Lost(message.clone()),
+            Failure::Garbled(problem) => RuntimeError::Lost(problem.clone()),
+            Failure::Unreachable(problem) => gone(format!(
+                "it stopped answering while an agent ran ({problem})"
+            )),
+            Failure::TimedOut => gone("it did not answer in time while an agent ran".to_owned()),
+        }
     }
 
     /// What the engine says of itself.

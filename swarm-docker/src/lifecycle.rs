@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use swarm_core::{
     outcome::ExitReason,
-    runtime::{AgentExit, AgentJob, OutputSink, RuntimeError},
+    runtime::{AgentExit, AgentJob, Launch, OutputSink, RuntimeError},
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    adopt::{self, Takeover},
+    adopt::{self, Survivor},
     container,
     docker_runtime::Inner,
     engine::{Engine, State},
@@ -41,30 +41,10 @@ pub(crate) async fn run(
     stop: &CancellationToken,
 ) -> Result<AgentExit, RuntimeError> {
     let mut output = Output::new(sink);
-    if job.resumed {
-        match adopt::take_over(inner, job).await? {
-            Takeover::Running { guard, already } => {
-                let running = Running {
-                    source: Source::Log,
-                    feeding: None,
-                    already,
-                    since: Instant::now(),
-                };
-                let ended = attend(inner, job, &guard, running, &mut output, stop).await;
-                guard.remove().await;
-                return ended;
-            }
-            Takeover::Exited {
-                guard,
-                state,
-                duration,
-            } => {
-                let ended = collect(inner, job, guard.id(), &state, duration, &mut output).await;
-                guard.remove().await;
-                return ended;
-            }
-            Takeover::Nothing => {}
-        }
+    match job.launch {
+        Launch::New => {}
+        Launch::Again => adopt::clear(inner, &job.id).await?,
+        Launch::TakeOver => return take_over(inner, job, &mut output, stop).await,
     }
 
     let cancelled = AgentExit {
@@ -82,12 +62,64 @@ pub(crate) async fn run(
         started = launch::start(inner, job, &created, prompt) => Some(started),
     };
     let launch::Created { guard, .. } = created;
-    let ended = match started {
-        None => Ok(cancelled),
-        Some(Err(error)) => Err(error),
-        Some(Ok(running)) => attend(inner, job, &guard, running, &mut output, stop).await,
-    };
-    guard.remove().await;
+    match started {
+        None => {
+            guard.remove().await;
+            Ok(cancelled)
+        }
+        Some(Err(error)) => {
+            guard.remove().await;
+            Err(error)
+        }
+        Some(Ok(running)) => {
+            let ended = attend(inner, job, &guard, running, &mut output, stop).await;
+            leave(guard, ended).await
+        }
+    }
+}
+
+/// Goes on with what an earlier process of ours started.
+async fn take_over(
+    inner: &Inner,
+    job: &AgentJob,
+    output: &mut Output<'_>,
+    stop: &CancellationToken,
+) -> Result<AgentExit, RuntimeError> {
+    match adopt::find(inner, &job.id).await? {
+        None => Err(RuntimeError::Lost(
+            "its container was removed by somebody else".to_owned(),
+        )),
+        Some(Survivor::Running { guard, already }) => {
+            let running = Running {
+                source: Source::Log,
+                feeding: None,
+                already,
+                since: Instant::now(),
+            };
+            let ended = attend(inner, job, &guard, running, output, stop).await;
+            leave(guard, ended).await
+        }
+        Some(Survivor::Exited {
+            guard,
+            state,
+            duration,
+        }) => {
+            let ended = collect(inner, job, guard.id(), &state, duration, output).await;
+            leave(guard, ended).await
+        }
+    }
+}
+
+/// Removes the container of an agent that has ended. If the engine went away before that, the container is left
+/// for whoever resumes the run: it may still work, or have ended with something to show.
+async fn leave(
+    guard: Guard,
+    ended: Result<AgentExit, RuntimeError>,
+) -> Result<AgentExit, RuntimeError> {
+    match &ended {
+        Err(RuntimeError::EngineUnavailable { .. }) => guard.disarm(),
+        _ => guard.remove().await,
+    }
     ended
 }
 

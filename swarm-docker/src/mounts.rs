@@ -15,20 +15,38 @@ const SOCKETS: [&str; 7] = [
     "/run/crio/crio.sock",
 ];
 
-/// Refuses a mount through which an agent would reach an engine, by its path alone.
-pub(crate) fn check(mounts: &[Mount], engine: Option<&Path>) -> Result<(), RuntimeError> {
-    mounts
-        .iter()
-        .try_for_each(|mount| refuse_socket(mount, Path::new(&mount.host_path), engine))
+/// What no agent may see, besides the state of the host.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Forbidden {
+    /// The socket of the engine in use, if it is one.
+    pub(crate) engine: Option<PathBuf>,
+    /// Folders of swarm itself.
+    pub(crate) private: Vec<PathBuf>,
 }
 
-/// The real path of each source, if it exists and does not lead to an engine. Blocks.
+/// Refuses a mount through which an agent would reach what is forbidden, by its path alone.
+pub(crate) fn check(mounts: &[Mount], forbidden: &Forbidden) -> Result<(), RuntimeError> {
+    mounts.iter().try_for_each(|mount| {
+        let source = Path::new(&mount.host_path);
+        refuse_socket(mount, source, forbidden.engine.as_deref())?;
+        refuse_private(mount, source, &forbidden.private)
+    })
+}
+
+/// The real path of each source, if it exists and does not lead to what is forbidden. Blocks.
 ///
 /// The container gets the real path, so that a link that is changed afterwards makes no difference.
 pub(crate) fn resolve(
     mounts: &[Mount],
-    engine: Option<&Path>,
+    forbidden: &Forbidden,
 ) -> Result<Vec<String>, RuntimeError> {
+    let engine = forbidden.engine.as_deref();
+    let mut private = forbidden.private.clone();
+    // A folder that is not there yet cannot be reached through a link.
+    let real = private
+        .iter()
+        .filter_map(|folder| std::fs::canonicalize(folder).ok());
+    private.extend(real.collect::<Vec<_>>());
     mounts
         .iter()
         .map(|mount| {
@@ -40,6 +58,7 @@ pub(crate) fn resolve(
                 .map_err(|error| missing(error.to_string()))?;
             refuse_socket(mount, &real, engine)?;
             refuse_same_file(mount, &real, engine)?;
+            refuse_private(mount, &real, &private)?;
             real.into_os_string()
                 .into_string()
                 .map_err(|_| missing("its real path is not UTF-8".to_owned()))
@@ -86,6 +105,24 @@ fn refuse_socket(mount: &Mount, source: &Path, engine: Option<&Path>) -> Result<
         });
     }
     Ok(())
+}
+
+/// Refuses a source that is one of the folders `private`, or above or in one.
+fn refuse_private(mount: &Mount, source: &Path, private: &[PathBuf]) -> Result<(), RuntimeError> {
+    let source: PathBuf = source.components().collect();
+    match private
+        .iter()
+        .find(|folder| folder.starts_with(&source) || source.starts_with(folder))
+    {
+        Some(folder) => Err(RuntimeError::Refused {
+            field: format!("mount {}", mount.host_path),
+            reason: format!(
+                "it would show the agent the records and keys in {}; mount a folder that does not hold them",
+                folder.display()
+            ),
+        }),
+        None => Ok(()),
+    }
 }
 
 /// Refuses another name of the same socket, such as a hard link.
@@ -140,6 +177,13 @@ mod tests {
         }
     }
 
+    fn engine(path: impl Into<PathBuf>) -> Forbidden {
+        Forbidden {
+            engine: Some(path.into()),
+            private: Vec::new(),
+        }
+    }
+
     #[test]
     fn engines_the_folders_above_them_and_the_state_of_the_host_are_refused() {
         for path in [
@@ -164,10 +208,9 @@ mod tests {
             "/dev",
             "/var/lib/docker/volumes",
         ] {
-            let engine = Some(Path::new("/srv/engine/own.sock"));
             assert!(
                 matches!(
-                    check(&[mount(path)], engine),
+                    check(&[mount(path)], &engine("/srv/engine/own.sock")),
                     Err(RuntimeError::Refused { .. })
                 ),
                 "{path} was accepted"
@@ -183,13 +226,13 @@ mod tests {
             "/run/user/1000/app",
             "/var/lib/app",
         ] {
-            check(&[mount(path)], Some(Path::new("/run/docker.sock"))).unwrap();
+            check(&[mount(path)], &engine("/run/docker.sock")).unwrap();
         }
     }
 
     #[test]
     fn a_source_that_does_not_exist_is_named() {
-        let error = resolve(&[mount("/nonexistent/folder")], None).unwrap_err();
+        let error = resolve(&[mount("/nonexistent/folder")], &Forbidden::default()).unwrap_err();
         assert_eq!(
             error.to_string(),
             "cannot mount /nonexistent/folder: No such file or directory (os error 2); create it, or correct `mounts`"
@@ -199,15 +242,15 @@ mod tests {
     #[test]
     fn links_to_a_socket_do_not_hide_it() {
         let dir = tempfile::tempdir().unwrap();
-        let engine = dir.path().join("engine/real.sock");
+        let socket = dir.path().join("engine/real.sock");
         std::fs::create_dir(dir.path().join("engine")).unwrap();
-        let _listener = std::os::unix::net::UnixListener::bind(&engine).unwrap();
-        std::os::unix::fs::symlink(&engine, dir.path().join("symlink")).unwrap();
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        std::os::unix::fs::symlink(&socket, dir.path().join("symlink")).unwrap();
         std::os::unix::fs::symlink(dir.path().join("engine"), dir.path().join("folder")).unwrap();
-        std::fs::hard_link(&engine, dir.path().join("hardlink")).unwrap();
+        std::fs::hard_link(&socket, dir.path().join("hardlink")).unwrap();
         for name in ["symlink", "folder", "hardlink", "engine", "."] {
             let path = dir.path().join(name);
-            let result = resolve(&[mount(path.to_str().unwrap())], Some(&engine));
+            let result = resolve(&[mount(path.to_str().unwrap())], &engine(&socket));
             assert!(
                 matches!(result, Err(RuntimeError::Refused { .. })),
                 "{name}: {result:?}"
@@ -221,7 +264,42 @@ mod tests {
         std::fs::create_dir(dir.path().join("real")).unwrap();
         std::os::unix::fs::symlink(dir.path().join("real"), dir.path().join("link")).unwrap();
         let real = std::fs::canonicalize(dir.path().join("real")).unwrap();
-        let resolved = resolve(&[mount(dir.path().join("link").to_str().unwrap())], None).unwrap();
+        let link = dir.path().join("link");
+        let resolved = resolve(&[mount(link.to_str().unwrap())], &Forbidden::default()).unwrap();
         assert_eq!(resolved, [real.to_str().unwrap()]);
+    }
+
+    #[test]
+    fn a_private_folder_what_is_in_it_and_what_is_above_it_are_refused_also_through_links() {
+        let dir = tempfile::tempdir().unwrap();
+        let real = std::fs::canonicalize(dir.path()).unwrap();
+        let home = real.join("home");
+        std::fs::create_dir_all(home.join("keys")).unwrap();
+        std::fs::create_dir(real.join("beside")).unwrap();
+        std::os::unix::fs::symlink(home.join("keys"), real.join("link")).unwrap();
+        std::os::unix::fs::symlink(&home, real.join("name")).unwrap();
+        // The folder may itself be known by a link.
+        for private in [home, real.join("name")] {
+            let forbidden = Forbidden {
+                engine: None,
+                private: vec![private],
+            };
+            for name in [".", "home", "home/keys", "link", "name", "name/keys"] {
+                let path = real.join(name);
+                let result = resolve(&[mount(path.to_str().unwrap())], &forbidden);
+                let error = result.expect_err(name).to_string();
+                assert!(error.contains("records and keys"), "{name}: {error}");
+            }
+            let beside = real.join("beside");
+            resolve(&[mount(beside.to_str().unwrap())], &forbidden).unwrap();
+        }
+        let forbidden = Forbidden {
+            engine: None,
+            private: vec!["/home/me/.swarm".into()],
+        };
+        for path in ["/home/me", "/home/me/./.swarm/", "/home/me/.swarm/runs"] {
+            assert!(check(&[mount(path)], &forbidden).is_err(), "{path}");
+        }
+        check(&[mount("/home/me/.swarmed")], &forbidden).unwrap();
     }
 }

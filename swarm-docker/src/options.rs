@@ -1,6 +1,6 @@
 //! What a runtime is told when it is made.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use swarm_core::runtime::RuntimeError;
 
@@ -15,6 +15,9 @@ pub struct DockerOptions {
     pub image: String,
     /// Stands for one `SWARM_HOME` in labels, so that two homes can share an engine. Not empty.
     pub home: String,
+    /// Folders of swarm itself, absolute: no agent may see what is in them, and no mount may lead there. Whoever keeps
+    /// records and keys in files names their folder here.
+    pub private: Vec<PathBuf>,
     /// The user and group that agents run as. Neither may be 0.
     pub user: (u32, u32),
     /// How long an agent has between the polite signal and the final one.
@@ -30,6 +33,7 @@ impl DockerOptions {
             endpoint: None,
             image: DEFAULT_IMAGE.to_owned(),
             home: home.into(),
+            private: Vec::new(),
             user: (1000, 1000),
             stop_grace: Duration::from_millis(100),
             network: "swarm".to_owned(),

@@ -81,6 +81,11 @@ impl Guard {
         &self.id
     }
 
+    /// Leaves the container alone.
+    pub(crate) fn disarm(mut self) {
+        self.armed = false;
+    }
+
     /// Removes the container now. What cannot be removed now is tried again in the background.
     pub(crate) async fn remove(mut self) {
         match timeout(REMOVAL, self.reaper.engine.remove(&self.id)).await {

@@ -121,9 +121,13 @@ fn start(
     keyring: &Keyring,
 ) -> Result<(Record, Key), RefError> {
     let id = record.found.id.clone();
-    if record.found.size == 0 {
+    let is_empty = record.found.size == 0
+        && record.found.error.is_none()
+        && !folder.holds(layout::STDERR)?
+        && !folder.holds(layout::FILES)?;
+    if is_empty {
         return Err(RefError::Invalid(format!(
-            "ref {id} has no text to encrypt"
+            "ref {id} has nothing to encrypt: its agent said nothing"
         )));
     }
     for quoting in store.quoting(&id)? {

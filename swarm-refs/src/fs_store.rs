@@ -49,7 +49,8 @@ impl FsRefStore {
     ///
     /// # Errors
     ///
-    /// [`RefError::Io`] if a folder cannot be made or opened.
+    /// [`RefError::Io`] if a folder cannot be made or opened; [`RefError::UnsafeHome`] if `home` belongs to another
+    /// user, or others may write to it.
     pub fn open(home: &Path, clock: Arc<dyn Clock>) -> Result<Self, RefError> {
         let store = Arc::new(Store::open(home, clock)?);
         Ok(Self { store })

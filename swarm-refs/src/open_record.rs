@@ -59,14 +59,21 @@ impl OpenRecord {
         }
         let mut parents = Vec::new();
         for parent in &header.parents {
-            parents.push(readable(&store, parent)?);
+            parents.push(store.load(parent)?.1.found);
         }
         let mut quoted: BTreeSet<&RefId> = header.parents.iter().collect();
         for piece in pieces {
-            if let Piece::Result(id) = piece
-                && quoted.insert(id)
-            {
-                readable(&store, id)?;
+            match piece {
+                Piece::Text(_) => {}
+                Piece::Result(id) => {
+                    check_readable(&store, id)?;
+                    quoted.insert(id);
+                }
+                // Of an encrypted one the prompt says that it is encrypted.
+                Piece::Error(id) => {
+                    store.load(id)?;
+                    quoted.insert(id);
+                }
             }
         }
         let (run, folder) = store.claim(&header.id)?;
@@ -198,13 +205,13 @@ pub(crate) fn provenance_hash(found: &Ref) -> String {
     provenance.map(|p| p.hash.clone()).unwrap_or_default()
 }
 
-/// A result whose text may go into a prompt.
-fn readable(store: &Store, id: &RefId) -> Result<Ref, RefError> {
+/// Refuses a result whose text cannot go into a prompt.
+fn check_readable(store: &Store, id: &RefId) -> Result<(), RefError> {
     let (_, record) = store.load(id)?;
     if record.is_encrypted() {
         return Err(RefError::Encrypted { id: id.clone() });
     }
-    Ok(record.found)
+    Ok(())
 }
 
 fn write_prompt(

@@ -2,12 +2,12 @@
 
 use std::{fs::File, io::Write as _, path::PathBuf};
 
-use swarm_core::{content::Content, prompt::Piece, refs::RefError};
+use swarm_core::{content::Content, ids::RefId, prompt::Piece, refs::RefError};
 
 use crate::{
     folder::Folder,
     layout,
-    record::{INLINE, pump},
+    record::{INLINE, Record, pump},
     store::Store,
 };
 
@@ -36,11 +36,7 @@ pub(crate) fn compose(
                 }
             }
             Piece::Result(id) => {
-                let quoted = store.folder(id)?;
-                let quoted = quoted.ok_or_else(|| RefError::NotFound(id.clone()))?;
-                quoted.lock_shared()?;
-                // Only what holds under the lock counts.
-                let (_, record) = store.load(id)?;
+                let (quoted, record) = locked(store, id)?;
                 let path = quoted.path().to_owned();
                 pump(
                     record.open_text(&quoted)?,
@@ -48,9 +44,23 @@ pub(crate) fn compose(
                     |chunk| prompt.add(chunk),
                 )?;
             }
+            Piece::Error(id) => {
+                let (_held, record) = locked(store, id)?;
+                prompt.add(record.found.error.unwrap_or_default().as_bytes())?;
+            }
         }
     }
     prompt.finish()
+}
+
+/// A finished record, and its folder, which is locked as long as it lives.
+fn locked(store: &Store, id: &RefId) -> Result<(Folder, Record), RefError> {
+    let folder = store.folder(id)?;
+    let folder = folder.ok_or_else(|| RefError::NotFound(id.clone()))?;
+    folder.lock_shared()?;
+    // Only what holds under the lock counts.
+    let (_, record) = store.load(id)?;
+    Ok((folder, record))
 }
 
 /// Keeps a small prompt in memory and no more than that of a large one.

@@ -43,7 +43,7 @@ pub(crate) async fn print_report(
         }
         texts(&contents)?;
         if !matches!(view.end(), Some(End::Succeeded { .. })) {
-            out.warn(&format!("{}{}", failures(view), summary(view)));
+            out.warn(&format!("{}{}", failures(view, report), summary(view)));
         }
         return Ok(());
     }
@@ -55,7 +55,7 @@ pub(crate) async fn print_report(
             [] => String::new(),
             _ => format!("{}\n\n", table(COLUMNS, rows)),
         };
-        format!("{table}{}{}", failures(view), summary(view))
+        format!("{table}{}{}", failures(view, report), summary(view))
     })
 }
 
@@ -115,15 +115,19 @@ pub(crate) fn row(agent: &AgentReport) -> [String; 6] {
 }
 
 /// What went wrong in full, for the first few: a table has no room for the next step.
-fn failures(view: &RunView) -> String {
+fn failures(view: &RunView, report: &Report) -> String {
     let Some(End::Failed { failures, .. }) = view.end() else {
         return String::new();
     };
+    let agents = agents(report);
     let mut lines: Vec<String> = failures
         .iter()
         .take(FAILURES_SHOWN)
         .map(|failure| {
-            let error: String = failure.error.chars().take(ERROR_SHOWN).collect();
+            let reported = agents.iter().find(|a| *a.agent_id() == failure.agent);
+            let error = reported.and_then(|agent| agent.error());
+            let error = error.unwrap_or(&failure.error);
+            let error: String = error.chars().take(ERROR_SHOWN).collect();
             format!("{}: {}\n", failure.agent, printable(&error))
         })
         .collect();

@@ -39,6 +39,38 @@ fn nobody_else_can_read_what_is_kept() {
 }
 
 #[test]
+fn an_encrypted_error_is_nowhere_in_the_clear_though_a_later_attempt_was_told() {
+    let env = TestEnvironment::new();
+    // The plan, which is kept, does not hold the word that the agent says.
+    let (first, rest) = CANARY.split_at(3);
+    let script = format!("grep -q {rest} || {{ printf %s%s {first} {rest} >&2; exit 1; }}");
+    let found = env.json(&[
+        "retry",
+        "Try.",
+        "--attempts",
+        "2",
+        "--",
+        "sh",
+        "-c",
+        &script,
+    ]);
+    assert_eq!(found["retry"]["prior_errors"], json!([CANARY]));
+    let id = found["ref"].as_str().unwrap();
+    let failed = id.replace("attempt-2", "attempt-1");
+    drop(env.swarm(&["inspect", id]).ok());
+    let holding = || {
+        let files = files(&env.swarm_home()).into_iter();
+        files
+            .filter(|path| path.is_file())
+            .filter(|path| String::from_utf8_lossy(&fs::read(path).unwrap()).contains(CANARY))
+            .collect::<Vec<_>>()
+    };
+    assert_ne!(holding(), Vec::<PathBuf>::new());
+    drop(env.json(&["encrypt", &failed]));
+    assert_eq!(holding(), Vec::<PathBuf>::new());
+}
+
+#[test]
 fn an_encrypted_result_is_nowhere_in_the_clear_and_can_be_read_with_its_key() {
     let env = TestEnvironment::new();
     let report = env.json(&["chain", CANARY, "next", "--", "cat"]);

@@ -45,11 +45,13 @@ impl Admission {
 }
 
 impl Limits {
-    /// Waits for everything the agent needs; gives up at the deadline and when halted.
+    /// Waits for everything the agent needs; gives up at the deadline and when halted. An agent that is under way
+    /// `holds` its money already.
     pub(super) async fn admit(
         &self,
         spec: &AgentSpec,
         worst_case: Usd,
+        holds: Option<Reservation>,
         halt: &Halt,
     ) -> Result<Admission, Stopped> {
         let remaining = self.remaining();
@@ -65,7 +67,7 @@ impl Limits {
         tokio::select! {
             biased;
             () = halt.token().cancelled() => Err(halted(halt)),
-            admitted = self.wait(spec, worst_case) => match admitted {
+            admitted = self.wait(spec, worst_case, holds) => match admitted {
                 // The slot may come from somebody whom the deadline has just stopped.
                 Ok(_) if self.remaining() == Some(Duration::ZERO) => Err(too_late()),
                 admitted => admitted,
@@ -75,13 +77,21 @@ impl Limits {
     }
 
     /// Money before permits: who waits for money must not keep others from a slot.
-    async fn wait(&self, spec: &AgentSpec, worst_case: Usd) -> Result<Admission, Stopped> {
+    async fn wait(
+        &self,
+        spec: &AgentSpec,
+        worst_case: Usd,
+        holds: Option<Reservation>,
+    ) -> Result<Admission, Stopped> {
         let denied = |exit, error: String| Stopped::Denied(AgentOutcome::not_started(exit, error));
-        let reservation = self
-            .budget
-            .reserve(worst_case)
-            .await
-            .map_err(|error| denied(ExitReason::BudgetExhausted, error.to_string()))?;
+        let reservation = match holds {
+            Some(holds) => holds,
+            None => self
+                .budget
+                .reserve(worst_case)
+                .await
+                .map_err(|error| denied(ExitReason::BudgetExhausted, error.to_string()))?,
+        };
         let permits = self
             .pools
             .acquire(spec.sandbox.pools())

@@ -47,6 +47,18 @@ async fn what_can_never_be_covered_is_refused_at_once() {
 }
 
 #[tokio::test]
+async fn what_an_agent_under_way_holds_is_spent_only_when_nobody_settles_it() {
+    let budget = Budget::new(Some(usd(10)), Usd::ZERO);
+    let (taken_over, gone) = (budget.hold(usd(4)), budget.hold(usd(4)));
+    let mut third = Box::pin(budget.reserve(usd(4)));
+    assert!(third.as_mut().now_or_never().is_none(), "8 are held");
+    assert_eq!(taken_over.settle(Some(usd(1))).spent_so_far, usd(1));
+    drop(gone);
+    assert_eq!(budget.spent(), usd(5));
+    drop(third.await.unwrap());
+}
+
+#[tokio::test]
 async fn without_a_limit_it_only_counts() {
     let budget = Budget::new(None, Usd::ZERO);
     let stamp = budget.reserve(usd(100)).await.unwrap().settle(None);

@@ -7,7 +7,10 @@ use super::{
     node::{Node, Operation},
     path::{Path, Word},
 };
-use crate::{plan::Plan, prompt::Context};
+use crate::{
+    plan::Plan,
+    prompt::{Context, PriorError},
+};
 
 #[derive(Debug)]
 pub(super) struct Retry {
@@ -16,7 +19,7 @@ pub(super) struct Retry {
     /// From 1.
     attempt: u32,
     attempts: u32,
-    errors: Vec<String>,
+    errors: Vec<Vec<PriorError>>,
     end: Option<End>,
 }
 
@@ -43,7 +46,7 @@ impl Retry {
                         .iter()
                         .all(|failure| failure.exit.is_worth_a_retry()) =>
             {
-                self.errors.push(joined(failures));
+                self.errors.push(failures.iter().map(prior_error).collect());
                 self.attempt += 1;
                 *self.body = Node::new(self.plan.clone());
             }
@@ -52,12 +55,12 @@ impl Retry {
     }
 }
 
-fn joined(failures: &[Failure]) -> String {
-    let errors: Vec<&str> = failures
-        .iter()
-        .map(|failure| failure.error.as_str())
-        .collect();
-    errors.join("\n")
+/// What a later attempt is told. The words of an agent stay in its record: there they can be encrypted.
+fn prior_error(failure: &Failure) -> PriorError {
+    match &failure.result {
+        Some(id) => PriorError::Recorded { id: id.clone() },
+        None => PriorError::Message(failure.error.clone()),
+    }
 }
 
 impl Operation for Retry {

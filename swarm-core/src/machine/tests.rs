@@ -310,11 +310,12 @@ async fn an_interrupted_run_keeps_what_has_finished_and_can_go_on() {
 
 #[test]
 fn plans_without_agents_end_at_once() {
+    const NONE: [Plan; 0] = [];
     assert_eq!(
-        driven(&mut Machine::new(par([]))).0,
+        driven(&mut Machine::new(par(NONE))).0,
         End::Succeeded { refs: vec![] }
     );
-    let plan = chain([chain([]), par([chain([])]), agent("ok")]);
+    let plan = chain([chain(NONE), par([chain(NONE)]), agent("ok")]);
     assert_eq!(names(&driven(&mut Machine::new(plan)).0), ["stage-2"]);
 }
 
@@ -340,7 +341,8 @@ fn plan() -> impl Strategy<Value = Plan> {
             some().prop_map(chain),
             (some(), limit).prop_map(|(branches, limit)| Plan::Par {
                 branches,
-                limit: limit.and_then(NonZeroUsize::new)
+                limit: limit.and_then(NonZeroUsize::new),
+                mapped: false,
             }),
             (inner.clone(), 1..4u32).prop_map(|(body, n)| retry(body, NonZeroU32::new(n).unwrap())),
             (proptest::option::of(inner.clone()), inner.clone()).prop_map(|(body, reducer)| {

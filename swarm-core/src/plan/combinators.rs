@@ -13,62 +13,98 @@ pub fn run(agent: AgentSpec) -> Plan {
 }
 
 /// Branches side by side; all run to their end.
-pub fn par(branches: impl IntoIterator<Item = Plan>) -> Plan {
+///
+/// Whatever takes a plan takes an agent as well:
+///
+/// ```
+/// use swarm_core::{plan, spec::AgentSpec};
+///
+/// let draft = AgentSpec::command("Draft it.", ["cat"])?;
+/// let check = AgentSpec::command("Check it.", ["cat"])?;
+/// let publish = AgentSpec::command("Publish it.", ["cat"])?;
+/// let both = plan::par([draft, check]);
+/// let work = plan::chain([both, publish.into()]);
+/// assert_eq!(work.agents().len(), 3);
+/// # Ok::<(), swarm_core::spec::SpecError>(())
+/// ```
+pub fn par(branches: impl IntoIterator<Item: Into<Plan>>) -> Plan {
     Plan::Par {
-        branches: branches.into_iter().collect(),
+        branches: plans(branches),
         limit: None,
+        mapped: false,
     }
 }
 
-/// One agent over many inputs: `{input}` in its prompt and its command is replaced by each.
-pub fn map<'i>(template: &AgentSpec, inputs: impl IntoIterator<Item = &'i str>) -> Plan {
-    par(inputs
-        .into_iter()
-        .map(|input| run(template.with_input(input))))
+/// One agent, or one plan, over many inputs: `{input}` in its prompts and commands is replaced by each.
+///
+/// ```
+/// use swarm_core::{plan, spec::AgentSpec};
+///
+/// let read = AgentSpec::command("Read {input}.", ["cat", "{input}"])?;
+/// let count = AgentSpec::command("Count.", ["wc", "-l"])?;
+/// // The same two stages for each file.
+/// let work = plan::map(plan::chain([read, count]), ["a.txt", "b.txt"]);
+/// assert_eq!(work.agents().len(), 4);
+/// # Ok::<(), swarm_core::spec::SpecError>(())
+/// ```
+pub fn map<'i>(template: impl Into<Plan>, inputs: impl IntoIterator<Item = &'i str>) -> Plan {
+    let template = template.into();
+    Plan::Par {
+        branches: inputs
+            .into_iter()
+            .map(|input| template.with_input(input))
+            .collect(),
+        limit: None,
+        mapped: true,
+    }
 }
 
 /// Stages in order, each seeing the result of the one before.
-pub fn chain(stages: impl IntoIterator<Item = Plan>) -> Plan {
+pub fn chain(stages: impl IntoIterator<Item: Into<Plan>>) -> Plan {
     Plan::Seq {
-        stages: stages.into_iter().collect(),
+        stages: plans(stages),
     }
 }
 
-/// One agent that brings results and texts together.
-pub fn reduce(inputs: impl IntoIterator<Item = Input>, synthesis: AgentSpec) -> Plan {
+/// One agent, or one plan, that brings results and texts together.
+pub fn reduce(inputs: impl IntoIterator<Item = Input>, synthesis: impl Into<Plan>) -> Plan {
     Plan::Reduce {
         inputs: inputs.into_iter().collect(),
         body: None,
-        reducer: Box::new(run(synthesis)),
+        reducer: Box::new(synthesis.into()),
     }
 }
 
-/// [`map`], then one agent that brings together whatever of it succeeded.
+/// [`map`], then one agent, or one plan, that brings together whatever of it succeeded.
 pub fn map_reduce<'i>(
-    template: &AgentSpec,
+    template: impl Into<Plan>,
     inputs: impl IntoIterator<Item = &'i str>,
-    synthesis: AgentSpec,
+    synthesis: impl Into<Plan>,
 ) -> Plan {
     Plan::Reduce {
         inputs: Vec::new(),
         body: Some(Box::new(map(template, inputs))),
-        reducer: Box::new(run(synthesis)),
+        reducer: Box::new(synthesis.into()),
     }
 }
 
 /// Branches side by side; the first to succeed wins, the others are cancelled.
-pub fn race(branches: impl IntoIterator<Item = Plan>) -> Plan {
+pub fn race(branches: impl IntoIterator<Item: Into<Plan>>) -> Plan {
     Plan::Race {
-        branches: branches.into_iter().collect(),
+        branches: plans(branches),
     }
 }
 
 /// `body`, up to `attempts` times, each attempt seeing what went wrong before.
-pub fn retry(body: Plan, attempts: NonZeroU32) -> Plan {
+pub fn retry(body: impl Into<Plan>, attempts: NonZeroU32) -> Plan {
     Plan::Retry {
-        body: Box::new(body),
+        body: Box::new(body.into()),
         attempts,
     }
+}
+
+fn plans(plans: impl IntoIterator<Item: Into<Plan>>) -> Vec<Plan> {
+    plans.into_iter().map(Into::into).collect()
 }
 
 impl Plan {
@@ -77,9 +113,12 @@ impl Plan {
     #[must_use]
     pub fn with_limit(self, limit: NonZeroUsize) -> Self {
         match self {
-            Self::Par { branches, .. } => Self::Par {
+            Self::Par {
+                branches, mapped, ..
+            } => Self::Par {
                 branches,
                 limit: Some(limit),
+                mapped,
             },
             Self::Reduce {
                 inputs,
@@ -108,12 +147,57 @@ mod tests {
     }
 
     #[test]
+    fn a_plan_is_called_what_the_function_is_called_that_made_it() {
+        let agent = || AgentSpec::command("p", ["true"]).unwrap();
+        let limit = NonZeroUsize::MIN;
+        for (name, plan) in [
+            ("run", run(agent())),
+            ("par", par([agent()])),
+            ("par", par([agent()]).with_limit(limit)),
+            ("map", map(agent(), ["a"])),
+            ("map", map(agent(), []).with_limit(limit).with_input("x")),
+            ("chain", chain([agent()])),
+            ("reduce", reduce([], agent())),
+            ("map_reduce", map_reduce(agent(), ["a"], agent())),
+            ("race", race([agent()])),
+            ("retry", retry(agent(), NonZeroU32::MIN)),
+        ] {
+            assert_eq!(plan.op(), name);
+            let json = serde_json::to_string(&plan).unwrap();
+            let read: Plan = serde_json::from_str(&json).unwrap();
+            assert_eq!(read.op(), name, "after {json}");
+        }
+    }
+
+    #[test]
+    fn a_plan_that_was_written_before_maps_had_a_name_can_be_read() {
+        let json = r#"{"op": "par", "branches": [{"op": "seq", "stages": []}]}"#;
+        let plan: Plan = serde_json::from_str(json).unwrap();
+        assert_eq!(plan, par([chain(Vec::<Plan>::new())]));
+    }
+
+    #[test]
+    fn an_input_reaches_every_agent_of_a_template() {
+        let agent = |prompt: &str| AgentSpec::command(prompt, ["cat", "{input}"]).unwrap();
+        let template = race([
+            chain([agent("1 {input}"), agent("2 {input}")]),
+            retry(agent("3 {input}"), NonZeroU32::MIN),
+            map_reduce(agent("4 {input}"), ["{input}"], agent("5 {input}")),
+            reduce([], par([agent("6 {input}")])),
+        ]);
+        let filled = map(&template, ["x"]);
+        let prompts: Vec<_> = filled.agents().iter().map(|a| a.prompt.clone()).collect();
+        assert_eq!(prompts, ["1 x", "2 x", "3 x", "4 x", "5 x", "6 x"]);
+        assert!(!format!("{filled:?}").contains("{input}"));
+    }
+
+    #[test]
     fn a_plan_survives_json() {
         let agent = || AgentSpec::command("p", ["true"]).unwrap();
         let text = Input::Text("t".to_owned());
         let plan = chain([
             race([run(agent()), retry(run(agent()), NonZeroU32::MIN)]),
-            map_reduce(&agent(), ["a", "b"], agent()).with_limit(NonZeroUsize::MIN),
+            map_reduce(agent(), ["a", "b"], agent()).with_limit(NonZeroUsize::MIN),
             reduce([text, Input::Ref("r/agent-0".parse().unwrap())], agent()),
         ]);
         let json = serde_json::to_string(&plan).unwrap();

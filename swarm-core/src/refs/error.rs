@@ -59,6 +59,14 @@ pub enum RefError {
     /// An argument makes no sense.
     #[error("{0}")]
     Invalid(String),
+    /// The folder that is to hold keys and records is in the hands of others.
+    #[error("{path} is refused as the home of keys and records: {weakness}")]
+    UnsafeHome {
+        /// The folder.
+        path: String,
+        /// Who could do what there, and what to do about it.
+        weakness: String,
+    },
     /// A file could not be read or written.
     #[error("cannot {doing} {path}: {source}")]
     Io {
@@ -87,6 +95,13 @@ impl RefError {
             source,
         }
     }
+
+    /// Whether nothing can be kept any more, whatever it is.
+    pub fn is_storage_exhausted(&self) -> bool {
+        use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        matches!(self, Self::Io { source, .. }
+            if matches!(source.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem))
+    }
 }
 
 impl Coded for RefError {
@@ -102,6 +117,7 @@ impl Coded for RefError {
             Self::Corrupt { .. } => ErrorCode::RefCorrupt,
             Self::GuardFailed(_) => ErrorCode::GuardFailed,
             Self::Invalid(_) => ErrorCode::InvalidInput,
+            Self::UnsafeHome { .. } => ErrorCode::Refused,
             Self::Io { .. } => ErrorCode::StorageFailed,
             Self::Name(error) => error.code(),
         }

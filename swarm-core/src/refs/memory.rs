@@ -61,6 +61,10 @@ impl MemoryRefStore {
                         .read()
                         .map_err(|e| RefError::io("read", id.to_string(), e))?,
                 ),
+                Piece::Error(id) => {
+                    let error = self.find(id)?.0.error.unwrap_or_default();
+                    prompt.extend_from_slice(error.as_bytes());
+                }
             }
         }
         let parents = header

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Classification;
-use crate::{hash, ids::RefId, money::Usd};
+use crate::{hash, ids::RefId, money::Usd, prompt::PriorError};
 
 /// Everything that may be stamped on a result.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -96,8 +96,8 @@ pub struct RetryStamp {
     pub attempt: u32,
     /// How many attempts there may be in all.
     pub max_retries: u32,
-    /// What went wrong before.
-    pub prior_errors: Vec<String>,
+    /// What went wrong before, in the order of the attempts.
+    pub prior_errors: Vec<PriorError>,
 }
 
 /// By which key a result is encrypted.

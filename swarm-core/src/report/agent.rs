@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::{
     ids::{AgentId, RefId},
     outcome::{AgentOutcome, ExitReason},
+    prompt::PriorError,
     refs::{Ref, RefError, RefStore},
     run_view::AgentView,
 };
@@ -47,7 +48,12 @@ impl AgentReport {
             .and_then(|outcome| outcome.result.as_ref());
         match kept {
             Some(id) => match store.get(id).await {
-                Ok(found) => Ok(Self::Kept(Box::new(found))),
+                Ok(mut found) => {
+                    if let Some(retry) = &mut found.stamps.retry {
+                        say(&mut retry.prior_errors, store).await?;
+                    }
+                    Ok(Self::Kept(Box::new(found)))
+                }
                 // Removed since; the log still knows how it ended.
                 Err(RefError::NotFound(_)) => Ok(Self::Missing(missing(view))),
                 // One damaged record must not hide the others.
@@ -86,6 +92,23 @@ impl AgentReport {
             Self::Missing(missing) => Some(&missing.error),
         }
     }
+}
+
+/// Puts the errors themselves in place of the records that have them.
+async fn say(errors: &mut [PriorError], store: &dyn RefStore) -> Result<(), RefError> {
+    for error in errors {
+        if let PriorError::Recorded { id } = error {
+            let message = match store.get(id).await {
+                Ok(found) => found.error.unwrap_or_default(),
+                Err(problem @ (RefError::NotFound(_) | RefError::Corrupt { .. })) => {
+                    problem.to_string()
+                }
+                Err(problem) => return Err(problem),
+            };
+            *error = PriorError::Message(message);
+        }
+    }
+    Ok(())
 }
 
 fn missing(view: &AgentView) -> Missing {

@@ -1,5 +1,7 @@
 //! The limits and surroundings of an agent: as written, and with every field decided.
 
+mod written_out;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};

@@ -22,7 +22,7 @@ use crate::{
     ids::RefId,
     money::Usd,
     outcome::ExitReason,
-    prompt::{Piece, parents},
+    prompt::{Piece, PriorError, parents},
     refs::{
         BudgetStamp, DeadlineStamp, Provenance, RecordEnd, RecordHeader, Recording, Ref, RefError,
         RefStore, RetryStamp, Stamps,
@@ -43,6 +43,7 @@ pub async fn ref_store_conformance(make: impl Fn() -> Arc<dyn RefStore>) {
     a_text_may_be_large_and_binary(make()).await;
     a_prompt_is_written_down_as_it_was_composed(make()).await;
     a_large_prompt_is_complete(make()).await;
+    a_prompt_quotes_the_error_of_a_result(make()).await;
     a_missing_parent_is_refused(make()).await;
     a_finished_record_is_never_begun_again(make()).await;
     an_unfinished_attempt_is_dropped(make()).await;
@@ -220,6 +221,28 @@ pub async fn a_prompt_is_written_down_as_it_was_composed(store: Arc<dyn RefStore
     assert_eq!(written, b"Compare FIRST\xff and .FIRST\xff");
 }
 
+/// A prompt can quote why an agent failed; nothing stands for an error that there is not.
+pub async fn a_prompt_quotes_the_error_of_a_result(store: Arc<dyn RefStore>) {
+    for (agent, error) in [("failed", Some("it said no")), ("silent", None)] {
+        let mut end = success();
+        end.exit = ExitReason::Failed { code: 3 };
+        end.error = error.map(str::to_owned);
+        let made = begun(store.as_ref(), agent).await.finish(end).await;
+        made.expect("it is finished");
+    }
+    let prompt = vec![
+        text("First: "),
+        Piece::Error(id("failed")),
+        text(", then: "),
+        Piece::Error(id("silent")),
+        text("."),
+    ];
+    let begun = store.begin(header("a", parents(&prompt)), prompt).await;
+    let recording = begun.expect("the record is begun");
+    let written = read(recording.prompt()).await;
+    assert_eq!(written, b"First: it said no, then: .");
+}
+
 /// A prompt may quote more than anybody wants in memory.
 pub async fn a_large_prompt_is_complete(store: Arc<dyn RefStore>) {
     let large = "0123456789".repeat(30_000);
@@ -235,8 +258,10 @@ pub async fn a_large_prompt_is_complete(store: Arc<dyn RefStore>) {
 /// A prompt cannot quote what is not there, and nothing is begun.
 pub async fn a_missing_parent_is_refused(store: Arc<dyn RefStore>) {
     let quoted = vec![text("Go on:"), Piece::Result(id("nobody"))];
+    let blamed = vec![text("Go on:"), Piece::Error(id("nobody"))];
     for (parents, prompt) in [
         (vec![id("nobody")], quoted),
+        (Vec::new(), blamed),
         (vec![id("nobody")], vec![text("x")]),
     ] {
         let begun = store.begin(header("a", parents), prompt).await;
@@ -345,7 +370,10 @@ pub async fn stamps_given_at_the_end_are_kept(store: Arc<dyn RefStore>) {
         retry: Some(RetryStamp {
             attempt: 2,
             max_retries: 3,
-            prior_errors: vec!["exit code 1".to_owned()],
+            prior_errors: vec![
+                PriorError::Message("exit code 1".to_owned()),
+                PriorError::Recorded { id: id("b") },
+            ],
         }),
         ..Stamps::default()
     };

@@ -25,7 +25,7 @@ use crate::{
     hash,
     ids::{AgentId, RefId, RunId},
     outcome::ExitReason,
-    runtime::{AgentExit, AgentJob, AgentRuntime, OutputSink, OutputStream, RuntimeError},
+    runtime::{AgentExit, AgentJob, AgentRuntime, Launch, OutputSink, OutputStream, RuntimeError},
     spec::SandboxSpec,
 };
 
@@ -81,7 +81,7 @@ pub fn shell_job(id: RefId, script: &str) -> AgentJob {
             .resolve()
             .expect("an empty sandbox can be resolved"),
         timeout: PATIENCE,
-        resumed: false,
+        launch: Launch::New,
     }
 }
 
@@ -401,7 +401,9 @@ pub async fn the_working_folder_can_be_written(subject: &RuntimeSubject) {
 /// After a crash that came before the start there is nothing to take over.
 pub async fn a_resumed_job_that_never_ran_is_run(subject: &RuntimeSubject) {
     let mut job = subject.shell("echo ran");
-    job.resumed = true;
+    let there = subject.runtime.can_take_over(&job.id).await;
+    assert!(!there.expect("the runtime answers"), "nothing was started");
+    job.launch = Launch::Again;
     assert_eq!(subject.complete(&job).await.text(), "ran\n");
 }
 

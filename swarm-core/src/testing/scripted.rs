@@ -1,8 +1,9 @@
 //! A runtime that plays a script instead of running anything.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
+    future::ready,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -66,6 +67,7 @@ type Script = dyn Fn(&AgentJob, &str) -> Scripted + Send + Sync;
 #[derive(Clone)]
 pub struct ScriptedRuntime {
     script: Arc<Script>,
+    survivors: Arc<BTreeSet<RefId>>,
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -90,6 +92,7 @@ impl ScriptedRuntime {
     pub fn new(script: impl Fn(&AgentJob, &str) -> Scripted + Send + Sync + 'static) -> Self {
         Self {
             script: Arc::new(script),
+            survivors: Arc::default(),
             seen: Arc::default(),
         }
     }
@@ -97,6 +100,15 @@ impl ScriptedRuntime {
     /// A runtime whose agents print their prompt and complete at once.
     pub fn echo() -> Self {
         Self::new(|_, prompt| Scripted::says(prompt))
+    }
+
+    /// The same, with agents that an earlier process started and that can be taken over.
+    #[must_use]
+    pub fn with_survivors(self, ids: impl IntoIterator<Item = RefId>) -> Self {
+        Self {
+            survivors: Arc::new(ids.into_iter().collect()),
+            ..self
+        }
     }
 
     /// Every job that was started, in this order.
@@ -200,6 +212,10 @@ impl AgentRuntime for ScriptedRuntime {
             drop(seen);
             exit(reason, started.elapsed())
         })
+    }
+
+    fn can_take_over<'a>(&'a self, id: &'a RefId) -> BoxFuture<'a, Result<bool, RuntimeError>> {
+        Box::pin(ready(Ok(self.survivors.contains(id))))
     }
 
     fn sweep<'a>(

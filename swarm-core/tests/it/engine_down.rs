@@ -5,18 +5,18 @@ use std::sync::{
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 use swarm_core::{
-    Control, NewRun, Swarm, SwarmError,
+    Control, NewRun, Plan, Swarm, SwarmError,
     drive::DriveError,
     error_code::{Coded as _, ErrorCode},
     ids::{RefId, RunId},
     plan,
-    runtime::{AgentExit, AgentJob, AgentRuntime, OutputSink, RuntimeError},
+    runtime::{AgentExit, AgentJob, AgentRuntime, Launch, OutputSink, RuntimeError},
     spec::Sandbox,
     testing::scripted::{Scripted, ScriptedRuntime},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::fixtures::agent;
+use crate::fixtures::{OddStore, agent};
 
 /// A runtime whose engine can be switched off.
 #[derive(Debug)]
@@ -61,13 +61,43 @@ impl AgentRuntime for Fragile {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_disk_without_room_for_a_prompt_leaves_a_run_that_can_go_on_when_there_is_room() {
+    let store = Arc::new(OddStore::default());
+    let full = Arc::clone(&store);
+    // The first agent takes the last room.
+    let runtime = ScriptedRuntime::new(move |_, prompt| {
+        full.no_room.store(true, Ordering::SeqCst);
+        Scripted::says(prompt)
+    });
+    let swarm = Swarm::builder(Arc::new(runtime.clone()))
+        .store(Arc::<OddStore>::clone(&store))
+        .build();
+    let new: NewRun = plan::chain(["one", "two"].map(agent)).into();
+    let id = new.id.clone();
+    let error = swarm.run(new, Control::default()).await.unwrap_err();
+    assert!(
+        matches!(error, SwarmError::Drive(DriveError::Store(_))),
+        "{error}"
+    );
+    assert!(error.to_string().contains("prompt.txt"), "{error}");
+    let view = swarm.view(&id).await.unwrap();
+    assert!(view.end().is_none());
+    assert_eq!(view.counts().succeeded, 1);
+
+    store.no_room.store(false, Ordering::SeqCst);
+    let view = swarm.resume(&id, Control::default()).await.unwrap();
+    assert_eq!(view.counts().succeeded, 2);
+    assert_eq!(runtime.jobs().len(), 2, "nobody ran twice");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_engine_that_dies_leaves_a_run_that_can_go_on_and_loses_nothing() {
     let is_down = Arc::new(AtomicBool::new(false));
     let down = Arc::clone(&is_down);
     // The first agent takes the engine with it.
     let works = ScriptedRuntime::new(move |job, prompt| {
         down.store(
-            job.id.agent.as_str() == "stage-0" && !job.resumed,
+            job.id.agent.as_str() == "stage-0" && job.launch == Launch::New,
             Ordering::Release,
         );
         Scripted::says(prompt)
@@ -82,7 +112,7 @@ async fn an_engine_that_dies_leaves_a_run_that_can_go_on_and_loses_nothing() {
     let new = NewRun {
         id: id.clone(),
         plan: work,
-        ..NewRun::from(plan::par([]))
+        ..NewRun::from(plan::par(Vec::<Plan>::new()))
     };
 
     let error = swarm.run(new, Control::default()).await.unwrap_err();

@@ -4,7 +4,7 @@ use std::{
     fmt, io,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -227,11 +227,13 @@ impl EventLog for FailingLog {
     }
 }
 
-/// A store in memory that cannot finish the records of some agents, and knows some refs to be classified.
+/// A store in memory that cannot begin or finish some records, and knows some refs to be classified.
 #[derive(Debug, Default)]
 pub(crate) struct OddStore {
     pub(crate) store: MemoryRefStore,
     pub(crate) full_for: Vec<&'static str>,
+    /// Whether no record can be begun.
+    pub(crate) no_room: AtomicBool,
     pub(crate) classified: Vec<(RefId, Classification)>,
 }
 
@@ -242,8 +244,13 @@ impl RefStore for OddStore {
         prompt: Vec<Piece>,
     ) -> BoxFuture<'_, Result<Box<dyn Recording>, RefError>> {
         let full = self.full_for.contains(&header.id.agent.as_str());
+        let no_room = self.no_room.load(Ordering::SeqCst);
         let begun = self.store.begin(header, prompt);
         async move {
+            if no_room {
+                let full = io::Error::from(io::ErrorKind::StorageFull);
+                return Err(RefError::io("write", "prompt.txt", full));
+            }
             let recording = begun.await?;
             Ok(if full {
                 Box::new(Full(recording))

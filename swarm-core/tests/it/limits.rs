@@ -249,7 +249,7 @@ async fn no_more_agents_run_at_once_than_there_are_slots_over_all_runs() {
         .limits(limits)
         .build();
     let inputs: Vec<String> = (0..10).map(|n| n.to_string()).collect();
-    let plan = map(&agent("1 {input}"), inputs.iter().map(String::as_str));
+    let plan = map(agent("1 {input}"), inputs.iter().map(String::as_str));
     let (a, b) = tokio::join!(swarm.execute(plan.clone()), swarm.execute(plan));
     assert_eq!(
         a.unwrap().counts().succeeded + b.unwrap().counts().succeeded,

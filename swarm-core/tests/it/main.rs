@@ -13,6 +13,8 @@ mod process;
 #[cfg(test)]
 mod resume;
 #[cfg(test)]
+mod run_ids;
+#[cfg(test)]
 mod stop;
 #[cfg(test)]
 mod swarm;

@@ -16,7 +16,7 @@ use swarm_core::{
     ids::{RefId, RunId},
     outcome::ExitReason,
     runtime::{
-        AgentExit, AgentJob, AgentRuntime as _, RuntimeError,
+        AgentExit, AgentJob, AgentRuntime as _, Launch, RuntimeError,
         process::{DEFAULT_PATH, ProcessOptions, ProcessRuntime},
     },
     spec::Mount,
@@ -175,6 +175,15 @@ fn no_promise_is_forgotten() {
             suite.contains(&format!("    {promise}(subject).await;")),
             "{promise}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_exits_like_a_killed_one_was_not_killed() {
+    let fixture = Fixture::new();
+    for code in [129, 137, 143] {
+        let (exit, _) = fixture.run(&job(&format!("exit {code}"))).await;
+        assert_eq!(exit.unwrap().reason, ExitReason::Failed { code });
     }
 }
 
@@ -466,7 +475,7 @@ async fn a_resumed_agent_never_runs_beside_its_former_self() {
     let refused = fixture.run(&job).await.0.unwrap_err().to_string();
     assert!(refused.contains("left behind by a crash"), "{refused}");
 
-    job.resumed = true;
+    job.launch = Launch::Again;
     assert_eq!(fixture.complete(&job).await.text(), "");
     assert_eq!(leftovers(&fixture.agents()), Vec::<String>::new());
 }

@@ -19,7 +19,7 @@ use swarm_core::{
     prompt::{Input, Piece},
     refs::{MemoryRefStore, RecordEnd, RecordHeader, RefStore as _},
     resources::PoolLimits,
-    runtime::OutputStream,
+    runtime::{Launch, OutputStream},
     testing::scripted::{Scripted, ScriptedRuntime},
 };
 
@@ -176,7 +176,12 @@ async fn every_cut_ends_alike(plan: Plan) {
                     "{agent} had a result and ran again, {place}"
                 );
                 assert!(names.insert(agent.clone()), "{agent} ran twice, {place}");
-                assert_eq!(job.resumed, under_way.contains(agent), "{agent}, {place}");
+                let launch = if under_way.contains(agent) {
+                    Launch::Again
+                } else {
+                    Launch::New
+                };
+                assert_eq!(job.launch, launch, "{agent}, {place}");
             }
             let again = crate::fixtures::events(&log, &id);
             assert_eq!(again[..cut], *before, "the past does not change");
@@ -203,7 +208,11 @@ fn plans() -> impl Strategy<Value = Plan> {
             some().prop_map(chain),
             (some(), proptest::option::of(1..3_usize)).prop_map(|(branches, limit)| {
                 let limit = limit.and_then(NonZeroUsize::new);
-                Plan::Par { branches, limit }
+                Plan::Par {
+                    branches,
+                    limit,
+                    mapped: false,
+                }
             }),
             (inner.clone(), 1..3_u32)
                 .prop_map(|(body, n)| retry(body, NonZeroU32::new(n).unwrap())),
@@ -268,7 +277,7 @@ async fn a_result_that_was_kept_but_not_logged_is_found_and_not_made_again() {
 async fn what_a_dead_process_may_have_spent_stays_spent_however_often_a_run_is_resumed() {
     let runtime = ScriptedRuntime::new(|job, prompt| {
         // The second attempt at stage-0 is the first that ends.
-        if job.resumed || job.id.agent.as_str() != "stage-0" {
+        if job.launch == Launch::Again || job.id.agent.as_str() != "stage-0" {
             play(job, prompt)
         } else {
             Scripted::says("").after(Duration::from_mins(10))
@@ -297,6 +306,37 @@ async fn what_a_dead_process_may_have_spent_stays_spent_however_often_a_run_is_r
         panic!("{:?}", view.end())
     };
     assert_eq!(failures[0].exit, ExitReason::BudgetExhausted);
+}
+
+/// An agent that is taken over was paid once.
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_is_taken_over_costs_what_it_would_have_cost_undisturbed() {
+    let log = Arc::new(MemoryEventLog::new());
+    let one_dollar = |does| run(agent_in(does, json!({"max_budget": 1})));
+    let new = NewRun {
+        id: RunId::random(),
+        plan: chain([one_dollar("60"), one_dollar("1")]),
+        limits: RunLimits {
+            budget: Some("2".parse().unwrap()),
+            deadline: None,
+        },
+    };
+    let store = MemoryRefStore::default();
+    let first = swarm(&scripted(), &store, Arc::<MemoryEventLog>::clone(&log));
+    let run = first.run(new.clone(), Control::default());
+    drop(tokio::time::timeout(Duration::from_secs(5), run).await);
+
+    let runtime = scripted().with_survivors([ref_of(&new.id, "stage-0")]);
+    let second = swarm(&runtime, &store, Arc::<MemoryEventLog>::clone(&log));
+    let view = second.resume(&new.id, Control::default()).await.unwrap();
+    assert_eq!(succeeded(&view), ["stage-1"]);
+    assert_eq!(view.spent, "2".parse().unwrap());
+    let launches: Vec<Launch> = runtime.jobs().iter().map(|job| job.launch).collect();
+    assert_eq!(launches, [Launch::TakeOver, Launch::New]);
+    let started = events(&log, &new.id).iter().fold(0, |started, event| {
+        started + usize::from(matches!(event, RunEvent::AgentStarted { .. }))
+    });
+    assert_eq!(started, 2, "the log says once that it was started");
 }
 
 /// The same, when the agent that was under way is not run again but cancelled.

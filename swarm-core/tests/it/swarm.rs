@@ -12,9 +12,12 @@ use swarm_core::{
     machine::End,
     outcome::ExitReason,
     plan::{chain, par, race, reduce, retry, run},
-    prompt::Input,
+    prompt::{Input, PriorError},
     refs::{Classification, Level, MemoryRefStore},
-    runtime::process::{ProcessOptions, ProcessRuntime},
+    runtime::{
+        Launch,
+        process::{ProcessOptions, ProcessRuntime},
+    },
     testing::scripted::{Scripted, ScriptedRuntime},
 };
 
@@ -169,7 +172,6 @@ async fn one_bad_agent_does_not_discard_the_others() {
             ExitReason::Lost,
             "the agent vanished while it ran: as its script says",
         ),
-        ("agent-4", ExitReason::Failed { code: 3 }, "it said no"),
         (
             "agent-5",
             ExitReason::TimedOut { after },
@@ -198,6 +200,12 @@ async fn one_bad_agent_does_not_discard_the_others() {
             .unwrap();
         assert_eq!((&failure.exit, failure.error.as_str()), (&exit, error));
     }
+    // What the agent itself said is in its record only.
+    let failed = outcome(&view, "agent-4");
+    assert_eq!(failed.exit, ExitReason::Failed { code: 3 });
+    assert_eq!(failed.error, None);
+    let kept = swarm.store().get(&ref_of(&view.run, "agent-4")).await;
+    assert_eq!(kept.unwrap().error.as_deref(), Some("it said no"));
     assert_eq!(view.counts().succeeded, 2);
     assert_eq!(view.counts().failed, 7);
     assert!(matches!(view.end(), Some(End::Failed { failures, .. }) if failures.len() == 7));
@@ -292,7 +300,8 @@ async fn a_later_attempt_is_told_what_went_wrong_before() {
     assert!(told.contains("## Attempt 1\nit said no\n"), "{told}");
     let stamp = swarm.store().get(&id).await.unwrap().stamps.retry.unwrap();
     assert_eq!((stamp.attempt, stamp.max_retries), (2, 3));
-    assert_eq!(stamp.prior_errors, ["it said no"]);
+    let id = ref_of(&view.run, "attempt-1");
+    assert_eq!(stamp.prior_errors, [PriorError::Recorded { id }]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -496,10 +505,10 @@ async fn a_run_that_is_dropped_stops_its_agents_and_can_be_resumed() {
     assert_eq!(succeeded(&view), ["agent-0", "agent-1"]);
     assert_eq!(runtime.starts(&ref_of(&new.id, "agent-0")), 1);
     assert_eq!(runtime.starts(&ref_of(&new.id, "agent-1")), 2);
-    let resumed: Vec<bool> = runtime.jobs().iter().map(|job| job.resumed).collect();
+    let launches: Vec<Launch> = runtime.jobs().iter().map(|job| job.launch).collect();
     assert_eq!(
-        resumed,
-        [false, false, true],
-        "only who may still run is taken over"
+        launches,
+        [Launch::New, Launch::New, Launch::Again],
+        "only who may still run is removed first"
     );
 }

@@ -2,7 +2,10 @@
 
 use std::{io::Read, pin::Pin, sync::Arc, time::Duration};
 
-use swarm_core::runtime::{AgentJob, RuntimeError};
+use swarm_core::{
+    ids::RefId,
+    runtime::{AgentJob, RuntimeError},
+};
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt as _},
     sync::oneshot,
@@ -97,10 +100,11 @@ async fn sources(inner: &Inner, job: &AgentJob) -> Result<Vec<String>, RuntimeEr
     if mounts.is_empty() {
         return Ok(Vec::new());
     }
-    let Some(socket) = inner.engine.socket() else {
+    let forbidden = inner.forbidden();
+    if forbidden.engine.is_none() {
         return Ok(mounts.into_iter().map(|mount| mount.host_path).collect());
-    };
-    spawn_blocking(move || mounts::resolve(&mounts, Some(&socket)))
+    }
+    spawn_blocking(move || mounts::resolve(&mounts, &forbidden))
         .await
         .map_err(|error| RuntimeError::Start(format!("its mounts cannot be checked: {error}")))?
 }
@@ -130,21 +134,18 @@ async fn guarded_create(
 async fn free_name(inner: &Inner, job: &AgentJob) -> Result<bool, RuntimeError> {
     let engine = &inner.engine;
     let failed = |failure| engine.error("free the name of the container", failure);
-    let earlier = find(inner, job).await.map_err(failed)?;
+    let earlier = find(inner, &job.id).await.map_err(failed)?;
     for container in &earlier {
         engine.remove(&container.id).await.map_err(failed)?;
     }
     Ok(!earlier.is_empty())
 }
 
-/// The containers of the agent of `job`.
-pub(crate) async fn find(
-    inner: &Inner,
-    job: &AgentJob,
-) -> Result<Vec<crate::engine::Found>, Failure> {
+/// The containers of the agent `id`.
+pub(crate) async fn find(inner: &Inner, id: &RefId) -> Result<Vec<crate::engine::Found>, Failure> {
     let labels = [
-        (LABEL_RUN, job.id.run.as_str()),
-        (LABEL_AGENT, job.id.agent.as_str()),
+        (LABEL_RUN, id.run.as_str()),
+        (LABEL_AGENT, id.agent.as_str()),
         (LABEL_HOME, inner.options.home.as_str()),
     ];
     inner.engine.find(&labels).await

@@ -7,7 +7,7 @@ use serde_json::json;
 use swarm_core::{
     content::Content,
     outcome::ExitReason,
-    runtime::{AgentJob, AgentRuntime as _},
+    runtime::{AgentJob, AgentRuntime as _, Launch, RuntimeError},
     testing::sink::VecSink,
 };
 use swarm_docker::{DockerOptions, DockerRuntime};
@@ -96,7 +96,7 @@ async fn owner_process() {
 /// A job that is resumed; its script must never run.
 fn resumed() -> AgentJob {
     AgentJob {
-        resumed: true,
+        launch: Launch::TakeOver,
         ..shell(json!({}), "echo started again; exit 99")
     }
 }
@@ -112,6 +112,7 @@ async fn a_running_agent_is_taken_over_with_all_its_output() {
     );
     bench.running(&job).await;
     owner.kill().await;
+    assert!(bench.runtime.can_take_over(&job.id).await.unwrap());
     let (exit, sink) = bench.run(&job).await;
     let exit = exit.unwrap();
     assert_eq!(exit.reason, ExitReason::Failed { code: 7 });
@@ -139,6 +140,7 @@ async fn an_agent_that_ended_while_nobody_watched_is_collected() {
             .then_some(())
     })
     .await;
+    assert!(bench.runtime.can_take_over(&job.id).await.unwrap());
     let (exit, sink) = bench.run(&job).await;
     let exit = exit.unwrap();
     assert_eq!(exit.reason, ExitReason::Completed);
@@ -247,6 +249,8 @@ async fn an_agent_that_had_half_of_its_prompt_is_started_again() {
     .await;
     owner.kill().await;
     drop(pipe);
+    assert!(!bench.runtime.can_take_over(&job.id).await.unwrap());
+    job.launch = Launch::Again;
     job.invocation.argv = vec!["cat".to_owned()];
     job.stdin = "a whole prompt".into();
     let (exit, sink) = bench.run(&job).await;
@@ -258,7 +262,7 @@ async fn an_agent_that_had_half_of_its_prompt_is_started_again() {
 async fn a_container_that_was_made_but_never_started_is_made_again() {
     let bench = Bench::new().await;
     let job = AgentJob {
-        resumed: true,
+        launch: Launch::Again,
         ..shell(json!({}), "echo started")
     };
     let name = format!("swarm-{}-agent-0", job.id.run);
@@ -283,7 +287,17 @@ async fn a_container_that_was_made_but_never_started_is_made_again() {
         .create_container(Some(options), body)
         .await
         .unwrap();
+    assert!(!bench.runtime.can_take_over(&job.id).await.unwrap());
     let (exit, sink) = bench.run(&job).await;
     assert_eq!(exit.unwrap().reason, ExitReason::Completed);
     assert_eq!(sink.text(), "started\n");
+}
+
+#[tokio::test]
+async fn an_agent_that_is_gone_when_it_is_to_be_taken_over_is_lost_and_not_started_again() {
+    let bench = Bench::new().await;
+    let (exit, sink) = bench.run(&resumed()).await;
+    let error = exit.unwrap_err();
+    assert!(matches!(error, RuntimeError::Lost(_)), "{error:?}");
+    assert_eq!(sink.text(), "");
 }

@@ -12,7 +12,7 @@ use swarm_core::{
     agents::Invocation,
     content::Content,
     ids::{AgentId, RefId, RunId},
-    runtime::{AgentExit, AgentJob, AgentRuntime as _, RuntimeError},
+    runtime::{AgentExit, AgentJob, AgentRuntime as _, Launch, RuntimeError},
     spec::SandboxSpec,
     testing::sink::VecSink,
 };
@@ -191,7 +191,7 @@ pub(crate) fn command(sandbox: Value, argv: &[&str]) -> AgentJob {
         stdin: Content::empty(),
         sandbox,
         timeout: PATIENCE,
-        resumed: false,
+        launch: Launch::New,
     }
 }
 

@@ -5,6 +5,7 @@ use std::{fs, io, io::Write};
 use proptest::prelude::*;
 use swarm_core::{
     outcome::ExitReason,
+    prompt::Piece,
     refs::{RefError, RefStore as _},
     runtime::OutputStream::{Stderr, Stdout},
 };
@@ -143,11 +144,47 @@ async fn a_changed_ciphertext_does_not_open() {
 }
 
 #[tokio::test]
-async fn an_empty_text_or_no_result_is_not_encrypted() {
+async fn the_error_of_an_agent_without_an_answer_is_sealed_with_every_prompt_that_quotes_it() {
+    let store = TestStore::new();
+    store.record_failure("run/attempt-1", CANARY).await;
+    let prompt = vec![Piece::Error(id("run/attempt-1"))];
+    let recording = store.begin_with("run/attempt-2", prompt).await.unwrap();
+    assert_eq!(recording.prompt().read().unwrap(), CANARY.as_bytes());
+    recording
+        .finish(ended(ExitReason::Completed))
+        .await
+        .unwrap();
+
+    let key = store.encrypt(&id("run/attempt-1")).await.unwrap().key_id;
+    assert_eq!(holding(store.home(), CANARY).len(), 0);
+    for (at, part) in [
+        ("run/attempt-1", Part::Error),
+        ("run/attempt-2", Part::Prompt),
+    ] {
+        let mut sealed = Vec::new();
+        store
+            .decrypt_part(&id(at), &key, part, &mut sealed)
+            .unwrap();
+        assert_eq!(sealed, CANARY.as_bytes(), "{part:?}");
+    }
+    assert_eq!(store.decrypted("run/attempt-1", &key).await.unwrap(), b"");
+
+    // A later attempt still runs; it is told that there was an error.
+    let prompt = vec![Piece::Error(id("run/attempt-1"))];
+    let recording = store.begin_with("run/attempt-3", prompt).await.unwrap();
+    let told = recording.prompt().read().unwrap();
+    assert_eq!(told, b"the message is encrypted with the result");
+}
+
+#[tokio::test]
+async fn a_result_of_nothing_is_not_encrypted() {
     let store = TestStore::new();
     store.record("run/a", &[], "").await;
     let error = store.encrypt(&id("run/a")).await.unwrap_err();
-    assert_eq!(error.to_string(), "ref run/a has no text to encrypt");
+    assert_eq!(
+        error.to_string(),
+        "ref run/a has nothing to encrypt: its agent said nothing"
+    );
     drop(store.begin("run/b", &[]).await.unwrap());
     for nothing in ["run/b", "run/c"] {
         let error = store.encrypt(&id(nothing)).await.unwrap_err();

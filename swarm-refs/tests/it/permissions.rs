@@ -1,8 +1,13 @@
 //! Nobody else can read anything, whatever the umask.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
+use std::{fs, os::unix::fs::PermissionsExt as _, process::Command, sync::Arc};
 
-use swarm_core::runtime::OutputStream::Stderr;
+use swarm_core::{
+    error_code::{Coded as _, ErrorCode},
+    runtime::OutputStream::Stderr,
+    time::SystemClock,
+};
+use swarm_refs::{FsRefStore, RefError};
 
 use crate::support::{TestStore, ended, everything, id};
 
@@ -54,4 +59,20 @@ async fn everything_is_private() {
         seen += 1;
     }
     assert!(seen > 20, "only {seen} files were looked at");
+}
+
+#[test]
+fn a_home_that_others_may_write_to_is_not_opened_and_nothing_is_put_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = |mode| {
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
+        FsRefStore::open(dir.path(), Arc::new(SystemClock))
+    };
+    for mode in [0o777, 0o1777, 0o720, 0o702] {
+        let error = open(mode).unwrap_err();
+        assert!(matches!(&error, RefError::UnsafeHome { .. }), "{error}");
+        assert_eq!(error.code(), ErrorCode::Refused);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+    open(0o755).unwrap();
 }

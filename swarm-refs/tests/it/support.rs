@@ -94,6 +94,15 @@ impl TestStore {
     ) -> Result<Box<dyn Recording>, RefError> {
         let mut prompt = vec![Piece::Text("Do it. ".to_owned())];
         prompt.extend(quoted.iter().map(|quoted| Piece::Result(id(quoted))));
+        self.begin_with(at, prompt).await
+    }
+
+    /// Begins the record of an agent with this prompt.
+    pub(crate) async fn begin_with(
+        &self,
+        at: &str,
+        prompt: Vec<Piece>,
+    ) -> Result<Box<dyn Recording>, RefError> {
         let header = RecordHeader {
             id: id(at),
             agent: "command".to_owned(),
@@ -102,6 +111,14 @@ impl TestStore {
             parents: parents(&prompt),
         };
         self.store.begin(header, prompt).await
+    }
+
+    /// Records an agent that fails without an answer, and says why.
+    pub(crate) async fn record_failure(&self, at: &str, error: &str) -> Ref {
+        let recording = self.begin(at, &[]).await.unwrap();
+        let mut end = ended(ExitReason::Failed { code: 1 });
+        end.error = Some(error.to_owned());
+        recording.finish(end).await.unwrap()
     }
 
     /// Records an agent that quotes `quoted` and answers `text`.

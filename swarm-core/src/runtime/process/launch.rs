@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     ids::RefId,
-    runtime::{AgentJob, RuntimeError},
+    runtime::{AgentJob, Launch, RuntimeError},
     spec::EnvVars,
 };
 
@@ -79,7 +79,7 @@ fn folder_for(state_dir: &Path, job: &AgentJob) -> Result<Scratch, RuntimeError>
         path: folder.display().to_string(),
         error,
     };
-    if job.resumed && folder.exists() {
+    if job.launch == Launch::Again && folder.exists() {
         leftovers::end(&[folder.as_path()]);
         scratch::remove(&folder).map_err(unusable)?;
     }
