@@ -2,19 +2,27 @@
 //!
 //! The only place of this program that reads the environment.
 
+mod environment;
 mod explain;
 mod folders;
+mod invalid;
+mod layer;
+mod origin;
+mod setting;
 
 use std::{collections::BTreeMap, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 pub(crate) use explain::explain;
 use figment2::{
-    Figment, Metadata, Profile, Provider,
-    providers::{Env, Format as _, Serialized, Toml},
-    value::{Dict, Map},
+    Figment,
+    providers::{Format as _, Toml},
+    value::Value,
 };
 pub(crate) use folders::Folders;
+use layer::Layer;
+use origin::Origin;
 use serde::{Deserialize, Serialize};
+use setting::Setting;
 use swarm_core::{
     error_code::ErrorCode,
     resources::{DEFAULT_MAX_CONCURRENT, DEFAULT_QUEUE_TIMEOUT, PoolLimits},
@@ -98,7 +106,7 @@ pub(crate) struct Config {
 pub(crate) fn load(overrides: &Overrides) -> Result<Config, CliError> {
     let folders = Folders::find()?;
     let mut figment = Figment::from(Layer {
-        name: "default",
+        name: Layer::DEFAULT,
         values: Settings::defaults(&folders),
     })
     .merge(Toml::file(folders.user_config()).search(false));
@@ -107,75 +115,54 @@ pub(crate) fn load(overrides: &Overrides) -> Result<Config, CliError> {
         refuse_foreign_keys(&project, &folders)?;
         figment = figment.merge(project);
     }
-    let figment = figment.merge(environment()).merge(pools()).merge(Layer {
-        name: "command line",
-        values: overrides,
-    });
-    let settings: Settings = figment.extract().map_err(|error| invalid(&error))?;
-    if !(settings.queue_timeout.is_finite() && settings.queue_timeout > 0.0) {
-        return Err(CliError::usage(format!(
-            "queue_timeout is {}; it must be a number of seconds above zero",
-            settings.queue_timeout
-        )));
-    }
-    let settings = Settings {
-        home: folders.absolute(&settings.home),
-        ..settings
-    };
-    Ok(Config {
-        settings,
+    let figment = figment
+        .merge(Layer {
+            name: Layer::ENVIRONMENT,
+            values: environment::environment()?,
+        })
+        .merge(Layer {
+            name: Layer::COMMAND_LINE,
+            values: overrides,
+        });
+    let settings: Settings = figment
+        .extract()
+        .map_err(|error| invalid::unreadable(&error))?;
+    let config = Config {
+        settings: Settings {
+            home: folders.absolute(&settings.home),
+            ..settings.clone()
+        },
         folders,
         figment,
-    })
-}
-
-fn environment() -> Env {
-    Env::raw()
-        .only(&[
-            "SWARM_HOME",
-            "SWARM_RUNTIME",
-            "SWARM_IMAGE",
-            "SWARM_MAX_CONCURRENT",
-            "SWARM_QUEUE_TIMEOUT",
-            "DOCKER_HOST",
-        ])
-        .map(|key| {
-            let key = key.as_str().to_ascii_lowercase();
-            key.strip_prefix("swarm_").unwrap_or(&key).to_owned().into()
-        })
-}
-
-/// Pools keep the case of their names, so they cannot go through the lower-casing of the others.
-fn pools() -> Layer<BTreeMap<&'static str, BTreeMap<String, serde_json::Value>>> {
-    let number = |text: String| match text.parse::<u64>() {
-        Ok(number) => number.into(),
-        Err(_) => text.into(),
     };
-    let pools: BTreeMap<String, serde_json::Value> = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter_map(|(name, value)| {
-            Some((name.strip_prefix(POOL_PREFIX)?.to_owned(), number(value)))
-        })
-        .collect();
-    Layer {
-        name: "environment",
-        values: BTreeMap::from([("resources", pools)]),
+    let must_be = |key, found: &dyn std::fmt::Display| {
+        Err(invalid::must_be(&[key], &config.origin(&[key]), found))
+    };
+    if settings.home.as_os_str().is_empty() {
+        // It would be the current folder, wherever that is.
+        return must_be("home", &"empty");
+    }
+    if Duration::try_from_secs_f64(settings.queue_timeout).is_ok_and(|timeout| !timeout.is_zero()) {
+        Ok(config)
+    } else {
+        must_be("queue_timeout", &settings.queue_timeout)
     }
 }
 
-/// Values with a name for where they came from.
-struct Layer<T> {
-    name: &'static str,
-    values: T,
-}
-
-impl<T: Serialize> Provider for Layer<T> {
-    fn metadata(&self) -> Metadata {
-        Metadata::named(self.name)
-    }
-
-    fn data(&self) -> Result<Map<Profile, Dict>, figment2::Error> {
-        Serialized::defaults(&self.values).data()
+impl Config {
+    /// Where the value at `path` was set.
+    fn origin(&self, path: &[&str]) -> Origin {
+        let Some((key, below)) = path.split_first() else {
+            return Origin::Default;
+        };
+        let mut value = self.figment.find_value(key).ok();
+        // Not by a dotted path: the name of a pool may have a dot in it.
+        for key in below {
+            value = value
+                .and_then(Value::into_dict)
+                .and_then(|mut values| values.remove(*key));
+        }
+        Origin::of(value.and_then(|value| self.figment.get_metadata(value.tag())))
     }
 }
 
@@ -183,10 +170,14 @@ fn refuse_foreign_keys(
     project: &figment2::providers::Data<Toml>,
     folders: &Folders,
 ) -> Result<(), CliError> {
-    let set: BTreeMap<String, figment2::value::Value> = Figment::from(project)
+    let set: BTreeMap<String, Value> = Figment::from(project)
         .extract()
-        .map_err(|error| invalid(&error))?;
+        .map_err(|error| invalid::unreadable(&error))?;
     match set.keys().find(|key| !PROJECT_KEYS.contains(&key.as_str())) {
+        Some(key) if Setting::of(key).is_none() => {
+            let file = folders.project_config().unwrap_or_default();
+            Err(invalid::unknown(key, &Origin::File(file)))
+        }
         Some(key) => Err(CliError::new(
             ErrorCode::Refused,
             format!(
@@ -197,10 +188,4 @@ fn refuse_foreign_keys(
         )),
         None => Ok(()),
     }
-}
-
-fn invalid(error: &figment2::Error) -> CliError {
-    CliError::usage(format!(
-        "invalid setting: {error}; `swarm config explain` shows all settings"
-    ))
 }

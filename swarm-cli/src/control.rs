@@ -1,5 +1,7 @@
 //! Stopping a run from outside: signals to this process, and `swarm runs kill` in another one.
 
+mod signals;
+
 use std::time::Duration;
 
 use swarm_core::{
@@ -7,11 +9,9 @@ use swarm_core::{
     journal::{RunEvent, RunJournal, Sequence},
     tasks::TaskGroup,
 };
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    sync::{mpsc, watch},
-};
+use tokio::sync::{mpsc, watch};
 
+use self::signals::{Heard, Signals};
 use crate::{error::CliError, output::Output};
 
 /// How often the log is asked whether somebody wants the run to end.
@@ -33,7 +33,10 @@ impl Stops {
         let (ask, stop) = watch::channel(None);
         let (hurry, in_a_hurry) = mpsc::channel(1);
         let mut tasks = TaskGroup::new();
-        tasks.spawn("signals", signals(all_signals()?, ask.clone(), hurry, out));
+        tasks.spawn(
+            "signals",
+            signals(Signals::listen()?, ask.clone(), hurry, out),
+        );
         tasks.spawn("kill requests", kill_requests(journal, ask));
         Ok(Self {
             stop,
@@ -49,32 +52,19 @@ impl Stops {
     }
 }
 
-fn all_signals() -> Result<[Signal; 3], CliError> {
-    let on = |kind| {
-        signal(kind).map_err(|error| CliError::file("listen to", "signals".as_ref(), &error))
-    };
-    Ok([
-        on(SignalKind::interrupt())?,
-        on(SignalKind::terminate())?,
-        on(SignalKind::hangup())?,
-    ])
-}
-
 async fn signals(
-    [mut interrupt, mut terminate, mut hangup]: [Signal; 3],
+    mut signals: Signals,
     ask: watch::Sender<Option<Stop>>,
     hurry: mpsc::Sender<()>,
     out: Output,
 ) {
     loop {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
+        let heard = signals.next().await;
         if ask.borrow().is_none() {
             out.notice("stopping the agents under way; ctrl-C again leaves at once");
             ask.send_replace(Some(Stop::Interrupt));
+        } else if heard == Heard::Hangup {
+            // The kernel and the shell both tell of a terminal that is gone; nobody is in a hurry.
         } else if hurry.send(()).await.is_err() {
             return;
         }

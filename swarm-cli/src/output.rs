@@ -1,5 +1,6 @@
 //! What the user sees: answers on stdout, talk on stderr.
 
+mod neutral;
 pub(crate) mod progress;
 pub(crate) mod report;
 pub(crate) mod table;
@@ -7,6 +8,7 @@ mod text;
 
 use std::io::{self, IsTerminal as _, Write as _};
 
+use neutral::Neutral;
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 use swarm_core::ids::RunId;
@@ -62,7 +64,7 @@ impl Output {
         } else if self.json {
             line(&json(value))
         } else {
-            line(human().trim_end())
+            line(&for_people(human().trim_end()))
         }
     }
 
@@ -75,7 +77,7 @@ impl Output {
         if self.json {
             values.iter().try_for_each(|value| line(&json(value)))
         } else {
-            line(human().trim_end())
+            line(&for_people(human().trim_end()))
         }
     }
 
@@ -84,6 +86,7 @@ impl Output {
         if !self.quiet {
             let mut stderr = anstream::stderr().lock();
             // Who closed stderr does not want to know.
+            let message = printable(message);
             drop(writeln!(stderr, "{} {message}", "note:".cyan().bold()));
         }
     }
@@ -139,12 +142,22 @@ pub(crate) fn json_error(error: &CliError) {
 
 /// A value as one line of JSON.
 pub(crate) fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_else(|error| {
+    let json = serde_json::to_string(value).unwrap_or_else(|error| {
         format!(
             "{{\"error\":\"internal\",\"message\":{:?}}}",
             error.to_string()
         )
-    })
+    });
+    text::escaped(json)
+}
+
+/// What a person reads may have names of others in it.
+fn for_people(text: &str) -> String {
+    if io::stdout().is_terminal() {
+        printable(text)
+    } else {
+        text.to_owned()
+    }
 }
 
 fn line(text: &str) -> Result<(), CliError> {
@@ -155,9 +168,19 @@ fn line(text: &str) -> Result<(), CliError> {
     written(writeln!(stdout, "{text}").and_then(|()| stdout.flush()))
 }
 
+/// Where the text of an agent goes: stdout, byte by byte, unless a terminal would obey it.
+pub(crate) fn text_out() -> Box<dyn io::Write> {
+    let stdout = io::stdout().lock();
+    if stdout.is_terminal() {
+        Box::new(Neutral::new(stdout))
+    } else {
+        Box::new(stdout)
+    }
+}
+
 /// Several texts, each beginning on a line of its own.
 pub(crate) fn texts(contents: &[swarm_core::content::Content]) -> Result<(), CliError> {
-    let mut stdout = io::stdout().lock();
+    let mut stdout = text_out();
     let mut print = || {
         for (i, content) in contents.iter().enumerate() {
             let mut to = LastByte {
@@ -194,9 +217,9 @@ impl<W: io::Write> io::Write for LastByte<W> {
     }
 }
 
-/// Bytes as they are.
+/// A text and nothing else.
 pub(crate) fn raw(content: &swarm_core::content::Content) -> Result<(), CliError> {
-    let mut stdout = io::stdout().lock();
+    let mut stdout = text_out();
     let copied = content
         .open()
         .and_then(|mut from| io::copy(&mut from, &mut stdout));

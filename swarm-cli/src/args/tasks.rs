@@ -1,7 +1,7 @@
 //! Several tasks, for commands that run them side by side.
 
 use clap::Args;
-use swarm_core::{Plan, plan};
+use swarm_core::spec::AgentSpec;
 
 use super::{AgentArgs, RunArgs};
 use crate::{agent_input::AgentInput, commands::Context, error::CliError};
@@ -22,10 +22,9 @@ pub(crate) struct TaskArgs {
 
 impl TaskArgs {
     /// One branch per task.
-    pub(crate) fn branches(&self, context: &Context) -> Result<Vec<Plan>, CliError> {
+    pub(crate) fn branches(&self, context: &Context) -> Result<Vec<AgentSpec>, CliError> {
         let config = context.config()?;
         let input = AgentInput::new(&self.agent, &config)?;
-        let agents = input.agents(&self.prompts, self.tasks.as_ref(), "tasks")?;
-        Ok(agents.into_iter().map(plan::run).collect())
+        input.agents(&self.prompts, self.tasks.as_ref(), "tasks")
     }
 }

@@ -31,11 +31,6 @@ impl Chain {
         let config = context.config()?;
         let input = AgentInput::new(&self.agent, &config)?;
         let agents = input.agents(&self.prompts, self.stages.as_ref(), "stages")?;
-        execute(
-            context,
-            &self.run,
-            plan::chain(agents.into_iter().map(plan::run)),
-        )
-        .await
+        execute(context, &self.run, plan::chain(agents)).await
     }
 }

@@ -14,14 +14,14 @@ pub(crate) enum ConfigCommand {
 impl ConfigCommand {
     pub(crate) fn execute(self, context: &Context) -> Result<Exit, CliError> {
         let Self::Explain = self;
-        let origins = explain(&context.config()?);
-        context.out.list(&origins, || {
-            let rows = origins.iter().map(|origin| {
-                let value = match &origin.value {
+        let settings = explain(&context.config()?);
+        context.out.list(&settings, || {
+            let rows = settings.iter().map(|explained| {
+                let value = match &explained.value {
                     serde_json::Value::String(text) => text.clone(),
                     other => other.to_string(),
                 };
-                [origin.setting.clone(), value, origin.from.clone()]
+                [explained.setting.clone(), value, explained.from.clone()]
             });
             table(["setting", "value", "from"], rows)
         })?;

@@ -12,7 +12,7 @@ use swarm_core::ids::RefId;
 use swarm_refs::FsRefStore;
 
 use super::Context;
-use crate::{error::CliError, exit_code::Exit, session::Session};
+use crate::{error::CliError, exit_code::Exit, output::text_out, session::Session};
 
 #[derive(Debug, Args)]
 pub(crate) struct Decrypt {
@@ -41,7 +41,7 @@ impl Decrypt {
         let config = context.config()?;
         let store = Session::results(&config)?;
         let Some(output) = &self.output else {
-            let mut stdout = io::stdout().lock();
+            let mut stdout = text_out();
             store.decrypt(&self.id, &self.key_id, &mut stdout)?;
             drop(stdout.flush());
             return Ok(Exit::Ok);

@@ -84,7 +84,7 @@ impl Map {
     pub(crate) async fn execute(self, context: &Context) -> Result<Exit, CliError> {
         let config = context.config()?;
         let (template, inputs) = self.map.resolve(&self.agent, &config)?;
-        let plan = plan::map(&template, inputs.iter().map(String::as_str));
+        let plan = plan::map(template, inputs.iter().map(String::as_str));
         execute(context, &self.run, plan).await
     }
 }

@@ -50,7 +50,7 @@ impl MapReduce {
         reducer.model = self.reduce_model.or(reducer.model);
         reducer.system_prompt = self.reduce_system_prompt.or(reducer.system_prompt);
         let reducer = AgentInput::new(&reducer, &config)?.agent(&self.synthesis)?;
-        let plan = plan::map_reduce(&template, inputs.iter().map(String::as_str), reducer);
+        let plan = plan::map_reduce(template, inputs.iter().map(String::as_str), reducer);
         execute(context, &self.run, plan).await
     }
 }

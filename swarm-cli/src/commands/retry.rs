@@ -31,11 +31,6 @@ impl Retry {
     pub(crate) async fn execute(self, context: &Context) -> Result<Exit, CliError> {
         let config = context.config()?;
         let agent = AgentInput::new(&self.agent, &config)?.agent(&self.prompt)?;
-        execute(
-            context,
-            &self.run,
-            plan::retry(plan::run(agent), self.attempts),
-        )
-        .await
+        execute(context, &self.run, plan::retry(agent, self.attempts)).await
     }
 }

@@ -70,6 +70,11 @@ impl Summary {
             updated: view.updated.to_string(),
         }
     }
+
+    /// The command that makes such a run.
+    fn command(&self) -> String {
+        self.op.replace('_', "-")
+    }
 }
 
 /// The log knows what has happened; only the lock knows whether somebody is still at it.

@@ -7,10 +7,28 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| match c {
             '\n' | '\t' => c,
-            c if c.is_control() || is_bidi(c) => '\u{fffd}',
+            c if is_obeyed(c) => char::REPLACEMENT_CHARACTER,
             c => c,
         })
         .collect()
+}
+
+/// JSON that says the same and in which nothing is left that a terminal would obey.
+pub(super) fn escaped(json: String) -> String {
+    if !json.chars().any(is_obeyed) {
+        return json;
+    }
+    json.chars()
+        .map(|c| match c {
+            // Only inside of a string can there be any, and none of them is beyond 16 bits.
+            c if is_obeyed(c) => format!("\\u{:04x}", u32::from(c)),
+            c => c.to_string(),
+        })
+        .collect()
+}
+
+fn is_obeyed(c: char) -> bool {
+    c.is_control() || is_bidi(c)
 }
 
 fn is_bidi(c: char) -> bool {
@@ -37,6 +55,14 @@ mod tests {
             printable("a\x1b[31mb\rc\u{202e}d\n"),
             "a\u{fffd}[31mb\u{fffd}c\u{fffd}d\n"
         );
+    }
+
+    #[test]
+    fn json_says_the_same_when_it_is_escaped() {
+        let text = "\u{1b}\u{7f}\u{9b}2J\u{202e}é\n";
+        let json = escaped(serde_json::to_string(text).unwrap());
+        assert_eq!(json, "\"\\u001b\\u007f\\u009b2J\\u202eé\\n\"");
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
     }
 
     #[test]

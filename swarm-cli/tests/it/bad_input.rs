@@ -261,19 +261,6 @@ fn an_engine_that_is_down_is_named_with_what_to_do() {
 }
 
 #[test]
-fn without_an_engine_the_default_is_processes_with_one_line_of_notice() {
-    let env = TestEnvironment::new();
-    let mut command = env.command(&["run", "x", "--", "cat"]);
-    let outcome = run(command.env("SWARM_RUNTIME", "auto")).ok();
-    let notices = outcome
-        .stderr
-        .lines()
-        .filter(|line| line.contains("without isolation"))
-        .count();
-    assert_eq!(notices, 1, "{outcome:#?}");
-}
-
-#[test]
 fn a_control_that_processes_cannot_enforce_is_refused_not_ignored() {
     let env = TestEnvironment::new();
     for args in [

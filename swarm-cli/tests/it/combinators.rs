@@ -344,3 +344,50 @@ fn the_demo_works_in_a_folder_with_files_and_in_an_empty_one() {
         }
     }
 }
+
+#[test]
+fn a_run_is_listed_under_the_command_that_made_it() {
+    for (args, op) in [
+        (&["run", "a"][..], "run"),
+        (&["par", "a", "b"], "par"),
+        (&["map", "a", "b"], "map"),
+        (&["map", "a", "--max-concurrency", "1"], "map"),
+        (&["chain", "a", "b"], "chain"),
+        (&["reduce", "a", "--input", "b"], "reduce"),
+        (&["map-reduce", "--synthesis", "a", "b"], "map_reduce"),
+        (&["race", "a", "b"], "race"),
+        (&["retry", "a"], "retry"),
+    ] {
+        let env = TestEnvironment::new();
+        drop(env.swarm(&[args, &["--", "cat"]].concat()).ok());
+        let listed = env.json(&["runs", "list"]);
+        assert_eq!(listed["op"], op);
+        let run = listed["run_id"].as_str().unwrap();
+        assert_eq!(env.json(&["runs", "show", run])["op"], op);
+        // A person knows the command.
+        for show in [&["runs", "list"][..], &["runs", "show", run]] {
+            let shown = env.swarm(show).ok().stdout;
+            assert!(
+                shown.split_whitespace().any(|word| word == args[0]),
+                "{shown}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_program_that_exits_like_a_killed_one_was_not_killed() {
+    let env = TestEnvironment::new();
+    for (script, exit) in [
+        ("exit 137", json!({"kind": "failed", "code": 137})),
+        (
+            "kill -KILL $$; sleep 60",
+            json!({"kind": "signalled", "signal": 9}),
+        ),
+    ] {
+        let args = ["run", "x", "--json", "--", "sh", "-c", script];
+        let found = env.swarm(&args).code(1).value();
+        assert_eq!(found["exit"], exit);
+        assert_eq!(found["exit_code"], 137, "as shells count");
+    }
+}

@@ -1,6 +1,7 @@
 //! A user with an empty home.
 
 use std::{
+    io::Read as _,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     time::Duration,
@@ -60,9 +61,15 @@ impl TestEnvironment {
 
     /// The same, with the engine of this machine.
     pub(crate) fn with_engine(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_swarm"));
+        let mut command = self.program(env!("CARGO_BIN_EXE_swarm"));
+        command.args(args);
         command
-            .args(args)
+    }
+
+    /// Any program in this environment.
+    pub(crate) fn program(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
             .env_clear()
             .env("HOME", self.root.path().join("home"))
             .env(
@@ -146,6 +153,30 @@ pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
         std::thread::park_timeout(Duration::from_millis(10));
     }
     panic!("still not true: {what}");
+}
+
+/// Runs a command whose stdout and stderr are a terminal, and returns what it would show and the exit code.
+pub(crate) fn on_a_terminal(mut command: Command) -> (String, i32) {
+    use rustix::{
+        fs::{Mode, OFlags, open},
+        pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+    };
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&ours).unwrap();
+    unlockpt(&ours).unwrap();
+    let name = ptsname(&ours, Vec::new()).unwrap();
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let theirs = open(name, flags, Mode::empty()).unwrap();
+    command.stdout(theirs.try_clone().unwrap()).stderr(theirs);
+    let mut child = command.spawn().unwrap();
+    // As long as it is there, so is our copy of the other end.
+    drop(command);
+    let mut shown = Vec::new();
+    // Ends with an error when nobody has the other end any more.
+    drop(std::fs::File::from(ours).read_to_end(&mut shown));
+    let code = child.wait().unwrap().code().unwrap_or(-1);
+    let shown = String::from_utf8(shown).unwrap();
+    (shown.replace("\r\n", "\n"), code)
 }
 
 /// Sends a signal to a command that was started.

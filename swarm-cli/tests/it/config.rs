@@ -31,29 +31,113 @@ fn each_setting_says_where_it_came_from() {
     };
     assert_eq!(
         of("max_concurrent"),
-        ("4".to_owned(), "environment".to_owned())
+        ("4".to_owned(), "SWARM_MAX_CONCURRENT".to_owned())
     );
     assert_eq!(of("runtime"), ("\"auto\"".to_owned(), "default".to_owned()));
     let (image, from) = of("image");
     assert!(
-        image == "\"project\"" && from.ends_with(".swarm/config.toml"),
+        image == "\"project\""
+            && from.starts_with("image in /")
+            && from.ends_with(".swarm/config.toml"),
         "{image} {from}"
     );
     let (timeout, from) = of("queue_timeout");
     assert!(
-        timeout == "5.0" && from.ends_with("swarm/config.toml"),
+        timeout == "5.0"
+            && from.starts_with("queue_timeout in /")
+            && from.ends_with(".config/swarm/config.toml"),
         "{timeout} {from}"
     );
-    assert_eq!(of("resources").0, r#"{"db":2}"#);
+    let (db, from) = of("resources.db");
+    assert!(
+        db == "2" && from.starts_with("resources.db in /"),
+        "{db} {from}"
+    );
     let (home, from) = of("home");
     assert!(
-        home.ends_with("/work/elsewhere\"") && from == "command line",
+        home.ends_with("/work/elsewhere\"") && from == "--home",
         "{home} {from}"
     );
     command.env("SWARM_RESOURCE_db", "7");
-    let origin = setting(&run(&mut command).ok().stdout, "resources");
-    assert_eq!(origin["value"]["db"], 7);
-    assert_eq!(origin["from"], "environment");
+    let origin = setting(&run(&mut command).ok().stdout, "resources.db");
+    assert_eq!(origin["value"], 7);
+    assert_eq!(origin["from"], "SWARM_RESOURCE_db");
+}
+
+#[test]
+fn what_nobody_has_set_is_a_default() {
+    let env = TestEnvironment::new();
+    let mut command = env.with_engine(&["config", "explain", "--json"]);
+    // Empty is how a shell takes a variable away for one command.
+    let shown = run(command.env("SWARM_HOME", "").env("SWARM_RUNTIME", "")).ok();
+    for line in shown.stdout.lines() {
+        let origin: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(origin["from"], "default", "{origin}");
+    }
+    assert_eq!(
+        setting(&shown.stdout, "resources")["value"],
+        serde_json::json!({})
+    );
+}
+
+#[test]
+fn a_name_that_looks_like_a_number_is_a_name() {
+    let env = TestEnvironment::new();
+    let mut command = env.with_engine(&["config", "explain", "--json"]);
+    let shown = run(command.env("SWARM_IMAGE", "12")).ok().stdout;
+    assert_eq!(setting(&shown, "image")["value"], "12");
+}
+
+#[test]
+fn a_bad_value_is_called_what_its_author_called_it() {
+    for (name, value, says) in [
+        (
+            "SWARM_MAX_CONCURRENT",
+            "many",
+            "is \"many\"; it must be a whole number above zero",
+        ),
+        (
+            "SWARM_MAX_CONCURRENT",
+            "0",
+            "is 0; it must be a whole number above zero",
+        ),
+        (
+            "SWARM_RESOURCE_Gpu",
+            "-1",
+            "is -1; it must be a whole number above zero",
+        ),
+        (
+            "SWARM_QUEUE_TIMEOUT",
+            "0",
+            "is 0; it must be a number of seconds above zero",
+        ),
+        (
+            "SWARM_QUEUE_TIMEOUT",
+            "inf",
+            "is \"inf\"; it must be a number of seconds above zero",
+        ),
+        (
+            "SWARM_RUNTIME",
+            "vm",
+            "is \"vm\"; it must be auto, docker or process",
+        ),
+    ] {
+        let env = TestEnvironment::new();
+        let mut command = env.with_engine(&["config", "explain"]);
+        let outcome = run(command.env(name, value)).code(2);
+        drop(outcome.says(&[&format!("error: {name} {says}")]));
+    }
+    for (text, says) in [
+        ("max_concurrent = 0", "error: max_concurrent in /"),
+        ("[resources]\ndb = true", "error: resources.db in /"),
+        ("resources = 3", "it must be a table of pools"),
+        ("imgae = \"x\"", "error: imgae in /"),
+    ] {
+        let env = TestEnvironment::new();
+        let file = env.write(".swarm/config.toml", text);
+        let outcome = env.swarm(&["config", "explain"]).code(2);
+        drop(outcome.says(&[says, file.to_str().unwrap(), "is "]));
+    }
 }
 
 #[test]
@@ -73,11 +157,12 @@ fn a_project_cannot_take_isolation_away_or_move_the_home() {
 fn a_setting_that_nothing_knows_is_named() {
     let env = TestEnvironment::new();
     env.write("../home/.config/swarm/config.toml", "imgae = \"x\"\n");
-    drop(
-        env.swarm(&["config", "explain"])
-            .code(2)
-            .says(&["imgae", "config.toml"]),
-    );
+    drop(env.swarm(&["config", "explain"]).code(2).says(&[
+        "imgae",
+        "config.toml",
+        "did you mean `image`?",
+        "[unknown_field]",
+    ]));
     env.write("../home/.config/swarm/config.toml", "image = \n");
     drop(
         env.swarm(&["config", "explain"])

@@ -18,6 +18,10 @@ mod disk_full;
 #[cfg(test)]
 mod docker;
 #[cfg(test)]
+mod fallback;
+#[cfg(test)]
+mod home;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod refs;
@@ -27,6 +31,8 @@ mod runs;
 mod sandbox;
 #[cfg(test)]
 mod secrets;
+#[cfg(test)]
+mod terminal;
 
 #[test]
 fn every_file_of_this_folder_is_a_module() {

@@ -1,5 +1,7 @@
 //! Runs outlive the processes that drive them.
 
+use std::process::{Child, Stdio};
+
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -37,8 +39,24 @@ impl Gated {
     }
 
     /// Starts the chain and waits until it is at the gate.
-    fn at_the_gate(&self) -> (std::process::Child, String) {
-        let child = self.env.start(&["chain", "--stages", &self.stages]);
+    fn at_the_gate(&self) -> (Child, String) {
+        self.started(self.env.start(&["chain", "--stages", &self.stages]))
+    }
+
+    /// The same, with what `env` of the coreutils does to signals.
+    fn at_the_gate_with(&self, signals: &str) -> (Child, String) {
+        let swarm = self.env.command(&["chain", "--stages", &self.stages]);
+        let mut command = self.env.program("env");
+        command
+            .arg(signals)
+            .args(["SWARM_RUNTIME=process", env!("CARGO_BIN_EXE_swarm")])
+            .args(swarm.get_args())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        self.started(command.spawn().unwrap())
+    }
+
+    fn started(&self, child: Child) -> (Child, String) {
         eventually("the second stage runs", || self.starts() == ["one", "two"]);
         (child, self.run())
     }
@@ -99,11 +117,11 @@ fn a_run_whose_process_was_killed_is_resumed_without_running_a_finished_agent_ag
     gated.resumes(&run);
 }
 
-#[test]
-fn ctrl_c_stops_the_agents_keeps_what_is_done_and_says_how_to_go_on() {
+/// Stops the agents, keeps what is done, and says how to go on.
+fn interrupts(by: Signal, name: &str) {
     let gated = Gated::new();
-    let (child, run) = gated.at_the_gate();
-    signal(&child, Signal::INT);
+    let (child, run) = gated.at_the_gate_with(&format!("--default-signal={name}"));
+    signal(&child, by);
     let outcome = Outcome::of(&child.wait_with_output().unwrap()).code(130);
     assert!(
         outcome.stdout.contains(&format!("swarm runs resume {run}")),
@@ -113,6 +131,42 @@ fn ctrl_c_stops_the_agents_keeps_what_is_done_and_says_how_to_go_on() {
     assert!(!is_running(&gated.gate()), "the agent is still running");
     assert_eq!(gated.state(), "interrupted");
     gated.resumes(&run);
+}
+
+#[test]
+fn ctrl_c_interrupts_a_run() {
+    interrupts(Signal::INT, "INT");
+}
+
+#[test]
+fn a_polite_kill_interrupts_a_run() {
+    interrupts(Signal::TERM, "TERM");
+}
+
+#[test]
+fn the_end_of_the_terminal_interrupts_a_run() {
+    interrupts(Signal::HUP, "HUP");
+}
+
+#[test]
+fn ctrl_backslash_interrupts_a_run() {
+    interrupts(Signal::QUIT, "QUIT");
+}
+
+#[test]
+fn a_run_under_nohup_outlives_its_terminal() {
+    let gated = Gated::new();
+    let (child, _) = gated.at_the_gate_with("--ignore-signal=HUP");
+    signal(&child, Signal::HUP);
+    // The agent reads from the gate until whoever has it open closes it.
+    drop(
+        std::fs::OpenOptions::new()
+            .write(true)
+            .open(gated.gate())
+            .unwrap(),
+    );
+    drop(Outcome::of(&child.wait_with_output().unwrap()).ok());
+    assert_eq!(gated.state(), "succeeded");
 }
 
 #[test]

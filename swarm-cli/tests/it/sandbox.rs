@@ -31,7 +31,7 @@ fn a_sandbox_is_saved_listed_shown_and_used() {
     let shown = env.json(&["sandbox", "show", "upper"]);
     assert_eq!(shown["timeout"], 300);
     assert_eq!(shown["workdir"], "/workspace");
-    assert_eq!(shown["env_vars"], json!({"GREETING": "(hidden)"}));
+    assert_eq!(shown.get("env_vars"), None, "values may be secrets");
     let outcome = env
         .swarm(&["run", "loud", "--sandbox", "upper", "--text", "-q"])
         .ok();
@@ -130,4 +130,56 @@ fn a_sandbox_that_could_not_be_used_is_not_saved() {
     env.write(".swarm/sandboxes/broken.json", "{");
     let listed = env.json(&["sandbox", "list"]);
     assert!(listed["error"].as_str().unwrap().contains("not valid JSON"));
+}
+
+#[test]
+fn what_is_shown_of_a_sandbox_is_a_sandbox() {
+    let env = TestEnvironment::new();
+    for (i, fields) in [
+        json!({"agent": {"command": ["cat"]}}),
+        json!({"agent": {"command": ["cat"]}, "network": false, "memory": "64m"}),
+        json!({"network_mode": "lab", "env_vars": {"GREETING": "hi"}, "gpu": true}),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let (name, copy) = (format!("s{i}"), format!("copy{i}"));
+        drop(
+            env.swarm(&["sandbox", "save", &name, "--sandbox", &fields.to_string()])
+                .ok(),
+        );
+        for json in [&["--json"][..], &[]] {
+            let show = [&["sandbox", "show", &name, "--with-env"][..], json].concat();
+            let shown = env.swarm(&show).ok().stdout;
+            env.write("shown.json", &shown);
+            drop(
+                env.swarm(&["sandbox", "save", &copy, "--from", "shown.json"])
+                    .ok(),
+            );
+            let show = ["sandbox", "show", &copy, "--with-env"];
+            assert_eq!(
+                env.json(&show),
+                serde_json::from_str::<serde_json::Value>(&shown).unwrap()
+            );
+        }
+    }
+    let shown = env.swarm(&["sandbox", "show", "s0"]).ok().stdout;
+    let args = ["run", "x", "--sandbox", &shown, "--text", "-q"];
+    assert_eq!(env.swarm(&args).ok().stdout, "x");
+}
+
+#[test]
+fn values_of_variables_are_shown_only_when_asked_for() {
+    let env = TestEnvironment::new();
+    drop(
+        env.swarm(&["sandbox", "save", "x", "--env", "TOKEN=canary"])
+            .ok(),
+    );
+    let shown =
+        env.swarm(&["sandbox", "show", "x"])
+            .ok()
+            .says(&["left out", "TOKEN", "--with-env"]);
+    assert!(!format!("{shown:?}").contains("canary"), "{shown:#?}");
+    let shown = env.json(&["sandbox", "show", "x", "--with-env"]);
+    assert_eq!(shown["env_vars"], json!({"TOKEN": "canary"}));
 }

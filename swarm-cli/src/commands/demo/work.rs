@@ -17,11 +17,11 @@ const SORTED: &str = "while IFS= read -r line; do echo ${#line}; done | sort -n 
 
 /// One agent per file, which reads the file on stdin.
 pub(super) fn map(files: &[File]) -> Result<Plan, SpecError> {
-    let agents: Vec<AgentSpec> = files
-        .iter()
-        .map(|file| AgentSpec::command(&file.text, ["wc", "-w"]))
-        .collect::<Result<_, _>>()?;
-    Ok(plan::par(agents.into_iter().map(plan::run)))
+    let count = AgentSpec::command("{input}", ["wc", "-w"])?;
+    Ok(plan::map(
+        count,
+        files.iter().map(|file| file.text.as_str()),
+    ))
 }
 
 /// Two ways to find the length of the longest line of all files.
@@ -29,7 +29,7 @@ pub(super) fn race(files: &[File]) -> Result<Plan, SpecError> {
     let text: String = files.iter().map(|file| file.text.as_str()).collect();
     let scan = AgentSpec::command(&text, ["awk", LONGEST])?;
     let sort = AgentSpec::command(&text, ["sh", "-c", SORTED])?;
-    Ok(plan::race([plan::run(scan), plan::run(sort)]))
+    Ok(plan::race([scan, sort]))
 }
 
 /// One agent that adds up what the others counted.

@@ -48,7 +48,7 @@ fn human(summaries: &[Summary]) -> String {
         [
             run.run_id.to_string(),
             run.state.to_owned(),
-            run.op.to_owned(),
+            run.command(),
             format!("{}/{}", run.succeeded, run.agents),
             run.spent_usd.to_string(),
             run.runtime.clone(),

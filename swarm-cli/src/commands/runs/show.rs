@@ -59,6 +59,12 @@ fn human(shown: &Shown) -> String {
     };
     format!(
         "run      {}\nstate    {}\nop       {}\nruntime  {}\nstarted  {}\nupdated  {}\nspent    {}{budget}\n\n{agents}{hint}",
-        run.run_id, run.state, run.op, run.runtime, run.started, run.updated, run.spent_usd,
+        run.run_id,
+        run.state,
+        run.command(),
+        run.runtime,
+        run.started,
+        run.updated,
+        run.spent_usd,
     )
 }

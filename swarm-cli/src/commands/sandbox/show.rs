@@ -1,10 +1,9 @@
 //! `swarm sandbox show`
 
 use clap::Args;
-use serde::Serialize;
 use swarm_core::{
     catalog::Catalog,
-    spec::{Agent, EnvVars, Sandbox, Sandboxes as _},
+    spec::{SandboxSpec, Sandboxes as _},
 };
 
 use super::super::Context;
@@ -14,14 +13,9 @@ use crate::{error::CliError, exit_code::Exit, localize::Localized};
 pub(crate) struct Show {
     /// The sandbox
     name: String,
-}
-
-#[derive(Serialize)]
-struct Shown {
-    name: String,
-    agent: Option<Agent>,
-    #[serde(flatten)]
-    sandbox: Sandbox,
+    /// Show environment variables, too; their values may be secrets
+    #[arg(long)]
+    with_env: bool,
 }
 
 impl Show {
@@ -34,20 +28,24 @@ impl Show {
         };
         let mut spec = sandboxes.sandbox(&self.name)?;
         let agent = spec.agent.take();
-        let mut sandbox = spec.resolve()?;
-        // The names are of interest; the values are secrets.
-        sandbox.env_vars = sandbox
-            .env_vars
-            .names()
-            .map(|name| (name.to_owned(), "(hidden)".to_owned()))
-            .collect::<EnvVars>();
-        let shown = Shown {
-            name: self.name,
+        let mut decided = SandboxSpec {
             agent,
-            sandbox,
+            ..spec.resolve()?.into()
         };
-        context.out.answer(&shown, || {
-            serde_json::to_string_pretty(&shown).unwrap_or_default()
+        if !self.with_env
+            && let Some(vars) = decided.env_vars.take()
+        {
+            // A word in place of the value would be a value to whoever reads the sandbox back.
+            let names: Vec<&str> = vars.names().collect();
+            if !names.is_empty() {
+                context.out.notice(&format!(
+                    "left out the environment variables {}; `--with-env` shows them with their values",
+                    names.join(", ")
+                ));
+            }
+        }
+        context.out.answer(&decided, || {
+            serde_json::to_string_pretty(&decided).unwrap_or_default()
         })?;
         Ok(Exit::Ok)
     }

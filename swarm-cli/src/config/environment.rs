@@ -1,0 +1,51 @@
+//! Settings that are in the environment.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use swarm_core::error_code::ErrorCode;
+
+use super::{POOL_PREFIX, setting::SETTINGS};
+use crate::error::CliError;
+
+/// What the environment sets, as a file would: settings by key, pools below `resources`.
+///
+/// A variable that is empty is not set: it is how a shell takes one away for a single command.
+pub(super) fn environment() -> Result<BTreeMap<&'static str, Value>, CliError> {
+    let mut set = BTreeMap::new();
+    let mut pools = serde_json::Map::new();
+    for (name, value) in std::env::vars_os() {
+        let Some(name) = name.to_str() else { continue };
+        let setting = SETTINGS.iter().find(|setting| setting.variable == name);
+        let pool = name.strip_prefix(POOL_PREFIX);
+        if value.is_empty() || (setting.is_none() && pool.is_none()) {
+            continue;
+        }
+        let Some(text) = value.to_str() else {
+            return Err(CliError::new(
+                ErrorCode::InvalidInput,
+                format!("{name} is not UTF-8 text; give it another value, or unset it"),
+            ));
+        };
+        match (setting, pool) {
+            (Some(setting), _) if setting.is_number => drop(set.insert(setting.key, number(text))),
+            (Some(setting), _) => drop(set.insert(setting.key, text.into())),
+            // A pool keeps the case of its name.
+            (None, Some(pool)) => drop(pools.insert(pool.to_owned(), number(text))),
+            (None, None) => {}
+        }
+    }
+    if !pools.is_empty() {
+        set.insert("resources", pools.into());
+    }
+    Ok(set)
+}
+
+/// The number that `text` is; what is none will be refused by name.
+fn number(text: &str) -> Value {
+    match (text.parse::<u64>(), text.parse::<f64>()) {
+        (Ok(whole), _) => whole.into(),
+        (Err(_), Ok(number)) if number.is_finite() => number.into(),
+        _ => text.into(),
+    }
+}

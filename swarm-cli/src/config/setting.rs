@@ -1,0 +1,61 @@
+//! The settings, by name.
+
+use super::POOL_PREFIX;
+
+/// One thing that can be set.
+#[derive(Debug)]
+pub(super) struct Setting {
+    /// Its key in a file.
+    pub(super) key: &'static str,
+    /// Its environment variable; for `resources`, how those of the pools begin.
+    pub(super) variable: &'static str,
+    /// What it must be.
+    pub(super) must_be: &'static str,
+    /// Whether a variable that looks like a number is one. A folder may be called `12`.
+    pub(super) is_number: bool,
+}
+
+pub(super) const SETTINGS: [Setting; 7] = [
+    text(
+        "docker_host",
+        "DOCKER_HOST",
+        "the address of an engine, such as unix:///var/run/docker.sock",
+    ),
+    text("home", "SWARM_HOME", "the path of a folder"),
+    text("image", "SWARM_IMAGE", "the name of an image"),
+    number(
+        "max_concurrent",
+        "SWARM_MAX_CONCURRENT",
+        "a whole number above zero",
+    ),
+    number(
+        "queue_timeout",
+        "SWARM_QUEUE_TIMEOUT",
+        "a number of seconds above zero",
+    ),
+    number("resources", POOL_PREFIX, "a whole number above zero"),
+    text("runtime", "SWARM_RUNTIME", "auto, docker or process"),
+];
+
+const fn text(key: &'static str, variable: &'static str, must_be: &'static str) -> Setting {
+    Setting {
+        key,
+        variable,
+        must_be,
+        is_number: false,
+    }
+}
+
+const fn number(key: &'static str, variable: &'static str, must_be: &'static str) -> Setting {
+    Setting {
+        is_number: true,
+        ..text(key, variable, must_be)
+    }
+}
+
+impl Setting {
+    /// The setting with this key.
+    pub(super) fn of(key: &str) -> Option<&'static Self> {
+        SETTINGS.iter().find(|setting| setting.key == key)
+    }
+}

@@ -1,0 +1,79 @@
+//! Text of an agent is shown by a terminal, not obeyed.
+
+use crate::common::{TestEnvironment, on_a_terminal};
+
+/// Clears the screen, sets the title, turns text around, goes back in the line, and ends within a character.
+const HOSTILE: &str = r"\033[2J\033]0;owned\007\302\233\342\200\256abc\r\tx\303\274\n\342\202";
+/// The same as it is shown.
+const SHOWN: &str = "\u{fffd}[2J\u{fffd}]0;owned\u{fffd}\u{fffd}\u{fffd}abc\u{fffd}\txü\n\u{fffd}";
+/// The same as it is.
+const BYTES: &[u8] = b"\x1b[2J\x1b]0;owned\x07\xc2\x9b\xe2\x80\xaeabc\r\tx\xc3\xbc\n\xe2\x82";
+
+fn hostile(env: &TestEnvironment) -> String {
+    let script = format!("printf '{HOSTILE}'");
+    let found = env.json(&["run", "x", "--", "sh", "-c", &script]);
+    found["ref"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_text_is_neutral_on_a_terminal_and_exact_elsewhere() {
+    let env = TestEnvironment::new();
+    let id = hostile(&env);
+    let unwrap = ["unwrap", "--print", &id];
+    assert_eq!(on_a_terminal(env.command(&unwrap)), (SHOWN.to_owned(), 0));
+    assert_eq!(env.command(&unwrap).output().unwrap().stdout, BYTES);
+
+    let script = format!("printf '{HOSTILE}'");
+    let run = ["run", "x", "--text", "-q", "--", "sh", "-c", &script];
+    assert_eq!(on_a_terminal(env.command(&run)), (SHOWN.to_owned(), 0));
+    assert_eq!(env.command(&run).output().unwrap().stdout, BYTES);
+}
+
+#[test]
+fn a_decrypted_text_is_neutral_on_a_terminal_and_exact_elsewhere() {
+    let env = TestEnvironment::new();
+    let id = hostile(&env);
+    let key = env.json(&["encrypt", &id])["key_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let decrypt = ["decrypt", &id, "--key-id", &key];
+    assert_eq!(on_a_terminal(env.command(&decrypt)), (SHOWN.to_owned(), 0));
+    assert_eq!(env.command(&decrypt).output().unwrap().stdout, BYTES);
+}
+
+#[test]
+fn several_texts_stay_apart_on_a_terminal() {
+    let env = TestEnvironment::new();
+    let args = ["par", "a", "b\n", "c", "--text", "-q", "--", "cat"];
+    assert_eq!(on_a_terminal(env.command(&args)), ("a\nb\nc".to_owned(), 0));
+}
+
+#[test]
+fn what_an_agent_says_went_wrong_is_neutral_in_every_place() {
+    let env = TestEnvironment::new();
+    let script = format!("printf '{HOSTILE}' >&2; exit 1");
+    let run = ["run", "x", "--", "sh", "-c", &script];
+    let (shown, code) = on_a_terminal(env.command(&run));
+    assert_eq!(code, 1);
+    let id = env.json(&["runs", "list"])["run_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let mut all = vec![shown];
+    for args in [
+        &["runs", "show", &id][..],
+        &["runs", "show", &id, "--json"],
+        &["refs"],
+        &["refs", "--json"],
+    ] {
+        all.push(on_a_terminal(env.command(args)).0);
+    }
+    for shown in all {
+        assert!(shown.contains("owned"), "{shown:?}");
+        // Progress moves the cursor, but only as we want it.
+        for part in ["\u{1b}[2J", "\u{1b}]0", "\u{7}", "\u{9b}", "\u{202e}"] {
+            assert!(!shown.contains(part), "{part:?} is in {shown:?}");
+        }
+    }
+}
