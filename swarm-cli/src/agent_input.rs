@@ -1,6 +1,6 @@
 //! From arguments to agents that can be run.
 
-use std::{collections::BTreeMap, io::Read as _, path::Path};
+use std::{collections::BTreeMap, io::Read as _, path::Path, sync::Arc};
 
 use serde_json::Value;
 use swarm_core::{
@@ -180,12 +180,15 @@ fn schema(text: &str, folders: &Folders) -> Result<Value, CliError> {
     Ok(serde_json::from_str(&text).map_err(|source| SpecError::Json { what, source })?)
 }
 
-fn input_files(files: &[String], folders: &Folders) -> Result<BTreeMap<String, String>, CliError> {
+fn input_files(
+    files: &[String],
+    folders: &Folders,
+) -> Result<BTreeMap<String, Arc<str>>, CliError> {
     files
         .iter()
         .map(|file| match file.split_once('=') {
             Some((inside, source)) if !inside.is_empty() && !source.is_empty() => {
-                Ok((inside.to_owned(), read(source, folders)?))
+                Ok((inside.to_owned(), read(source, folders)?.into()))
             }
             _ => Err(CliError::usage(format!(
                 "--input-file {file:?}: write PATH_INSIDE=FILE"

@@ -124,7 +124,7 @@ impl Driver<'_> {
         // Held until the run has ended; it tells others, and the next start of swarm, that the run is alive.
         let _lock = self.session.lock(&run)?.ok_or_else(|| is_live(&run))?;
         let swarm = self.swarm();
-        let (out, agents) = (self.out, new.plan.agents().len());
+        let (out, agents) = (self.out, new.plan.agent_count());
         let (id, runtime) = (run.clone(), self.chosen.runtime.name());
         let progress =
             Progress::new(out, agents).when_it_begins(move || out.run_begins(&id, agents, runtime));
@@ -134,7 +134,7 @@ impl Driver<'_> {
 
     async fn go_on(&self, run: &RunId, view: &RunView) -> Result<RunView, CliError> {
         let swarm = self.swarm();
-        let progress = Progress::new(self.out, view.plan.agents().len());
+        let progress = Progress::new(self.out, view.plan.agent_count());
         progress.already(view.counts());
         self.drive(&swarm, run, progress, |control| swarm.resume(run, control))
             .await

@@ -34,9 +34,16 @@ pub enum Plan {
         /// How many may be under way at once; `None` leaves it to the resource pools.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         limit: Option<NonZeroUsize>,
-        /// Whether they are one template over many inputs. It runs like any other; only its name differs.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        mapped: bool,
+    },
+    /// One template over many inputs, side by side; all run to their end, whatever happens to the others.
+    Map {
+        /// What each is made from: `{input}` in its prompts and commands is replaced.
+        template: Box<Self>,
+        /// By these.
+        inputs: Vec<String>,
+        /// How many may be under way at once; `None` leaves it to the resource pools.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<NonZeroUsize>,
     },
     /// Branches side by side; the first to succeed wins, and the others are cancelled.
     Race {
@@ -64,11 +71,31 @@ pub enum Plan {
 }
 
 impl Plan {
-    /// Every agent that is described, in the order of the plan; those of a retry once.
+    /// Every agent that is described, in the order of the plan; those of a retry or of a template once.
     pub fn agents(&self) -> Vec<&AgentSpec> {
         let mut agents = Vec::new();
         self.visit(&mut |agent| agents.push(agent));
         agents
+    }
+
+    /// How many agents run if none has to be attempted again.
+    pub fn agent_count(&self) -> usize {
+        let all = |plans: &[Self]| plans.iter().map(Self::agent_count).sum();
+        match self {
+            Self::Run { .. } => 1,
+            Self::Seq { stages: plans }
+            | Self::Par {
+                branches: plans, ..
+            }
+            | Self::Race { branches: plans } => all(plans),
+            Self::Map {
+                template, inputs, ..
+            } => template.agent_count().saturating_mul(inputs.len()),
+            Self::Retry { body, .. } => body.agent_count(),
+            Self::Reduce { body, reducer, .. } => {
+                body.as_ref().map_or(0, |body| body.agent_count()) + reducer.agent_count()
+            }
+        }
     }
 
     fn visit<'p>(&'p self, see: &mut impl FnMut(&'p AgentSpec)) {
@@ -79,7 +106,7 @@ impl Plan {
                 branches: plans, ..
             }
             | Self::Race { branches: plans } => plans.iter().for_each(|plan| plan.visit(see)),
-            Self::Retry { body, .. } => body.visit(see),
+            Self::Retry { body: plan, .. } | Self::Map { template: plan, .. } => plan.visit(see),
             Self::Reduce { body, reducer, .. } => {
                 if let Some(body) = body {
                     body.visit(see);
@@ -99,14 +126,22 @@ impl Plan {
             Self::Seq { stages } => Self::Seq {
                 stages: each(stages),
             },
-            Self::Par {
-                branches,
-                limit,
-                mapped,
-            } => Self::Par {
+            Self::Par { branches, limit } => Self::Par {
                 branches: each(branches),
                 limit: *limit,
-                mapped: *mapped,
+            },
+            // Its template has inputs of its own.
+            Self::Map {
+                template,
+                inputs,
+                limit,
+            } => Self::Map {
+                template: template.clone(),
+                inputs: inputs
+                    .iter()
+                    .map(|inner| inner.replace("{input}", input))
+                    .collect(),
+                limit: *limit,
             },
             Self::Race { branches } => Self::Race {
                 branches: each(branches),
@@ -132,8 +167,8 @@ impl Plan {
         match self {
             Self::Run { .. } => "run",
             Self::Seq { .. } => "chain",
-            Self::Par { mapped: true, .. } => "map",
             Self::Par { .. } => "par",
+            Self::Map { .. } => "map",
             Self::Race { .. } => "race",
             Self::Retry { .. } => "retry",
             Self::Reduce { body: Some(_), .. } => "map_reduce",

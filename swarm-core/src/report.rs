@@ -71,7 +71,7 @@ impl Report {
                 Some(agent) => Self::Run(Box::new(agent)),
                 None => Self::Par(ParReport::new(run, agents)),
             },
-            Plan::Par { .. } => Self::Par(ParReport::new(run, agents)),
+            Plan::Par { .. } | Plan::Map { .. } => Self::Par(ParReport::new(run, agents)),
             Plan::Seq { stages } => Self::Chain(ChainReport::new(run, stages.len(), agents, won)),
             Plan::Race { .. } => Self::Race(RaceReport::new(run, agents, won)),
             Plan::Reduce {

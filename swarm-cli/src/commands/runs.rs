@@ -59,7 +59,7 @@ impl Summary {
             run_id: view.run.clone(),
             state: state(view, session),
             op: view.plan.op(),
-            agents: view.plan.agents().len(),
+            agents: view.plan.agent_count(),
             succeeded: counts.succeeded,
             failed: counts.failed,
             running: counts.running,

@@ -34,9 +34,15 @@ impl Node {
         match plan {
             Plan::Run { agent } => Self::Run(Run::new(*agent)),
             Plan::Seq { stages } => Self::Seq(Seq::new(stages)),
-            Plan::Par {
-                branches, limit, ..
-            } => Self::Par(Par::new(branches, limit)),
+            Plan::Par { branches, limit } => Self::Par(Par::new(branches, limit)),
+            Plan::Map {
+                template,
+                inputs,
+                limit,
+            } => {
+                let branches = inputs.iter().map(|input| template.with_input(input));
+                Self::Par(Par::new(branches.collect(), limit))
+            }
             Plan::Race { branches } => Self::Race(Race::new(branches)),
             Plan::Retry { body, attempts } => Self::Retry(Retry::new(*body, attempts)),
             Plan::Reduce {

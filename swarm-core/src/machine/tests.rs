@@ -342,7 +342,6 @@ fn plan() -> impl Strategy<Value = Plan> {
             (some(), limit).prop_map(|(branches, limit)| Plan::Par {
                 branches,
                 limit: limit.and_then(NonZeroUsize::new),
-                mapped: false,
             }),
             (inner.clone(), 1..4u32).prop_map(|(body, n)| retry(body, NonZeroU32::new(n).unwrap())),
             (proptest::option::of(inner.clone()), inner.clone()).prop_map(|(body, reducer)| {

@@ -31,7 +31,6 @@ pub fn par(branches: impl IntoIterator<Item: Into<Plan>>) -> Plan {
     Plan::Par {
         branches: plans(branches),
         limit: None,
-        mapped: false,
     }
 }
 
@@ -44,18 +43,14 @@ pub fn par(branches: impl IntoIterator<Item: Into<Plan>>) -> Plan {
 /// let count = AgentSpec::command("Count.", ["wc", "-l"])?;
 /// // The same two stages for each file.
 /// let work = plan::map(plan::chain([read, count]), ["a.txt", "b.txt"]);
-/// assert_eq!(work.agents().len(), 4);
+/// assert_eq!(work.agent_count(), 4);
 /// # Ok::<(), swarm_core::spec::SpecError>(())
 /// ```
 pub fn map<'i>(template: impl Into<Plan>, inputs: impl IntoIterator<Item = &'i str>) -> Plan {
-    let template = template.into();
-    Plan::Par {
-        branches: inputs
-            .into_iter()
-            .map(|input| template.with_input(input))
-            .collect(),
+    Plan::Map {
+        template: Box::new(template.into()),
+        inputs: inputs.into_iter().map(str::to_owned).collect(),
         limit: None,
-        mapped: true,
     }
 }
 
@@ -108,17 +103,21 @@ fn plans(plans: impl IntoIterator<Item: Into<Plan>>) -> Vec<Plan> {
 }
 
 impl Plan {
-    /// The same with at most `limit` branches under way at once, where a par is the work itself: at the
+    /// The same with at most `limit` branches under way at once, where a par or a map is the work itself: at the
     /// root, or as the body of a reduction.
     #[must_use]
     pub fn with_limit(self, limit: NonZeroUsize) -> Self {
         match self {
-            Self::Par {
-                branches, mapped, ..
-            } => Self::Par {
+            Self::Par { branches, .. } => Self::Par {
                 branches,
                 limit: Some(limit),
-                mapped,
+            },
+            Self::Map {
+                template, inputs, ..
+            } => Self::Map {
+                template,
+                inputs,
+                limit: Some(limit),
             },
             Self::Reduce {
                 inputs,
@@ -137,13 +136,22 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::SandboxSpec;
 
     #[test]
-    fn a_map_is_a_par_of_filled_in_agents() {
-        let template = AgentSpec::command("Count {input}", ["wc", "{input}"]).unwrap();
-        let plan = map(&template, ["a", "b"]);
-        let prompts: Vec<_> = plan.agents().iter().map(|a| a.prompt.clone()).collect();
-        assert_eq!(prompts, ["Count a", "Count b"]);
+    fn a_map_keeps_its_template_once_however_many_inputs_there_are() {
+        let file = "x".repeat(10_000);
+        let sandbox = serde_json::json!({"input_files": {"a.txt": file}});
+        let mut template = AgentSpec::command("Count {input}", ["wc", "{input}"]).unwrap();
+        template.sandbox = SandboxSpec::from_json(sandbox, "sandbox")
+            .unwrap()
+            .resolve()
+            .unwrap();
+        let inputs: Vec<String> = (0..1000).map(|i| i.to_string()).collect();
+        let plan = map(template, inputs.iter().map(String::as_str));
+        assert_eq!(plan.agent_count(), 1000);
+        let written = serde_json::to_string(&plan).unwrap();
+        assert!(written.len() < 20_000, "{} bytes", written.len());
     }
 
     #[test]
@@ -170,25 +178,19 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_that_was_written_before_maps_had_a_name_can_be_read() {
-        let json = r#"{"op": "par", "branches": [{"op": "seq", "stages": []}]}"#;
-        let plan: Plan = serde_json::from_str(json).unwrap();
-        assert_eq!(plan, par([chain(Vec::<Plan>::new())]));
-    }
-
-    #[test]
     fn an_input_reaches_every_agent_of_a_template() {
         let agent = |prompt: &str| AgentSpec::command(prompt, ["cat", "{input}"]).unwrap();
         let template = race([
             chain([agent("1 {input}"), agent("2 {input}")]),
             retry(agent("3 {input}"), NonZeroU32::MIN),
-            map_reduce(agent("4 {input}"), ["{input}"], agent("5 {input}")),
+            map_reduce(agent("4 {input}"), ["of {input}"], agent("5 {input}")),
             reduce([], par([agent("6 {input}")])),
         ]);
-        let filled = map(&template, ["x"]);
+        let filled = template.with_input("x");
         let prompts: Vec<_> = filled.agents().iter().map(|a| a.prompt.clone()).collect();
-        assert_eq!(prompts, ["1 x", "2 x", "3 x", "4 x", "5 x", "6 x"]);
-        assert!(!format!("{filled:?}").contains("{input}"));
+        // The template of a map within is filled in by its own inputs.
+        assert_eq!(prompts, ["1 x", "2 x", "3 x", "4 {input}", "5 x", "6 x"]);
+        assert!(format!("{filled:?}").contains("of x"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 mod written_out;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -63,9 +63,9 @@ pub struct SandboxSpec {
     /// The folder to start in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workdir: Option<String>,
-    /// Files to put in: path inside (relative to `workdir`, or absolute) to content.
+    /// Files to put in: path inside (relative to `workdir`, or absolute) to content, which copies of a sandbox share.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub input_files: Option<BTreeMap<String, String>>,
+    pub input_files: Option<BTreeMap<String, Arc<str>>>,
     /// Whether there is a network.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network: Option<bool>,
@@ -210,7 +210,7 @@ pub struct Sandbox {
     pub mounts: Vec<Mount>,
     pub workdir: String,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub input_files: BTreeMap<String, String>,
+    pub input_files: BTreeMap<String, Arc<str>>,
     pub network: Network,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<ByteSize>,

@@ -379,9 +379,9 @@ pub async fn input_files_arrive(subject: &RuntimeSubject) {
     let mut job = subject.shell("cat first.txt deep/er/second.txt third.txt");
     let workdir = job.sandbox.workdir.clone();
     job.sandbox.input_files = [
-        ("first.txt".to_owned(), "first\n".to_owned()),
-        ("deep/er/second.txt".to_owned(), "zweite ü\n".to_owned()),
-        (format!("{workdir}/third.txt"), "third".to_owned()),
+        ("first.txt".to_owned(), "first\n".into()),
+        ("deep/er/second.txt".to_owned(), "zweite ü\n".into()),
+        (format!("{workdir}/third.txt"), "third".into()),
     ]
     .into();
     let checked = subject.runtime.check(&job.sandbox);

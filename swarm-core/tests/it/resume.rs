@@ -208,11 +208,7 @@ fn plans() -> impl Strategy<Value = Plan> {
             some().prop_map(chain),
             (some(), proptest::option::of(1..3_usize)).prop_map(|(branches, limit)| {
                 let limit = limit.and_then(NonZeroUsize::new);
-                Plan::Par {
-                    branches,
-                    limit,
-                    mapped: false,
-                }
+                Plan::Par { branches, limit }
             }),
             (inner.clone(), 1..3_u32)
                 .prop_map(|(body, n)| retry(body, NonZeroU32::new(n).unwrap())),
