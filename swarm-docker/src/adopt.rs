@@ -68,14 +68,26 @@ async fn survivor(inner: &Inner, id: &RefId) -> Result<Option<(String, State)>, 
     {
         let state = engine.state(&found.id).await;
         match state.map_err(|failure| failed(engine, failure))? {
-            Some(state) if found.name == container::name(id) && (state.running || state.exited) => {
+            Some(state)
+                if found.name == container::name(id)
+                    && (state.running || state.exited && !was_killed(&state)) =>
+            {
                 return Ok(Some((found.id, state)));
             }
-            // Never started, or cut off in the middle of its prompt, or about to go.
+            // Never started, or cut off in the middle of its prompt, or killed, or about to go.
             Some(_) | None => {}
         }
     }
     Ok(None)
+}
+
+/// Whether somebody killed it while nobody of us watched: an engine that stopped or restarted, and the machine with it,
+/// is the usual one, and says nothing about the agent. 255 is what an engine says of an end that it has not seen.
+const fn was_killed(state: &State) -> bool {
+    const SIGKILL: i64 = 128 + 9;
+    const SIGTERM: i64 = 128 + 15;
+    const UNSEEN: i64 = 255;
+    !state.oom_killed && matches!(state.exit_code, SIGKILL | SIGTERM | UNSEEN)
 }
 
 /// Removes every container of an agent.

@@ -104,7 +104,7 @@ async fn take_over(
             state,
             duration,
         }) => {
-            let ended = collect(inner, job, guard.id(), &state, duration, output).await;
+            let ended = collect(inner, guard.id(), &state, duration, output).await;
             leave(guard, ended).await
         }
     }
@@ -197,7 +197,6 @@ async fn feed(
 /// The end of an agent that ended while nobody watched.
 async fn collect(
     inner: &Inner,
-    job: &AgentJob,
     id: &str,
     state: &State,
     duration: Duration,
@@ -208,13 +207,7 @@ async fn collect(
     signals.ended.cancel();
     output.take_all(engine, id, Source::Log, &signals).await?;
     let status = state.exit_code;
-    let killed = status > 128;
-    let reason = if killed && duration >= job.timeout {
-        // The process that watched it had just stopped it.
-        exit::reason(status, false, Ended::AtTimeout(job.timeout))
-    } else {
-        let oom = status != 0 && explain::out_of_memory(engine, id, status, state).await;
-        exit::reason(status, oom, Ended::ByItself)
-    };
+    let oom = status != 0 && explain::out_of_memory(engine, id, status, state).await;
+    let reason = exit::reason(status, oom, Ended::ByItself);
     Ok(AgentExit { reason, duration })
 }

@@ -293,6 +293,24 @@ async fn a_container_that_was_made_but_never_started_is_made_again() {
     assert_eq!(sink.text(), "started\n");
 }
 
+/// As an engine that stops does with every container.
+#[tokio::test]
+async fn an_agent_that_was_killed_while_nobody_watched_is_started_again() {
+    let bench = Bench::new().await;
+    let job = AgentJob {
+        launch: Launch::Again,
+        ..shell(json!({}), "echo again")
+    };
+    let owner = Owner::start(&bench.home, &job, "echo first; sleep 600");
+    let id = bench.running(&job).await;
+    owner.kill().await;
+    bench.docker.kill_container(&id, None).await.unwrap();
+    assert!(!bench.runtime.can_take_over(&job.id).await.unwrap());
+    let (exit, sink) = bench.run(&job).await;
+    assert_eq!(exit.unwrap().reason, ExitReason::Completed);
+    assert_eq!(sink.text(), "again\n");
+}
+
 #[tokio::test]
 async fn an_agent_that_is_gone_when_it_is_to_be_taken_over_is_lost_and_not_started_again() {
     let bench = Bench::new().await;
