@@ -50,7 +50,7 @@ impl Exit {
             ErrorCode::AgentTimedOut | ErrorCode::QueueTimedOut | ErrorCode::DeadlineExceeded => {
                 Self::TimedOut
             }
-            ErrorCode::BudgetExhausted => Self::OverBudget,
+            ErrorCode::BudgetExhausted | ErrorCode::AgentOverBudget => Self::OverBudget,
             ErrorCode::Refused
             | ErrorCode::GuardFailed
             | ErrorCode::RefEncrypted
@@ -82,13 +82,15 @@ impl Exit {
             ExitReason::TimedOut { .. }
             | ExitReason::DeadlineExceeded
             | ExitReason::QueueTimedOut => Self::TimedOut,
-            ExitReason::BudgetExhausted => Self::OverBudget,
+            ExitReason::BudgetExhausted | ExitReason::OverBudget => Self::OverBudget,
             ExitReason::Refused => Self::Denied,
             ExitReason::Cancelled => Self::Interrupted,
             ExitReason::Completed
             | ExitReason::Failed { .. }
             | ExitReason::Signalled { .. }
             | ExitReason::OutOfMemory
+            | ExitReason::ReportedFailure
+            | ExitReason::RateLimited
             | ExitReason::NotStarted
             | ExitReason::Lost => Self::Failed,
         }

@@ -2,6 +2,7 @@
 
 mod admission;
 mod describe;
+mod listener;
 
 use std::{
     collections::HashMap,
@@ -9,9 +10,13 @@ use std::{
     time::Duration,
 };
 
-use self::{admission::Limits, describe::describe};
+use self::{
+    admission::Limits,
+    describe::describe,
+    listener::{Heard, Listener},
+};
 use crate::{
-    agents::{AgentKind, kind_of},
+    agents::{AgentKind, Verdict, kind_of},
     budget::Reservation,
     drive::{DriveError, Halt, Performed, Performer, Start},
     ids::{RefId, RunId},
@@ -19,6 +24,7 @@ use crate::{
     machine::Cursor,
     money::Usd,
     outcome::{AgentOutcome, ExitReason},
+    prices::PriceBook,
     prompt::{self, Context},
     refs::{
         Classification, RecordEnd, RecordHeader, Recording, Ref, RefError, RefStore, RetryStamp,
@@ -36,6 +42,7 @@ pub(crate) struct AgentRunner {
     pub(crate) store: Arc<dyn RefStore>,
     pub(crate) journal: RunJournal,
     pub(crate) limits: Limits,
+    pub(crate) prices: Arc<PriceBook>,
     /// Agents that an earlier process started, and what it set aside for them.
     pub(crate) under_way: Mutex<HashMap<Cursor, Reservation>>,
 }
@@ -109,9 +116,8 @@ impl AgentRunner {
             timeout: self.limits.timeout(spec),
             launch,
         };
-        let ran = self
-            .runtime
-            .run(&job, recording.as_mut(), halt.token())
+        let (ran, heard) = self
+            .listen(&job, kind, spec, recording.as_mut(), halt)
             .await;
         match ran {
             Ok(AgentExit {
@@ -127,13 +133,43 @@ impl AgentRunner {
             _ => {}
         }
         let mut end = conclude(ran, &job, spec, kind, &recording.stderr_tail());
+        if let Some(heard) = heard {
+            heed(&mut end, heard, kind.worst_case(spec));
+        }
         end.stamps = Stamps {
             budget: Some(admission.settle(end.cost)),
+            conversation: end.stamps.conversation,
             deadline: self.limits.deadline_stamp(),
             retry: retry_stamp(&start.context),
             ..Stamps::default()
         };
         Ok(keep(recording, end).await)
+    }
+
+    /// Runs the agent, and listens to it if there is anything to understand.
+    async fn listen(
+        &self,
+        job: &AgentJob,
+        kind: &dyn AgentKind,
+        spec: &AgentSpec,
+        recording: &mut dyn Recording,
+        halt: &Halt,
+    ) -> (Result<AgentExit, RuntimeError>, Option<Heard>) {
+        let Some(transcript) = kind.transcript() else {
+            return (self.runtime.run(job, recording, halt.token()).await, None);
+        };
+        let stop = halt.token().child_token();
+        let limit = kind.worst_case(spec);
+        let mut listener = Listener::new(recording, transcript, &self.prices, limit, stop.clone());
+        let mut ran = self.runtime.run(job, &mut listener, &stop).await;
+        let heard = listener.conclude();
+        if let Ok(exit) = &mut ran
+            && exit.reason == ExitReason::Cancelled
+            && !halt.token().is_cancelled()
+        {
+            exit.reason = ExitReason::OverBudget;
+        }
+        (ran, Some(heard))
     }
 
     fn take_under_way(&self, at: &Cursor) -> Option<Reservation> {
@@ -233,8 +269,57 @@ fn conclude(
         error,
         cost,
         duration,
+        text: None,
         stamps: Stamps::default(),
     }
+}
+
+/// What the agent says itself counts against it, never for it: it can turn a success into a failure, not the other way
+/// round.
+fn heed(end: &mut RecordEnd, heard: Heard, worst_case: Usd) {
+    let Heard {
+        conclusion,
+        metered,
+    } = heard;
+    end.text = Some(conclusion.text);
+    end.stamps.conversation = Some(conclusion.conversation);
+    end.cost = match conclusion.verdict {
+        // Whoever was stopped may have spent more than it had time to tell.
+        Verdict::Unfinished => (metered > worst_case).then_some(metered),
+        _ => conclusion
+            .cost
+            .or_else(|| (metered > Usd::ZERO).then_some(metered)),
+    };
+    let ended_by_itself = matches!(end.exit, ExitReason::Completed | ExitReason::Failed { .. });
+    if !ended_by_itself {
+        if end.exit == ExitReason::OverBudget {
+            end.error = Some(format!(
+                "stopped when it had spent {metered} of {worst_case}; raise `max_budget`, or ask for less"
+            ));
+        }
+        return;
+    }
+    let has_status = matches!(end.exit, ExitReason::Failed { .. });
+    match conclusion.verdict {
+        Verdict::Succeeded => {}
+        Verdict::OverBudget { message } => say(end, ExitReason::OverBudget, message),
+        Verdict::RateLimited { message } => say(end, ExitReason::RateLimited, message),
+        // Its own status says more.
+        Verdict::Failed { message } if has_status => end.error = Some(message),
+        Verdict::Failed { message } => say(end, ExitReason::ReportedFailure, message),
+        // So does stderr.
+        Verdict::Unfinished if has_status => {}
+        Verdict::Unfinished => say(
+            end,
+            ExitReason::ReportedFailure,
+            "it ended without saying that it had finished".to_owned(),
+        ),
+    }
+}
+
+fn say(end: &mut RecordEnd, exit: ExitReason, error: String) {
+    end.exit = exit;
+    end.error = Some(error);
 }
 
 /// Completes the record. If that fails the agent did run, and was paid; what is lost is its result.
@@ -276,7 +361,10 @@ fn denied(exit: ExitReason, error: String) -> Stopped {
 fn outcome_of(found: Ref) -> AgentOutcome {
     // What an agent said stays in its record, where it can be encrypted.
     let error = match found.exit {
-        ExitReason::Failed { .. } => None,
+        ExitReason::Failed { .. }
+        | ExitReason::ReportedFailure
+        | ExitReason::OverBudget
+        | ExitReason::RateLimited => None,
         _ => found.error,
     };
     AgentOutcome {

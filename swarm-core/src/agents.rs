@@ -1,6 +1,13 @@
 //! Kinds of agents: how each is started and what it may cost.
 
+mod claude;
 mod command;
+pub(crate) mod lines;
+pub mod transcript;
+
+use std::collections::BTreeMap;
+
+pub use transcript::{AgentEvent, Conclusion, Conversation, Transcript, Verdict};
 
 use crate::{
     money::Usd,
@@ -9,13 +16,27 @@ use crate::{
 };
 
 /// A program with its arguments and what it needs around it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Invocation {
-    /// Program and arguments; never empty.
+    /// Program and arguments; never empty. Everybody on the machine can read them, so no secret is among them.
     pub argv: Vec<String>,
+    /// Variables besides those of the sandbox, which win.
+    pub env: BTreeMap<String, String>,
+    /// Files in the agent's `HOME`: relative path to content.
+    pub home: BTreeMap<String, String>,
 }
 
-/// One kind of agent. To add one, implement this in a file of its own and list it in [`kind_of`].
+impl Invocation {
+    /// A program that needs nothing around it.
+    pub fn new(argv: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            argv: argv.into_iter().map(Into::into).collect(),
+            ..Self::default()
+        }
+    }
+}
+
+/// One kind of agent. To add one, implement this in a file of its own and list it in `KINDS`.
 pub trait AgentKind: Send + Sync {
     /// The name of the kind.
     fn name(&self) -> &'static str;
@@ -23,18 +44,24 @@ pub trait AgentKind: Send + Sync {
     /// Refuses what this kind cannot do, before anything runs.
     fn check(&self, spec: &AgentSpec) -> Result<(), SpecError>;
 
-    /// What to start.
+    /// What to start. It reads its prompt on stdin.
     fn invocation(&self, spec: &AgentSpec) -> Invocation;
+
+    /// Reads what it prints; `None` if that is its answer as it is.
+    fn transcript(&self) -> Option<Box<dyn Transcript>>;
 
     /// The most that one run can cost. This much must be left in the budget before it starts.
     fn worst_case(&self, spec: &AgentSpec) -> Usd;
 
-    /// What a run did cost; `None` if nobody can say, and then the worst case counts.
+    /// What a run did cost if its transcript does not tell; `None` if nobody can say, and then the worst case counts.
     fn cost(&self, spec: &AgentSpec) -> Option<Usd>;
 
     /// The model that is asked, if this kind asks one.
     fn model(&self, spec: &AgentSpec) -> Option<String>;
 }
+
+/// Every kind that goes by its name alone.
+const KINDS: [&dyn AgentKind; 1] = [&claude::Claude];
 
 /// The kind of `agent`.
 pub fn kind_of(agent: &Agent) -> Result<&'static dyn AgentKind, SpecError> {
@@ -44,10 +71,14 @@ pub fn kind_of(agent: &Agent) -> Result<&'static dyn AgentKind, SpecError> {
             "agent \"command\"",
             "say which program: `--agent command -- PROGRAM ARGS` or {\"command\": [\"wc\", \"-l\"]}",
         )),
-        Agent::Named(name) => Err(SpecError::UnknownAgent {
-            name: name.clone(),
-            known: "command".to_owned(),
-            suggestion: nearest(name, ["command"]).map(str::to_owned),
-        }),
+        Agent::Named(name) => {
+            let known = || KINDS.iter().map(|kind| kind.name()).chain(["command"]);
+            let kind = KINDS.iter().find(|kind| kind.name() == name);
+            kind.copied().ok_or_else(|| SpecError::UnknownAgent {
+                name: name.clone(),
+                known: known().collect::<Vec<_>>().join(", "),
+                suggestion: nearest(name, known()).map(str::to_owned),
+            })
+        }
     }
 }

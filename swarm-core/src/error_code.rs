@@ -54,6 +54,12 @@ error_codes! {
     AgentTimedOut = "agent_timed_out",
     /// The agent needed more memory than its limit.
     AgentOutOfMemory = "agent_out_of_memory",
+    /// The agent says itself that it did not do its task.
+    AgentReportedFailure = "agent_reported_failure",
+    /// The agent had spent what it may cost.
+    AgentOverBudget = "agent_over_budget",
+    /// The provider of the agent's model took no more requests.
+    AgentRateLimited = "agent_rate_limited",
     /// The agent vanished while it ran.
     AgentLost = "agent_lost",
     /// The agent or run was stopped on request.

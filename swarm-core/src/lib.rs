@@ -44,6 +44,7 @@ pub mod machine;
 pub mod money;
 pub mod outcome;
 pub mod plan;
+pub mod prices;
 pub mod prompt;
 pub mod refs;
 pub mod report;
@@ -57,6 +58,7 @@ pub mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod time;
+pub mod usage;
 
 pub use crate::{
     plan::Plan,

@@ -30,6 +30,12 @@ pub enum ExitReason {
     },
     /// The kernel stopped it at its memory limit.
     OutOfMemory,
+    /// It ended with status zero, but says itself that it did not do its task, or does not say that it did.
+    ReportedFailure,
+    /// It was stopped, or stopped itself, because it had spent what it may cost.
+    OverBudget,
+    /// Its provider took no more requests.
+    RateLimited,
     /// It was stopped, or not started, because its result is no longer wanted.
     Cancelled,
     /// It was not started: the budget does not cover its worst case.
@@ -59,10 +65,13 @@ impl ExitReason {
             | Self::Signalled { .. }
             | Self::TimedOut { .. }
             | Self::OutOfMemory
+            | Self::ReportedFailure
             | Self::QueueTimedOut
             | Self::NotStarted
             | Self::Lost => true,
             Self::Completed
+            | Self::OverBudget
+            | Self::RateLimited
             | Self::Cancelled
             | Self::BudgetExhausted
             | Self::DeadlineExceeded
@@ -70,14 +79,18 @@ impl ExitReason {
         }
     }
 
-    /// The status as a number: the agent's own, 128 + signal as shells have it, −1 if there is none.
+    /// The status as a number: the agent's own, 128 + signal as shells have it, −1 if there is none. A failure that an agent
+    /// reports in spite of its status zero is 1.
     pub const fn exit_code(&self) -> i32 {
         match self {
             Self::Completed => 0,
             Self::Failed { code } => *code,
             Self::Signalled { signal } => 128 + *signal,
             Self::OutOfMemory => 137,
+            Self::ReportedFailure => 1,
             Self::TimedOut { .. }
+            | Self::OverBudget
+            | Self::RateLimited
             | Self::Cancelled
             | Self::BudgetExhausted
             | Self::DeadlineExceeded
@@ -96,6 +109,9 @@ impl ExitReason {
             Self::Signalled { .. } => ErrorCode::AgentSignalled,
             Self::TimedOut { .. } => ErrorCode::AgentTimedOut,
             Self::OutOfMemory => ErrorCode::AgentOutOfMemory,
+            Self::ReportedFailure => ErrorCode::AgentReportedFailure,
+            Self::OverBudget => ErrorCode::AgentOverBudget,
+            Self::RateLimited => ErrorCode::AgentRateLimited,
             Self::Cancelled => ErrorCode::Cancelled,
             Self::BudgetExhausted => ErrorCode::BudgetExhausted,
             Self::DeadlineExceeded => ErrorCode::DeadlineExceeded,
@@ -115,6 +131,9 @@ impl fmt::Display for ExitReason {
             Self::Signalled { signal } => write!(f, "ended by signal {signal}"),
             Self::TimedOut { after } => write!(f, "timed out after {}s", after.as_secs_f64()),
             Self::OutOfMemory => f.write_str("out of memory"),
+            Self::ReportedFailure => f.write_str("reported failure"),
+            Self::OverBudget => f.write_str("over budget"),
+            Self::RateLimited => f.write_str("rate limited"),
             Self::Cancelled => f.write_str("cancelled"),
             Self::BudgetExhausted => f.write_str("budget exhausted"),
             Self::DeadlineExceeded => f.write_str("deadline exceeded"),

@@ -86,6 +86,8 @@ pub struct RecordEnd {
     pub cost: Option<Usd>,
     /// How long it ran.
     pub duration: std::time::Duration,
+    /// Its answer, if that is not what it printed on stdout.
+    pub text: Option<String>,
     /// Attempt, budget and deadline. Provenance and classification are the store's to fill in.
     pub stamps: Stamps,
 }

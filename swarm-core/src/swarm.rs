@@ -21,6 +21,7 @@ use crate::{
     machine::{AgentEnded, Cursor, Demand, Machine},
     money::Usd,
     plan::Plan,
+    prices::PriceBook,
     refs::{MemoryRefStore, RefStore},
     resources::{PoolLimits, ResourcePools},
     run_view::RunView,
@@ -36,6 +37,7 @@ pub struct Swarm {
     log: Arc<dyn EventLog>,
     clock: Arc<dyn Clock>,
     pools: ResourcePools,
+    prices: Arc<PriceBook>,
 }
 
 /// A run that is to be started.
@@ -151,6 +153,13 @@ impl SwarmBuilder {
         self
     }
 
+    /// What models cost; the prices that are built in if nobody says otherwise.
+    #[must_use]
+    pub fn prices(mut self, prices: PriceBook) -> Self {
+        self.0.prices = Arc::new(prices);
+        self
+    }
+
     /// The finished bundle.
     pub fn build(self) -> Swarm {
         self.0
@@ -166,6 +175,7 @@ impl Swarm {
             log: Arc::new(MemoryEventLog::new()),
             clock: Arc::new(SystemClock),
             pools: ResourcePools::new(PoolLimits::default()),
+            prices: Arc::new(PriceBook::default()),
         })
     }
 
@@ -290,6 +300,7 @@ impl Swarm {
             run: run.clone(),
             runtime: Arc::clone(&self.runtime),
             store: Arc::clone(&self.store),
+            prices: Arc::clone(&self.prices),
             journal: journal.clone(),
             limits: AdmissionLimits {
                 pools: self.pools.clone(),

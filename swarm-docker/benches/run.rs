@@ -112,9 +112,7 @@ async fn run_ours(runtime: &DockerRuntime) -> Result<Duration, Failure> {
     sandbox.network = swarm_core::spec::Network::None;
     let job = AgentJob {
         id: RefId::new(RunId::random(), AgentId::new("agent-0")?),
-        invocation: Invocation {
-            argv: vec!["echo".to_owned(), "hello".to_owned()],
-        },
+        invocation: Invocation::new(["echo", "hello"]),
         stdin: Content::empty(),
         sandbox,
         timeout: Duration::from_mins(1),

@@ -14,7 +14,7 @@ use swarm_core::{
 
 use crate::{
     engine::EngineTraits,
-    inputs::{InputVolume, clean, is_within},
+    inputs::{self, InputVolume, clean, is_within},
     options::DockerOptions,
 };
 
@@ -125,7 +125,7 @@ pub(crate) fn body(
         ),
         // As entry point, not as command: an entry point of the image would get it as arguments.
         entrypoint: Some(job.invocation.argv.clone()),
-        env: Some(environment(sandbox)),
+        env: Some(environment(job)),
         user: Some(format!("{uid}:{gid}")),
         working_dir: Some(clean(&sandbox.workdir)),
         labels: Some(labels(&job.id, &options.home)),
@@ -145,15 +145,24 @@ pub(crate) fn body(
     }
 }
 
-fn environment(sandbox: &Sandbox) -> Vec<String> {
-    let mut env: Vec<String> = sandbox
-        .env_vars
+fn environment(job: &AgentJob) -> Vec<String> {
+    let vars = &job.sandbox.env_vars;
+    let mut env: Vec<String> = vars
         .iter()
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
     // The user of the agent may have no entry in the image; its home would then be the read-only root.
-    if !sandbox.env_vars.names().any(|name| name == "HOME") {
-        env.push("HOME=/tmp".to_owned());
+    let home = if job.invocation.home.is_empty() {
+        "/tmp"
+    } else {
+        inputs::HOME
+    };
+    let defaults = job.invocation.env.iter();
+    let defaults = defaults.map(|(name, value)| (name.as_str(), value.as_str()));
+    for (name, value) in defaults.chain([("HOME", home)]) {
+        if !vars.names().any(|set| set == name) {
+            env.push(format!("{name}={value}"));
+        }
     }
     env
 }
@@ -308,7 +317,6 @@ mod tests {
     use swarm_core::{agents::Invocation, content::Content, runtime::Launch, spec::SandboxSpec};
 
     use super::*;
-    use crate::inputs;
 
     const ENGINE: EngineTraits = EngineTraits {
         log: LogDriver::Local,
@@ -319,9 +327,7 @@ mod tests {
     fn job(sandbox: Value) -> AgentJob {
         AgentJob {
             id: "3f0c9a1b2c4d/agent-0".parse().unwrap(),
-            invocation: Invocation {
-                argv: vec!["wc".to_owned(), "-l".to_owned()],
-            },
+            invocation: Invocation::new(["wc", "-l"]),
             stdin: Content::empty(),
             sandbox: SandboxSpec::from_json(sandbox, "sandbox")
                 .unwrap()

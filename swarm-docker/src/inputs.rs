@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeMap, io};
 
-use swarm_core::{runtime::RuntimeError, spec::Sandbox};
+use swarm_core::{agents::Invocation, runtime::RuntimeError, spec::Sandbox};
 
 /// Folders of the kernel; nothing is ever put there.
 const KERNEL: [&str; 3] = ["/proc", "/sys", "/dev"];
@@ -122,6 +122,21 @@ pub(crate) fn plan(sandbox: &Sandbox) -> Result<Vec<InputVolume<'_>>, RuntimeErr
         }
     }
     Ok(volumes)
+}
+
+/// Where an agent whose kind puts files into its home has that.
+pub(crate) const HOME: &str = "/home/agent";
+
+/// The volume of a home with files in it; the agent owns it, and nobody else sees into it.
+pub(crate) fn home(invocation: &Invocation) -> Option<InputVolume<'_>> {
+    let files = invocation.home.iter();
+    (!invocation.home.is_empty()).then(|| InputVolume {
+        folder: HOME.to_owned(),
+        owned: Some(0o700),
+        files: files
+            .map(|(path, content)| (path.clone(), content.as_str()))
+            .collect(),
+    })
 }
 
 fn parent(path: &str) -> &str {

@@ -86,6 +86,7 @@ fn record(
         )),
         cost: None,
         duration: Duration::from_secs(1),
+        text: None,
         stamps: Stamps::default(),
     };
     record.finish(end, |_| {}).map(drop)

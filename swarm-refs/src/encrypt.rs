@@ -54,6 +54,8 @@ pub enum Part {
     Text,
     /// What was said about its failure.
     Error,
+    /// What its agent printed to stdout, if that is not the text itself.
+    Stream,
     /// What its agent printed to stderr.
     Stderr,
     /// The contents of a folder that was brought in, as a tar archive.
@@ -64,9 +66,10 @@ pub enum Part {
 
 impl Part {
     /// Every part.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Text,
         Self::Error,
+        Self::Stream,
         Self::Stderr,
         Self::Files,
         Self::Prompt,
@@ -123,6 +126,7 @@ fn start(
     let id = record.found.id.clone();
     let is_empty = record.found.size == 0
         && record.found.error.is_none()
+        && !folder.holds(layout::STREAM)?
         && !folder.holds(layout::STDERR)?
         && !folder.holds(layout::FILES)?;
     if is_empty {
@@ -144,10 +148,18 @@ fn start(
         })?;
         record.found.error = Some(SEALED_ERROR.to_owned());
     }
-    if let Some(mut stderr) = folder.read(layout::STDERR)? {
-        seal(folder, &id, Part::Stderr, &key, |to| {
-            io::copy(&mut stderr, to).map(drop)
-        })?;
+    for (name, part) in [
+        (layout::STREAM, Part::Stream),
+        (layout::STDERR, Part::Stderr),
+    ] {
+        if part == Part::Stream && !record.has_transcript {
+            continue;
+        }
+        if let Some(mut printed) = folder.read(name)? {
+            seal(folder, &id, part, &key, |to| {
+                io::copy(&mut printed, to).map(drop)
+            })?;
+        }
     }
     if let Some(files) = folder.subfolder(layout::FILES)? {
         seal(folder, &id, Part::Files, &key, |to| {
@@ -183,6 +195,7 @@ fn refuse_while_running(store: &Store, id: &RefId, quoting: &RefId) -> Result<()
 fn remove_plaintext(folder: &Folder) -> Result<(), RefError> {
     for name in [
         layout::STREAM,
+        layout::ANSWER,
         layout::STDERR,
         layout::OUTPUT,
         layout::INSPECTION,

@@ -23,7 +23,7 @@ use crate::{
     guard::Check,
     inspect,
     inspect::Inspection,
-    layout::{self, Layout},
+    layout::Layout,
     list,
     list::Filter,
     open_record::OpenRecord,
@@ -219,9 +219,10 @@ impl RefStore for FsRefStore {
             let (folder, record) = store.load(&id)?;
             // Also checks that the file is there, plain and of the right size.
             record.open_text(&folder)?;
+            let file = record.text_file_name();
             Ok(match record.text {
                 Some(text) => Content::from(text.into_bytes()),
-                None => Content::File(folder.path().join(layout::STREAM)),
+                None => Content::File(folder.path().join(file)),
             })
         })
         .boxed()

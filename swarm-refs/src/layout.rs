@@ -12,6 +12,8 @@ pub(crate) const RESULT: &str = "result.json";
 pub(crate) const PROMPT: &str = "prompt.txt";
 /// The results that the prompt quotes; there is none if it quotes nothing.
 pub(crate) const QUOTED: &str = "quoted.json";
+/// The text, if it is not raw stdout and too long for `result.json`.
+pub(crate) const ANSWER: &str = "answer.txt";
 /// Raw stdout.
 pub(crate) const STREAM: &str = "stream.jsonl";
 /// Raw stderr.
@@ -34,6 +36,7 @@ pub(crate) const ASIDE: &str = ".tmp";
 /// runs/<run>/<agent>/prompt.txt    what the agent was told
 ///                    quoted.json   the refs that the prompt quotes, if any
 ///                    stream.jsonl  raw stdout
+///                    answer.txt    the text, if it is long and not raw stdout
 ///                    stderr.log    raw stderr
 ///                    result.json   the result, once there is one
 ///                    output.md     the text, when somebody asked for it
@@ -86,6 +89,7 @@ pub(crate) const fn sealed(part: Part) -> &'static str {
     match part {
         Part::Text => "text.sealed",
         Part::Error => "error.sealed",
+        Part::Stream => "stream.jsonl.sealed",
         Part::Stderr => "stderr.log.sealed",
         Part::Files => "files.tar.sealed",
         Part::Prompt => "prompt.txt.sealed",

@@ -9,7 +9,7 @@ use std::{
 
 use swarm_core::{
     content::Content,
-    hash::Hasher,
+    hash::{self, Hasher},
     ids::RefId,
     prompt::Piece,
     refs::{Classification, RecordEnd, RecordHeader, Ref, RefError, finished_ref},
@@ -17,7 +17,7 @@ use swarm_core::{
 };
 
 use crate::{
-    cut,
+    atomic, cut,
     folder::Folder,
     layout, prompt_file,
     record::{INLINE, Record, TextFile},
@@ -143,25 +143,60 @@ impl OpenRecord {
         String::from_utf8_lossy(&self.tail).into_owned()
     }
 
+    /// What was printed is the text.
+    fn keep_stdout(&mut self) -> Result<Text, RefError> {
+        let size = self.stdout.size;
+        let text = String::from_utf8(std::mem::take(&mut self.head));
+        let inline = text.ok().filter(|_| size <= INLINE);
+        if inline.is_none() {
+            self.stdout.sync(&self.folder)?;
+        }
+        Ok(Text {
+            file: inline.is_none().then_some(TextFile::Stream),
+            inline,
+            size,
+            hash: (size > 0).then(|| std::mem::take(&mut self.hasher).finish()),
+        })
+    }
+
+    /// What was printed is a transcript, and `answer` was taken out of it.
+    fn keep_answer(&mut self, answer: &str) -> Result<Text, RefError> {
+        self.stdout.sync(&self.folder)?;
+        let size = answer.len() as u64;
+        let inline = (size <= INLINE).then(|| answer.to_owned());
+        if inline.is_none() {
+            atomic::replace_bytes(&self.folder, layout::ANSWER, answer.as_bytes())?;
+        }
+        Ok(Text {
+            file: inline.is_none().then_some(TextFile::Answer),
+            inline,
+            size,
+            hash: (size > 0).then(|| hash::hex(answer.as_bytes())),
+        })
+    }
+
     /// Completes the record; `adjust` may say more about it. Durable when it returns.
     pub(crate) fn finish(
         mut self,
         end: RecordEnd,
         adjust: impl FnOnce(&mut Record),
     ) -> Result<Ref, RefError> {
-        let size = self.stdout.size;
-        let text = String::from_utf8(std::mem::take(&mut self.head));
-        let text = text.ok().filter(|_| size <= INLINE);
-        if text.is_none() {
-            self.stdout.sync(&self.folder)?;
-        }
+        let Text {
+            inline,
+            file,
+            size,
+            hash,
+        } = match &end.text {
+            Some(answer) => self.keep_answer(answer)?,
+            None => self.keep_stdout()?,
+        };
+        let has_transcript = end.text.is_some();
         // A parent may have been classified while this ran.
         for parent in &mut self.parents {
             if let Ok((_, now)) = self.store.load(&parent.id) {
                 parent.stamps.classification = now.found.stamps.classification;
             }
         }
-        let hash = (size > 0).then(|| std::mem::take(&mut self.hasher).finish());
         let mut found = finished_ref(
             &self.header,
             end,
@@ -171,8 +206,9 @@ impl OpenRecord {
         );
         found.output_dir = Some(self.folder.path().display().to_string());
         let mut record = Record {
-            text_file: text.is_none().then_some(TextFile::Stream),
-            text,
+            text_file: file,
+            text: inline,
+            has_transcript,
             parent_hashes: self.parents.iter().map(provenance_hash).collect(),
             inherited: inherited(&self.parents),
             source_path: None,
@@ -190,6 +226,14 @@ impl OpenRecord {
     pub(crate) fn discard(self) {
         discard(&self.run, &self.folder, &self.header.id);
     }
+}
+
+/// Where the text is, and what is known about it.
+struct Text {
+    inline: Option<String>,
+    file: Option<TextFile>,
+    size: u64,
+    hash: Option<String>,
 }
 
 /// What `parents` impose on what is made from them.

@@ -24,8 +24,8 @@ const MAX_RECORD: u64 = 16 * 1024 * 1024;
 
 /// The contents of `result.json`.
 ///
-/// The text is in exactly one place: within `text`, or in the file that `text_file` names. If it is within, then
-/// `stream.jsonl` is merely a copy that nothing has synced.
+/// The text is in exactly one place: within `text`, or in the file that `text_file` names. If it is within and there is no
+/// transcript, then `stream.jsonl` is merely a copy that nothing has synced.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Record {
     #[serde(flatten)]
@@ -34,6 +34,9 @@ pub(crate) struct Record {
     pub(crate) text: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) text_file: Option<TextFile>,
+    /// `stream.jsonl` is a transcript out of which the text was taken.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) has_transcript: bool,
     /// The provenance hash of each parent, in the order of `parent_refs`, as it was then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) parent_hashes: Vec<String>,
@@ -56,6 +59,8 @@ pub(crate) struct Record {
 pub(crate) enum TextFile {
     #[serde(rename = "stream.jsonl")]
     Stream,
+    #[serde(rename = "answer.txt")]
+    Answer,
     #[serde(rename = "text.sealed")]
     Sealed,
 }
@@ -88,7 +93,7 @@ impl Record {
         let sealed = record.found.stamps.encrypted.is_some();
         match (&record.text, record.text_file) {
             (Some(text), None) if !sealed && text.len() as u64 == record.found.size => {}
-            (None, Some(TextFile::Stream)) if !sealed => {}
+            (None, Some(TextFile::Stream | TextFile::Answer)) if !sealed => {}
             (None, Some(TextFile::Sealed)) if sealed => {}
             _ => return Err(corrupt(id, "result.json does not say where its text is")),
         }
@@ -117,6 +122,14 @@ impl Record {
         self.found.stamps.encrypted.is_some()
     }
 
+    /// The file of a text that is not within.
+    pub(crate) const fn text_file_name(&self) -> &'static str {
+        match self.text_file {
+            Some(TextFile::Answer) => layout::ANSWER,
+            Some(TextFile::Stream | TextFile::Sealed) | None => layout::STREAM,
+        }
+    }
+
     /// A reader of the whole text.
     pub(crate) fn open_text(&self, folder: &Folder) -> Result<TextReader, RefError> {
         let id = &self.found.id;
@@ -126,19 +139,17 @@ impl Record {
         if let Some(text) = &self.text {
             return Ok(TextReader::Inline(Cursor::new(text.clone().into_bytes())));
         }
+        let name = self.text_file_name();
         let file = folder
-            .read(layout::STREAM)
+            .read(name)
             .map_err(|error| damaged(id, error))?
-            .ok_or_else(|| corrupt(id, "stream.jsonl, which holds its text, is gone"))?;
+            .ok_or_else(|| corrupt(id, format!("{name}, which holds its text, is gone")))?;
         let metadata = file.metadata();
         let size = metadata
-            .map_err(|error| RefError::io("look at", folder.path().join(layout::STREAM), error))?
+            .map_err(|error| RefError::io("look at", folder.path().join(name), error))?
             .len();
         if size != self.found.size {
-            let problem = format!(
-                "stream.jsonl has {size} bytes instead of {}",
-                self.found.size
-            );
+            let problem = format!("{name} has {size} bytes instead of {}", self.found.size);
             return Err(corrupt(id, problem));
         }
         Ok(TextReader::File(file))

@@ -77,6 +77,7 @@ pub(crate) fn wrap(store: &Arc<Store>, path: &Path) -> Result<Wrapped, RefError>
         error: None,
         cost: Some(Usd::ZERO),
         duration: Duration::ZERO,
+        text: None,
         stamps: Stamps::default(),
     };
     record.finish(end, |record| {

@@ -1,6 +1,6 @@
 //! Any program: prompt on stdin, text on stdout, the exit status decides.
 
-use super::{AgentKind, Invocation};
+use super::{AgentKind, Invocation, Transcript};
 use crate::{
     money::Usd,
     spec::{Agent, AgentSpec, SpecError},
@@ -35,9 +35,11 @@ impl AgentKind for Command {
     }
 
     fn invocation(&self, spec: &AgentSpec) -> Invocation {
-        Invocation {
-            argv: argv(spec).to_vec(),
-        }
+        Invocation::new(argv(spec))
+    }
+
+    fn transcript(&self) -> Option<Box<dyn Transcript>> {
+        None
     }
 
     /// A program is free unless its author says that it is not.

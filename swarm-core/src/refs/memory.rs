@@ -141,16 +141,17 @@ impl Recording for MemoryRecording {
     }
 
     fn finish(self: Box<Self>, end: RecordEnd) -> BoxFuture<'static, Result<Ref, RefError>> {
-        let text_hash = (!self.stdout.is_empty()).then(|| hash::hex(&self.stdout));
+        let text = end.text.clone().map_or(self.stdout, String::into_bytes);
+        let text_hash = (!text.is_empty()).then(|| hash::hex(&text));
         let found = finished_ref(
             &self.header,
             end,
             &self.parents,
-            (text_hash.as_deref(), self.stdout.len() as u64),
+            (text_hash.as_deref(), text.len() as u64),
             self.clock.as_ref(),
         );
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.insert(found.id.clone(), (found.clone(), self.stdout.into()));
+        kept.insert(found.id.clone(), (found.clone(), text.into()));
         ready(Ok(found)).boxed()
     }
 }

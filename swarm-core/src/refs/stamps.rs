@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Classification;
-use crate::{hash, ids::RefId, money::Usd, prompt::PriorError};
+use crate::{agents::Conversation, hash, ids::RefId, money::Usd, prompt::PriorError};
 
 /// Everything that may be stamped on a result.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub struct Stamps {
     /// How much time the run had left when it was made.
     #[serde(default, flatten, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<DeadlineStamp>,
+    /// What the agent told of its conversation with a model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<Conversation>,
     /// Which attempt made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryStamp>,

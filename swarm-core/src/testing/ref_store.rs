@@ -44,6 +44,7 @@ pub async fn ref_store_conformance(make: impl Fn() -> Arc<dyn RefStore>) {
     a_prompt_is_written_down_as_it_was_composed(make()).await;
     a_large_prompt_is_complete(make()).await;
     a_prompt_quotes_the_error_of_a_result(make()).await;
+    a_text_that_is_not_what_was_printed_is_the_text(make()).await;
     a_missing_parent_is_refused(make()).await;
     a_finished_record_is_never_begun_again(make()).await;
     an_unfinished_attempt_is_dropped(make()).await;
@@ -72,6 +73,7 @@ pub fn success() -> RecordEnd {
         error: None,
         cost: Some(Usd::from_micros(250_000)),
         duration: Duration::from_millis(1_500),
+        text: None,
         stamps: Stamps::default(),
     }
 }
@@ -219,6 +221,29 @@ pub async fn a_prompt_is_written_down_as_it_was_composed(store: Arc<dyn RefStore
     let recording = begun.expect("the record is begun");
     let written = read(recording.prompt()).await;
     assert_eq!(written, b"Compare FIRST\xff and .FIRST\xff");
+}
+
+/// The text of an agent that prints a transcript is what was taken out of it, short or long.
+pub async fn a_text_that_is_not_what_was_printed_is_the_text(store: Arc<dyn RefStore>) {
+    for (agent, answer) in [
+        ("none", String::new()),
+        ("short", "forty-two".to_owned()),
+        ("long", "0123456789".repeat(30_000)),
+    ] {
+        let mut recording = begun(store.as_ref(), agent).await;
+        let printed = recording.write(Stdout, b"{\"type\":\"result\"}\n").await;
+        printed.expect("it is written");
+        let mut end = success();
+        end.text = Some(answer.clone());
+        let made = recording.finish(end).await.expect("it is finished");
+        assert_eq!(made.size, answer.len() as u64, "{agent}");
+        let kept = text_of(store.as_ref(), &id(agent)).await;
+        assert!(kept == answer.as_bytes(), "{agent}");
+        let hash: String = hash::hex(answer.as_bytes()).chars().take(16).collect();
+        let provenance = made.stamps.provenance.expect("it has provenance");
+        let expected = (!answer.is_empty()).then_some(hash);
+        assert_eq!(provenance.content_hash, expected, "{agent}");
+    }
 }
 
 /// A prompt can quote why an agent failed; nothing stands for an error that there is not.

@@ -73,9 +73,7 @@ impl fmt::Debug for RuntimeSubject {
 pub fn shell_job(id: RefId, script: &str) -> AgentJob {
     AgentJob {
         id,
-        invocation: Invocation {
-            argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
-        },
+        invocation: Invocation::new(["sh", "-c", script]),
         stdin: Content::empty(),
         sandbox: SandboxSpec::default()
             .resolve()

@@ -1,6 +1,7 @@
 //! Tests of the public face of this crate, in one binary.
 
 #[cfg(test)]
+mod agents;
 mod engine_down;
 #[cfg(test)]
 mod event_log;

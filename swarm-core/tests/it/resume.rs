@@ -92,6 +92,7 @@ async fn copy(ended: &AgentEnded, from: &MemoryRefStore, to: &MemoryRefStore) {
         error: found.error,
         cost: found.cost_usd,
         duration: ended.outcome.duration,
+        text: None,
         stamps: found.stamps,
     };
     recording.finish(end).await.unwrap();

@@ -57,7 +57,8 @@ pub(super) async fn create(
     } = inner;
     let sandbox = &job.sandbox;
     let sources = sources(inner, job).await?;
-    let volumes = inputs::plan(sandbox)?;
+    let mut volumes = inputs::plan(sandbox)?;
+    volumes.extend(inputs::home(&job.invocation));
     let uploads = volumes
         .iter()
         .map(|volume| {

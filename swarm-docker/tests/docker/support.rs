@@ -185,9 +185,7 @@ pub(crate) fn command(sandbox: Value, argv: &[&str]) -> AgentJob {
         .unwrap();
     AgentJob {
         id: RefId::new(RunId::random(), AgentId::new("agent-0").unwrap()),
-        invocation: Invocation {
-            argv: argv.iter().map(|&arg| arg.to_owned()).collect(),
-        },
+        invocation: Invocation::new(argv.iter().copied()),
         stdin: Content::empty(),
         sandbox,
         timeout: PATIENCE,

@@ -177,6 +177,32 @@ async fn the_error_of_an_agent_without_an_answer_is_sealed_with_every_prompt_tha
 }
 
 #[tokio::test]
+async fn a_transcript_is_sealed_with_the_answer_that_was_taken_out_of_it() {
+    let store = TestStore::new();
+    for (at, repeat) in [("run/short", 1), ("run/long", 10_000)] {
+        let answer = format!("{CANARY} ").repeat(repeat);
+        let transcript = format!("{{\"type\":\"result\",\"result\":{answer:?}}}\n");
+        let mut recording = store.begin(at, &[]).await.unwrap();
+        let written = recording.write(Stdout, transcript.as_bytes()).await;
+        written.unwrap();
+        let mut end = ended(ExitReason::Completed);
+        end.text = Some(answer.clone());
+        recording.finish(end).await.unwrap();
+        assert!(holding(store.home(), CANARY).len() >= 2, "{at}");
+
+        let key = store.encrypt(&id(at)).await.unwrap().key_id;
+        assert_eq!(holding(store.home(), CANARY).len(), 0, "{at}");
+        let text = store.decrypted(at, &key).await.unwrap();
+        assert!(text == answer.as_bytes(), "{at}");
+        let mut printed = Vec::new();
+        store
+            .decrypt_part(&id(at), &key, Part::Stream, &mut printed)
+            .unwrap();
+        assert!(printed == transcript.as_bytes(), "{at}");
+    }
+}
+
+#[tokio::test]
 async fn a_result_of_nothing_is_not_encrypted() {
     let store = TestStore::new();
     store.record("run/a", &[], "").await;

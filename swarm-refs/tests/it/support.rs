@@ -59,6 +59,7 @@ pub(crate) fn ended(exit: ExitReason) -> RecordEnd {
         exit,
         cost: None,
         duration: Duration::from_secs(1),
+        text: None,
         stamps: Stamps::default(),
     }
 }

@@ -2,8 +2,8 @@
 
 use std::{
     fs::{self, DirBuilder},
-    io::{self, ErrorKind},
-    os::unix::fs::DirBuilderExt as _,
+    io::{self, ErrorKind, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     process::Stdio,
 };
@@ -125,6 +125,12 @@ fn start(
     let path = path_of(vars).unwrap_or(&options.path);
     let file = program::find(program, path, &folder)?;
     let (stdin, bytes) = stdin::open(&job.stdin)?;
+    for (name, content) in &job.invocation.home {
+        put(&scratch.home().join(name), content).map_err(|error| RuntimeError::Storage {
+            path: scratch.home().join(name).display().to_string(),
+            error,
+        })?;
+    }
 
     let mut command = Command::new(&file);
     command
@@ -136,6 +142,7 @@ fn start(
         .env("HOME", scratch.home())
         .env("TMPDIR", scratch.home())
         .env("LANG", "C.UTF-8")
+        .envs(&job.invocation.env)
         .envs(vars.iter())
         .process_group(0)
         .stdin(stdin)
@@ -161,6 +168,21 @@ fn start(
     }
     tracing::debug!(agent = %job.id, pid = child.id(), "started a process");
     Ok((group, child, input, started))
+}
+
+/// Writes a file of the agent's home, for nobody else to read.
+fn put(file: &Path, content: &str) -> io::Result<()> {
+    if let Some(folder) = file.parent() {
+        let mut private = DirBuilder::new();
+        private.recursive(true).mode(0o700).create(folder)?;
+    }
+    let mut options = fs::OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file)?;
+    file.write_all(content.as_bytes())
 }
 
 fn path_of(vars: &EnvVars) -> Option<&str> {

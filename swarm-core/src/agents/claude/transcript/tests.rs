@@ -1,0 +1,251 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::prices::{Meter, PriceBook};
+
+/// What the real program printed in a run against a scripted model.
+macro_rules! recorded {
+    ($name:literal) => {
+        include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/data/claude/",
+            $name,
+            ".jsonl"
+        ))
+    };
+}
+
+fn read(lines: &[u8]) -> (Conclusion, Vec<AgentEvent>) {
+    let mut transcript = Box::new(StreamJson::default());
+    let mut events = Vec::new();
+    for line in lines.split(|byte| *byte == b'\n') {
+        transcript.read(line, &mut |event| events.push(event));
+    }
+    (transcript.conclude(), events)
+}
+
+fn usd(dollars: &str) -> Usd {
+    dollars.parse().unwrap()
+}
+
+#[test]
+fn a_run_that_succeeds_has_its_text_cost_and_usage() {
+    let (end, events) = read(recorded!("hello").as_bytes());
+    assert_eq!(end.verdict, Verdict::Succeeded);
+    assert_eq!(end.text, "Hello from the script.");
+    assert_eq!(end.cost, Some(usd("0.0004")));
+    let conversation = end.conversation;
+    assert_eq!(conversation.model.as_deref(), Some("claude-sonnet-5-5"));
+    assert_eq!(conversation.turns, Some(1));
+    assert_eq!(
+        (conversation.usage.input, conversation.usage.output),
+        (100, 20)
+    );
+    assert!(conversation.session_id.is_some());
+    assert!(events.contains(&AgentEvent::Text("Hello from the script.".to_owned())));
+}
+
+#[test]
+fn tools_are_counted_and_their_output_is_no_answer() {
+    let (end, events) = read(recorded!("tools").as_bytes());
+    assert_eq!(end.text, "All done.");
+    assert_eq!(end.conversation.tool_calls, 5);
+    let called: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            AgentEvent::ToolCall { name } => Some(name.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(called, ["Write", "Read", "Edit", "Bash", "Bash"]);
+    let text: String = events
+        .iter()
+        .filter_map(|event| match event {
+            AgentEvent::Text(text) => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(text, "Writing.All done.");
+}
+
+#[test]
+fn what_is_metered_on_the_way_is_what_the_program_reports_at_the_end() {
+    for recorded in [
+        recorded!("hello"),
+        recorded!("tools"),
+        recorded!("schema"),
+        recorded!("turns"),
+        recorded!("budget"),
+        recorded!("denied"),
+        recorded!("api_error"),
+    ] {
+        let (end, events) = read(recorded.as_bytes());
+        let prices = PriceBook::default();
+        let mut meter = Meter::new(&prices);
+        let mut spent = Usd::ZERO;
+        for event in events {
+            if let AgentEvent::Request { id, model, usage } = event {
+                spent = meter.add(&id, &model, usage);
+            }
+        }
+        assert_eq!(Some(spent), end.cost, "{}", end.text);
+    }
+}
+
+#[test]
+fn an_answer_by_a_schema_is_kept_as_such() {
+    let (end, _) = read(recorded!("schema").as_bytes());
+    assert_eq!(end.verdict, Verdict::Succeeded);
+    assert_eq!(
+        end.structured,
+        Some(serde_json::json!({"name": "ok", "n": 3}))
+    );
+    assert_eq!(end.text, r#"{"name":"ok","n":3}"#);
+}
+
+#[test]
+fn an_answer_that_is_only_in_the_schema_is_not_lost() {
+    let line =
+        br#"{"type":"result","subtype":"success","is_error":false,"structured_output":{"a":1}}"#;
+    let (end, _) = read(line);
+    assert_eq!(end.text, r#"{"a":1}"#);
+}
+
+#[test]
+fn limits_and_errors_are_told_apart_and_keep_the_text_before_them() {
+    let (end, _) = read(recorded!("budget").as_bytes());
+    assert_eq!(
+        end.verdict,
+        Verdict::OverBudget {
+            message: "Reached maximum budget ($0.05)".to_owned()
+        }
+    );
+    assert_eq!(end.cost, Some(usd("0.07")));
+
+    let (end, _) = read(recorded!("turns").as_bytes());
+    assert_eq!(
+        end.verdict,
+        Verdict::Failed {
+            message: "Reached maximum number of turns (2)".to_owned()
+        }
+    );
+
+    let (end, _) = read(recorded!("api_error").as_bytes());
+    let Verdict::Failed { message } = &end.verdict else {
+        panic!("{:?}", end.verdict);
+    };
+    assert!(message.contains("selected model"), "{message}");
+    assert_eq!(end.text, "First part.");
+
+    let (end, events) = read(recorded!("rate_limit").as_bytes());
+    assert!(
+        matches!(&end.verdict, Verdict::RateLimited { message } if message.contains("429")),
+        "{:?}",
+        end.verdict
+    );
+    assert!(events.contains(&AgentEvent::Retry { status: Some(429) }));
+    assert_eq!(end.text, "");
+}
+
+#[test]
+fn tools_that_were_not_allowed_are_named() {
+    let (end, _) = read(recorded!("denied").as_bytes());
+    assert_eq!(end.verdict, Verdict::Succeeded);
+    assert_eq!(end.conversation.denied_tools, ["Write"]);
+}
+
+#[test]
+fn a_stream_without_a_result_is_unfinished_and_keeps_its_text() {
+    let lines: Vec<&str> = recorded!("tools").lines().collect();
+    let (_, before) = lines.split_last().unwrap();
+    let (end, _) = read(before.join("\n").as_bytes());
+    assert_eq!(end.verdict, Verdict::Unfinished);
+    assert_eq!(end.text, "Writing.\n\nAll done.");
+    assert_eq!(end.cost, None);
+}
+
+#[test]
+fn the_last_of_several_results_counts() {
+    let result = |text: &str, cost: &str| {
+        format!(
+            r#"{{"type":"result","subtype":"success","is_error":false,"result":"{text}","total_cost_usd":{cost}}}"#
+        )
+    };
+    let lines = format!("{}\n{}", result("first", "0.1"), result("second", "0.3"));
+    let (end, _) = read(lines.as_bytes());
+    assert_eq!((end.text.as_str(), end.cost), ("second", Some(usd("0.3"))));
+}
+
+#[test]
+fn a_field_of_another_type_costs_nothing_but_itself() {
+    let line = br#"{"total_cost_usd":"free","result":["x"],"num_turns":-1,"permission_denials":{},
+        "session_id":7,"modelUsage":[],"structured_output":null,"is_error":false,"subtype":"success","type":"result"}"#;
+    let (end, _) = read(&line.to_vec().replace_breaks());
+    assert_eq!(end.verdict, Verdict::Succeeded);
+    assert_eq!((end.cost, end.text.as_str()), (None, ""));
+    // Without a clear word it is no success.
+    for line in [
+        r#"{"type":"result"}"#,
+        r#"{"type":"result","subtype":"success"}"#,
+        r#"{"type":"result","subtype":"success","is_error":"no"}"#,
+        r#"{"type":"result","is_error":false,"subtype":"something_new"}"#,
+    ] {
+        let (end, _) = read(line.as_bytes());
+        assert!(matches!(end.verdict, Verdict::Failed { .. }), "{line}");
+    }
+}
+
+trait ReplaceBreaks {
+    fn replace_breaks(self) -> Self;
+}
+
+impl ReplaceBreaks for Vec<u8> {
+    fn replace_breaks(mut self) -> Self {
+        self.retain(|byte| *byte != b'\n');
+        self
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_line_makes_it_panic(line in prop::collection::vec(any::<u8>(), 0..300)) {
+        drop(read(&line));
+    }
+
+    /// A real line with one byte changed, at any place, or cut there.
+    #[test]
+    fn a_damaged_line_loses_no_more_than_itself(
+        line in any::<prop::sample::Index>(),
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+        cut in any::<bool>(),
+    ) {
+        let mut lines: Vec<Vec<u8>> = recorded!("tools").lines().map(|l| l.as_bytes().to_vec()).collect();
+        // The last line has the result.
+        let line = line.index(lines.len() - 1);
+        let damaged = &mut lines[line];
+        let at = at.index(damaged.len());
+        if cut {
+            damaged.truncate(at);
+        } else {
+            damaged[at] = byte;
+        }
+        let (end, _) = read(&lines.join(&b'\n'));
+        prop_assert_eq!(end.verdict, Verdict::Succeeded);
+        prop_assert_eq!(end.text, "All done.");
+        prop_assert_eq!(end.cost, Some(usd("0.0166")));
+    }
+
+    /// A stream that ends anywhere.
+    #[test]
+    fn whatever_came_before_the_cut_is_kept(at in any::<prop::sample::Index>()) {
+        let all = recorded!("tools").as_bytes();
+        let at = at.index(all.len());
+        let (end, events) = read(all.split_at(at).0);
+        let told: String = events.iter().filter_map(|event| match event {
+            AgentEvent::Text(text) => Some(text.as_str()),
+            _ => None,
+        }).collect();
+        prop_assert_eq!(end.text.replace("\n\n", ""), told);
+    }
+}
