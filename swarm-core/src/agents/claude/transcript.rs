@@ -1,9 +1,11 @@
 //! The stream-json output of Claude Code.
 //!
-//! Written for version 2.1.329; tests hold its real output. Fields that are missing or of another type count as absent, one by
-//! one, so that one field that changes does not take the others with it.
+//! Written for version 2.1.329; tests hold its real output. Lines and fields that are not known are passed over. In the line
+//! with the result, a field of another type counts as absent and takes no other with it.
 
-use serde::{Deserialize, Deserializer};
+use std::borrow::Cow;
+
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 
 use crate::{
@@ -38,74 +40,144 @@ struct RunResult {
 /// Enough of a line to know what it is.
 #[derive(Deserialize)]
 struct Head<'l> {
-    #[serde(borrow, rename = "type", default, deserialize_with = "lenient")]
-    kind: Option<std::borrow::Cow<'l, str>>,
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'l, str>,
+    #[serde(borrow, default)]
+    subtype: Option<Cow<'l, str>>,
 }
 
-/// `null`, and anything of another type, is nothing.
-fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Either<T> {
-        Expected(T),
-        Other(serde::de::IgnoredAny),
+#[derive(Deserialize)]
+struct Init {
+    #[serde(default)]
+    session_id: Option<String>,
+    #[serde(default)]
+    model: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ApiRetry {
+    #[serde(default)]
+    error_status: Option<u16>,
+}
+
+#[derive(Deserialize)]
+struct Assistant<'l> {
+    #[serde(borrow)]
+    message: Message<'l>,
+    #[serde(default)]
+    parent_tool_use_id: Option<IgnoredAny>,
+    #[serde(default)]
+    is_api_error_message: bool,
+}
+
+#[derive(Deserialize)]
+struct Message<'l> {
+    #[serde(borrow, default)]
+    id: Option<Cow<'l, str>>,
+    #[serde(borrow, default)]
+    model: Option<Cow<'l, str>>,
+    #[serde(borrow, default)]
+    content: Vec<Block<'l>>,
+    #[serde(default)]
+    usage: Option<Tokens>,
+}
+
+#[derive(Deserialize)]
+struct Block<'l> {
+    #[serde(borrow, rename = "type", default)]
+    kind: Cow<'l, str>,
+    #[serde(borrow, default)]
+    text: Option<Cow<'l, str>>,
+    #[serde(default)]
+    name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Streamed<'l> {
+    #[serde(borrow)]
+    event: StreamEvent<'l>,
+    #[serde(default)]
+    parent_tool_use_id: Option<IgnoredAny>,
+    #[serde(borrow, default)]
+    api_message_id: Option<Cow<'l, str>>,
+}
+
+#[derive(Deserialize)]
+struct StreamEvent<'l> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'l, str>,
+    #[serde(borrow, default)]
+    message: Option<Message<'l>>,
+    #[serde(borrow, default)]
+    delta: Option<Block<'l>>,
+    #[serde(default)]
+    usage: Option<Tokens>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+struct Tokens {
+    #[serde(default)]
+    input_tokens: Option<u64>,
+    #[serde(default)]
+    output_tokens: Option<u64>,
+    #[serde(default)]
+    cache_read_input_tokens: Option<u64>,
+    #[serde(default)]
+    cache_creation_input_tokens: Option<u64>,
+}
+
+impl From<Tokens> for Usage {
+    fn from(tokens: Tokens) -> Self {
+        Self {
+            input: tokens.input_tokens.unwrap_or_default(),
+            output: tokens.output_tokens.unwrap_or_default(),
+            cache_read: tokens.cache_read_input_tokens.unwrap_or_default(),
+            cache_write: tokens.cache_creation_input_tokens.unwrap_or_default(),
+        }
     }
-    Ok(match Either::deserialize(from)? {
-        Either::Expected(value) => Some(value),
-        Either::Other(_) => None,
-    })
-}
-
-#[derive(Deserialize)]
-struct Streamed {
-    event: StreamEvent,
-    #[serde(default, deserialize_with = "lenient")]
-    parent_tool_use_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
-    api_message_id: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum StreamEvent {
-    MessageStart {
-        message: Value,
-    },
-    ContentBlockDelta {
-        delta: Delta,
-    },
-    MessageDelta {
-        #[serde(default)]
-        usage: Value,
-    },
-    #[serde(other)]
-    Other,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Delta {
-    TextDelta {
-        text: String,
-    },
-    #[serde(other)]
-    Other,
 }
 
 impl Transcript for StreamJson {
     fn read(&mut self, line: &[u8], tell: &mut dyn FnMut(AgentEvent)) {
-        let Ok(Head { kind: Some(kind) }) = serde_json::from_slice(line) else {
+        // Most lines are these, and say so first: one look instead of two.
+        if line.starts_with(br#"{"type":"stream_event","#)
+            && let Ok(streamed) = serde_json::from_slice(line)
+        {
+            return self.streamed(&streamed, tell);
+        }
+        let Ok(Head { kind, subtype }) = serde_json::from_slice(line) else {
             return;
         };
-        match kind.as_ref() {
-            "stream_event" => {
+        match (kind.as_ref(), subtype.as_deref()) {
+            ("stream_event", _) => {
                 if let Ok(streamed) = serde_json::from_slice(line) {
-                    self.streamed(streamed, tell);
+                    self.streamed(&streamed, tell);
                 }
             }
-            "assistant" => self.assistant(&parsed(line), tell),
-            "system" => self.system(&parsed(line), tell),
-            "result" => self.result = Some(self.run_result(&parsed(line))),
+            ("assistant", _) => {
+                if let Ok(assistant) = serde_json::from_slice(line) {
+                    self.assistant(assistant, tell);
+                }
+            }
+            ("system", Some("init")) => {
+                if let Ok(Init { session_id, model }) = serde_json::from_slice(line) {
+                    self.conversation.session_id = session_id;
+                    self.conversation.model = model;
+                }
+            }
+            ("system", Some("api_retry")) => {
+                let retry = serde_json::from_slice(line);
+                tell(AgentEvent::Retry {
+                    status: retry
+                        .ok()
+                        .and_then(|ApiRetry { error_status }| error_status),
+                });
+            }
+            // A whole run hangs on this line: it is read field by field.
+            ("result", _) => {
+                let line = serde_json::from_slice(line).unwrap_or_default();
+                self.result = Some(self.run_result(&line));
+            }
             _ => {}
         }
     }
@@ -140,53 +212,41 @@ impl Transcript for StreamJson {
     }
 }
 
-fn parsed(line: &[u8]) -> Value {
-    serde_json::from_slice(line).unwrap_or_default()
-}
-
 impl StreamJson {
-    fn system(&mut self, line: &Value, tell: &mut dyn FnMut(AgentEvent)) {
-        match text(line, "/subtype") {
-            Some("init") => {
-                let conversation = &mut self.conversation;
-                conversation.session_id = owned(line, "/session_id");
-                conversation.model = owned(line, "/model");
+    fn streamed(&mut self, line: &Streamed<'_>, tell: &mut dyn FnMut(AgentEvent)) {
+        let event = &line.event;
+        match event.kind.as_ref() {
+            "message_start" => {
+                if let Some(message) = &event.message {
+                    request(message, tell);
+                }
             }
-            Some("api_retry") => tell(AgentEvent::Retry {
-                status: line
-                    .pointer("/error_status")
-                    .and_then(Value::as_u64)
-                    .and_then(|status| u16::try_from(status).ok()),
-            }),
-            _ => {}
-        }
-    }
-
-    fn streamed(&mut self, line: Streamed, tell: &mut dyn FnMut(AgentEvent)) {
-        let is_main = line.parent_tool_use_id.is_none();
-        match line.event {
-            StreamEvent::MessageStart { message } => Self::request(&message, tell),
-            StreamEvent::MessageDelta { usage } => {
-                // The model is that of its start; the meter knows the request.
-                if let (Some(id), Some(model)) = (line.api_message_id, &self.conversation.model) {
+            "message_delta" => {
+                // Its model is that of its start.
+                if let (Some(id), Some(usage), Some(model)) =
+                    (&line.api_message_id, event.usage, &self.conversation.model)
+                {
                     tell(AgentEvent::Request {
-                        id,
+                        id: id.to_string(),
                         model: model.clone(),
-                        usage: usage_of(&usage),
+                        usage: usage.into(),
                     });
                 }
             }
-            StreamEvent::ContentBlockDelta {
-                delta: Delta::TextDelta { text },
-            } if is_main => {
-                if self.streamed != line.api_message_id {
-                    self.separate();
-                    self.streamed = line.api_message_id;
+            "content_block_delta" if line.parent_tool_use_id.is_none() => {
+                let Some(Block { kind, text, .. }) = &event.delta else {
+                    return;
+                };
+                if let ("text_delta", Some(text)) = (kind.as_ref(), text) {
+                    if self.streamed.as_deref() != line.api_message_id.as_deref() {
+                        self.separate();
+                        self.streamed = line.api_message_id.as_deref().map(str::to_owned);
+                    }
+                    self.written.push(text);
+                    tell(AgentEvent::Text(text.to_string()));
                 }
-                self.written.push(&text);
-                tell(AgentEvent::Text(text));
             }
-            StreamEvent::ContentBlockDelta { .. } | StreamEvent::Other => {}
+            _ => {}
         }
     }
 
@@ -197,45 +257,29 @@ impl StreamJson {
         }
     }
 
-    fn request(message: &Value, tell: &mut dyn FnMut(AgentEvent)) {
-        if let (Some(id), Some(model)) = (owned(message, "/id"), owned(message, "/model"))
-            && let Some(usage) = message.pointer("/usage")
-        {
-            tell(AgentEvent::Request {
-                id,
-                model,
-                usage: usage_of(usage),
-            });
-        }
-    }
-
     /// One finished block of a message. Its usage is that of the start of the message.
-    fn assistant(&mut self, line: &Value, tell: &mut dyn FnMut(AgentEvent)) {
+    fn assistant(&mut self, line: Assistant<'_>, tell: &mut dyn FnMut(AgentEvent)) {
+        let Assistant { message, .. } = &line;
         // What the program itself says about an error is no answer.
-        if line.pointer("/is_api_error_message") == Some(&Value::Bool(true))
-            || text(line, "/message/model") == Some("<synthetic>")
-        {
+        if line.is_api_error_message || message.model.as_deref() == Some("<synthetic>") {
             return;
         }
-        let message = line.pointer("/message").unwrap_or(&Value::Null);
-        Self::request(message, tell);
-        let is_main = line
-            .pointer("/parent_tool_use_id")
-            .is_none_or(Value::is_null);
-        let is_streamed = self.streamed.is_some() && self.streamed == owned(message, "/id");
-        let blocks = message.pointer("/content").and_then(Value::as_array);
-        for block in blocks.into_iter().flatten() {
-            match text(block, "/type") {
-                Some("text") if is_main && !is_streamed => {
-                    let piece = text(block, "/text").unwrap_or_default();
+        request(message, tell);
+        let is_main = line.parent_tool_use_id.is_none();
+        let is_streamed =
+            self.streamed.is_some() && self.streamed.as_deref() == message.id.as_deref();
+        for block in line.message.content {
+            match block.kind.as_ref() {
+                "text" if is_main && !is_streamed => {
+                    let piece = block.text.unwrap_or_default();
                     self.separate();
-                    self.written.push(piece);
-                    tell(AgentEvent::Text(piece.to_owned()));
+                    self.written.push(&piece);
+                    tell(AgentEvent::Text(piece.into_owned()));
                 }
-                Some("tool_use") => {
+                "tool_use" => {
                     self.conversation.tool_calls += 1;
                     tell(AgentEvent::ToolCall {
-                        name: owned(block, "/name").unwrap_or_default(),
+                        name: block.name.unwrap_or_default(),
                     });
                 }
                 _ => {}
@@ -284,6 +328,16 @@ impl StreamJson {
     }
 }
 
+fn request(message: &Message<'_>, tell: &mut dyn FnMut(AgentEvent)) {
+    if let (Some(id), Some(model), Some(usage)) = (&message.id, &message.model, message.usage) {
+        tell(AgentEvent::Request {
+            id: id.to_string(),
+            model: model.to_string(),
+            usage: usage.into(),
+        });
+    }
+}
+
 /// The program calls an API error a `success` with `is_error`, so both count.
 fn verdict(line: &Value) -> Verdict {
     let subtype = text(line, "/subtype").unwrap_or_default();
@@ -317,16 +371,6 @@ fn text<'v>(value: &'v Value, pointer: &str) -> Option<&'v str> {
 
 fn owned(value: &Value, pointer: &str) -> Option<String> {
     text(value, pointer).map(str::to_owned)
-}
-
-fn usage_of(usage: &Value) -> Usage {
-    let tokens = |name| usage.get(name).and_then(Value::as_u64).unwrap_or_default();
-    Usage {
-        input: tokens("input_tokens"),
-        output: tokens("output_tokens"),
-        cache_read: tokens("cache_read_input_tokens"),
-        cache_write: tokens("cache_creation_input_tokens"),
-    }
 }
 
 #[cfg(test)]
