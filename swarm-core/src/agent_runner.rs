@@ -133,6 +133,9 @@ impl AgentRunner {
             _ => {}
         }
         let mut end = conclude(ran, &job, spec, kind, &recording.stderr_tail());
+        if end.exit == ExitReason::DeadlineExceeded {
+            end.error = self.limits.stopped_at_deadline();
+        }
         if let Some(heard) = heard {
             heed(&mut end, heard, kind.worst_case(spec));
         }
@@ -160,7 +163,14 @@ impl AgentRunner {
         };
         let stop = halt.token().child_token();
         let limit = kind.worst_case(spec);
-        let mut listener = Listener::new(recording, transcript, &self.prices, limit, stop.clone());
+        let mut listener = Listener::new(
+            recording,
+            transcript,
+            &self.prices,
+            kind.model(spec),
+            limit,
+            stop.clone(),
+        );
         let mut ran = self.runtime.run(job, &mut listener, &stop).await;
         let heard = listener.conclude();
         if let Ok(exit) = &mut ran
@@ -250,9 +260,7 @@ fn conclude(
             duration,
         }) if job.timeout < spec.sandbox.timeout => {
             // It was stopped before its own timeout, so it was the deadline that stopped it.
-            let exit = ExitReason::DeadlineExceeded;
-            let error = describe(&exit, spec, stderr);
-            (exit, duration, error)
+            (ExitReason::DeadlineExceeded, duration, None)
         }
         Ok(exit) => {
             let error = describe(&exit.reason, spec, stderr);

@@ -1,9 +1,17 @@
 //! Kinds of agents: how each is started and what it may cost.
 
+mod checks;
 mod claude;
+mod codex;
 mod command;
+mod gemini;
+#[cfg(test)]
+mod golden;
+mod json;
 pub(crate) mod lines;
+mod opencode;
 pub mod transcript;
+mod written;
 
 use std::collections::BTreeMap;
 
@@ -61,7 +69,22 @@ pub trait AgentKind: Send + Sync {
 }
 
 /// Every kind that goes by its name alone.
-const KINDS: [&dyn AgentKind; 1] = [&claude::Claude];
+const KINDS: [&dyn AgentKind; 4] = [
+    &claude::Claude,
+    &codex::Codex,
+    &gemini::Gemini,
+    &opencode::Opencode,
+];
+
+/// Without a `max_budget`, half a cent for each second of its timeout, and ten cents at least.
+fn default_worst_case(spec: &AgentSpec) -> Usd {
+    const LEAST: u64 = 100_000;
+    const PER_SECOND: u64 = 5000;
+    spec.sandbox.max_budget.unwrap_or_else(|| {
+        let seconds = spec.sandbox.timeout.as_secs();
+        Usd::from_micros(seconds.saturating_mul(PER_SECOND).max(LEAST))
+    })
+}
 
 /// The kind of `agent`.
 pub fn kind_of(agent: &Agent) -> Result<&'static dyn AgentKind, SpecError> {

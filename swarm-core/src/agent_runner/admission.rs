@@ -14,6 +14,9 @@ use crate::{
     time::{Clock, Timestamp},
 };
 
+/// What to do about a deadline that was too early.
+const MORE_TIME: &str = "run it again with a later deadline, or with more agents at once";
+
 /// The limits of one run.
 #[derive(Debug)]
 pub(crate) struct Limits {
@@ -56,7 +59,7 @@ impl Limits {
     ) -> Result<Admission, Stopped> {
         let remaining = self.remaining();
         if remaining == Some(Duration::ZERO) {
-            return Err(too_late());
+            return Err(self.too_late());
         }
         let deadline = async {
             match remaining {
@@ -69,10 +72,10 @@ impl Limits {
             () = halt.token().cancelled() => Err(halted(halt)),
             admitted = self.wait(spec, worst_case, holds) => match admitted {
                 // The slot may come from somebody whom the deadline has just stopped.
-                Ok(_) if self.remaining() == Some(Duration::ZERO) => Err(too_late()),
+                Ok(_) if self.remaining() == Some(Duration::ZERO) => Err(self.too_late()),
                 admitted => admitted,
             },
-            () = deadline => Err(too_late()),
+            () = deadline => Err(self.too_late()),
         }
     }
 
@@ -114,6 +117,25 @@ impl Limits {
         self.remaining().map_or(own, |remaining| own.min(remaining))
     }
 
+    /// What to tell about an agent that the deadline stopped.
+    pub(super) fn stopped_at_deadline(&self) -> Option<String> {
+        self.deadline.map(|deadline| {
+            format!(
+                "stopped at the deadline of the run, {deadline}; what it had printed is kept; {MORE_TIME}"
+            )
+        })
+    }
+
+    fn too_late(&self) -> Stopped {
+        let when = self.deadline.unwrap_or_default();
+        Stopped::Denied(AgentOutcome::not_started(
+            ExitReason::DeadlineExceeded,
+            format!(
+                "the deadline of the run, {when}, had passed before it could start; {MORE_TIME}"
+            ),
+        ))
+    }
+
     pub(super) fn deadline_stamp(&self) -> Option<DeadlineStamp> {
         let deadline = self.deadline?;
         let now = self.clock.now();
@@ -123,14 +145,6 @@ impl Limits {
             time_remaining: (left * 100.0).round() / 100.0,
         })
     }
-}
-
-fn too_late() -> Stopped {
-    let error = "the deadline of the run has passed";
-    Stopped::Denied(AgentOutcome::not_started(
-        ExitReason::DeadlineExceeded,
-        error,
-    ))
 }
 
 fn halted(halt: &Halt) -> Stopped {

@@ -19,6 +19,8 @@ pub(super) struct Listener<'a> {
     lines: Lines,
     transcript: Box<dyn Transcript>,
     meter: Meter<'a>,
+    /// The model that was asked for; some programs do not say which one they ask.
+    model: String,
     spent: Usd,
     limit: Usd,
     /// Cancelled when the agent has crossed its budget.
@@ -37,6 +39,7 @@ impl<'a> Listener<'a> {
         recording: &'a mut dyn Recording,
         transcript: Box<dyn Transcript>,
         prices: &'a PriceBook,
+        model: Option<String>,
         limit: Usd,
         over_budget: CancellationToken,
     ) -> Self {
@@ -45,6 +48,7 @@ impl<'a> Listener<'a> {
             lines: Lines::default(),
             transcript,
             meter: Meter::new(prices),
+            model: model.unwrap_or_default(),
             spent: Usd::ZERO,
             limit,
             over_budget,
@@ -56,11 +60,14 @@ impl<'a> Listener<'a> {
             lines,
             transcript,
             meter,
+            model,
             spent,
             ..
         } = self;
         lines.add(chunk, |line| {
-            transcript.read(line, &mut |event| *spent = heard(meter, &event, *spent));
+            transcript.read(line, &mut |event| {
+                *spent = heard(meter, model, &event, *spent);
+            });
         });
         if self.spent > self.limit {
             self.over_budget.cancel();
@@ -72,11 +79,14 @@ impl<'a> Listener<'a> {
             lines,
             transcript,
             meter,
+            model,
             spent,
             ..
         } = &mut self;
         lines.finish(|line| {
-            transcript.read(line, &mut |event| *spent = heard(meter, &event, *spent));
+            transcript.read(line, &mut |event| {
+                *spent = heard(meter, model, &event, *spent);
+            });
         });
         Heard {
             metered: self.spent,
@@ -85,9 +95,12 @@ impl<'a> Listener<'a> {
     }
 }
 
-fn heard(meter: &mut Meter<'_>, event: &AgentEvent, spent: Usd) -> Usd {
+fn heard(meter: &mut Meter<'_>, asked: &str, event: &AgentEvent, spent: Usd) -> Usd {
     match event {
-        AgentEvent::Request { id, model, usage } => meter.add(id, model, *usage),
+        AgentEvent::Request { id, model, usage } => {
+            let model = if model.is_empty() { asked } else { model };
+            meter.add(id, model, *usage)
+        }
         AgentEvent::Text(_) | AgentEvent::ToolCall { .. } | AgentEvent::Retry { .. } => spent,
     }
 }

@@ -4,7 +4,7 @@
 
 mod transcript;
 
-use super::{AgentKind, Invocation, Transcript};
+use super::{AgentKind, Invocation, Transcript, checks, default_worst_case};
 use crate::{
     money::Usd,
     spec::{AgentSpec, SpecError},
@@ -53,6 +53,7 @@ impl AgentKind for Claude {
 
     fn check(&self, spec: &AgentSpec) -> Result<(), SpecError> {
         let sandbox = &spec.sandbox;
+        checks::check_no_mcps(spec, self.name())?;
         if let Some(effort) = &sandbox.effort
             && !EFFORTS.contains(&effort.as_str())
         {
@@ -62,14 +63,7 @@ impl AgentKind for Claude {
             ));
         }
         if let Some(model) = &sandbox.model {
-            // The program would take it for a flag.
-            let is_plain = !model.is_empty() && !model.starts_with('-');
-            if !is_plain || model.contains(char::is_control) {
-                return Err(SpecError::shape(
-                    format!("model {model:?}"),
-                    "expected a name such as \"sonnet\" or \"claude-opus-5-5\"",
-                ));
-            }
+            checks::check_model(model, "\"sonnet\" or \"claude-opus-5-5\"")?;
         }
         for tool in &sandbox.tools {
             check_tool(tool)?;
@@ -144,14 +138,8 @@ impl AgentKind for Claude {
         Some(Box::<transcript::StreamJson>::default())
     }
 
-    /// Without a `max_budget`, half a cent for each second of its timeout, and ten cents at least.
     fn worst_case(&self, spec: &AgentSpec) -> Usd {
-        const LEAST: u64 = 100_000;
-        const PER_SECOND: u64 = 5000;
-        spec.sandbox.max_budget.unwrap_or_else(|| {
-            let seconds = spec.sandbox.timeout.as_secs();
-            Usd::from_micros(seconds.saturating_mul(PER_SECOND).max(LEAST))
-        })
+        default_worst_case(spec)
     }
 
     fn cost(&self, _: &AgentSpec) -> Option<Usd> {
@@ -267,6 +255,7 @@ mod tests {
             (json!({"tools": ["Raed"]}), "did you mean `Read`?"),
             (json!({"tools": ["Bash(a,b)"]}), "no such tool"),
             (json!({"output_schema": "text"}), "output_schema"),
+            (json!({"mcps": ["slack"]}), "mcps"),
         ] {
             let error = spec(sandbox.clone()).unwrap_err().to_string();
             assert!(error.contains(problem), "{sandbox}: {error}");

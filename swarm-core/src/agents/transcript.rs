@@ -36,7 +36,7 @@ pub enum AgentEvent {
     Request {
         /// The id of the request.
         id: String,
-        /// The model.
+        /// The model; empty if the program does not say which.
         model: String,
         /// From the beginning of the request.
         usage: Usage,

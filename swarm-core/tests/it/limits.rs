@@ -143,7 +143,12 @@ async fn after_the_deadline_nothing_starts() {
         deadline: Some(TokioClock::START),
     };
     let view = ran(&swarm, limited(run(agent("late")), limits)).await;
-    assert_eq!(outcome(&view, "agent-0").exit, ExitReason::DeadlineExceeded);
+    let late = outcome(&view, "agent-0");
+    assert_eq!(late.exit, ExitReason::DeadlineExceeded);
+    let error = late.error.unwrap();
+    for part in [&TokioClock::START.to_string(), "later deadline"] {
+        assert!(error.contains(part), "{error}");
+    }
     assert!(runtime.jobs().is_empty());
 }
 
@@ -174,6 +179,11 @@ async fn a_deadline_stops_who_runs_and_turns_away_who_waits() {
         let stopped = outcome(&view, late);
         assert_eq!(stopped.exit, ExitReason::DeadlineExceeded, "{late}");
         assert!(stopped.result.is_some(), "what {late} had printed is kept");
+        let kept = swarm.store().get(&ref_of(&new.id, late)).await.unwrap();
+        let error = kept.error.unwrap();
+        for part in [&deadline.to_string(), "is kept", "later deadline"] {
+            assert!(error.contains(part), "{error}");
+        }
     }
     assert_eq!(outcome(&view, "agent-2").duration, Duration::from_secs(10));
     let waited = outcome(&view, "agent-3");

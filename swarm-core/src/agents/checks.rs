@@ -1,0 +1,90 @@
+//! Checks that several kinds share.
+
+use crate::{
+    spec::{AgentSpec, DEFAULT_TOOLS, SpecError},
+    suggest::nearest,
+};
+
+/// The agents of `kind` cannot honour `field`.
+pub(super) fn unsupported(kind: &str, field: &str, instead: &str) -> SpecError {
+    SpecError::shape(
+        field,
+        format!("an agent of kind {kind} cannot honour it; {instead}"),
+    )
+}
+
+/// Refuses a variable that would undo what the kind sets.
+pub(super) fn check_not_set(
+    spec: &AgentSpec,
+    kind: &str,
+    variable: &str,
+    instead: &str,
+) -> Result<(), SpecError> {
+    if spec.sandbox.env_vars.names().any(|name| name == variable) {
+        return Err(SpecError::shape(
+            format!("env_vars {variable:?}"),
+            format!("it would undo what an agent of kind {kind} is started with; {instead}"),
+        ));
+    }
+    Ok(())
+}
+
+/// MCP servers are attached to no agent of `kind`.
+pub(super) fn check_no_mcps(spec: &AgentSpec, kind: &str) -> Result<(), SpecError> {
+    if spec.sandbox.mcps.is_empty() {
+        return Ok(());
+    }
+    Err(unsupported(
+        kind,
+        "mcps",
+        "leave it out, or choose another kind",
+    ))
+}
+
+/// A name that the program would not take for a flag.
+pub(super) fn check_model(model: &str, example: &str) -> Result<(), SpecError> {
+    let is_plain = !model.is_empty() && !model.starts_with('-');
+    if is_plain && !model.contains(char::is_control) {
+        return Ok(());
+    }
+    Err(SpecError::shape(
+        format!("model {model:?}"),
+        format!("expected a name such as {example}"),
+    ))
+}
+
+/// Whether the tools are those that an agent has if nobody says otherwise.
+pub(super) fn has_default_tools(tools: &[String]) -> bool {
+    let is_default = |tool: &String| DEFAULT_TOOLS.contains(&tool.as_str());
+    let is_asked = |tool: &&str| tools.iter().any(|asked| asked == tool);
+    tools.iter().all(is_default) && DEFAULT_TOOLS.iter().all(is_asked)
+}
+
+/// A tool, and what a program calls it.
+pub(super) type NativeTool = (&'static str, &'static [&'static str]);
+
+/// What the program calls these tools, in the order of `known`.
+pub(super) fn native_tools<'k>(
+    tools: &[String],
+    kind: &str,
+    known: &'k [NativeTool],
+) -> Result<Vec<&'k str>, SpecError> {
+    let names = || known.iter().map(|(name, _)| *name);
+    if let Some(tool) = tools.iter().find(|tool| !names().any(|name| name == *tool)) {
+        let suggestion = nearest(tool, names()).map(|near| format!("; did you mean `{near}`?"));
+        return Err(SpecError::shape(
+            format!("tool {tool:?}"),
+            format!(
+                "an agent of kind {kind} has no such tool{}; it has {}",
+                suggestion.unwrap_or_default(),
+                names().collect::<Vec<_>>().join(", ")
+            ),
+        ));
+    }
+    let asked = known
+        .iter()
+        .filter(|(name, _)| tools.iter().any(|tool| tool == name));
+    Ok(asked
+        .flat_map(|(_, native)| native.iter().copied())
+        .collect())
+}

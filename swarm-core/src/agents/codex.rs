@@ -1,0 +1,194 @@
+//! The Codex CLI.
+//!
+//! Flags and their effects as measured with version 0.169.0.
+
+mod transcript;
+
+use super::{AgentKind, Invocation, Transcript, checks, default_worst_case};
+use crate::{
+    money::Usd,
+    spec::{AgentSpec, SpecError},
+};
+
+pub(super) struct Codex;
+
+const KIND: &str = "codex";
+
+/// The program takes any word and hands it on.
+const EFFORTS: [&str; 5] = ["minimal", "low", "medium", "high", "xhigh"];
+
+const SYSTEM_PROMPT: &str = ".codex/swarm-system.md";
+const MEMORY: &str = ".codex/AGENTS.md";
+
+impl AgentKind for Codex {
+    fn name(&self) -> &'static str {
+        KIND
+    }
+
+    fn check(&self, spec: &AgentSpec) -> Result<(), SpecError> {
+        let sandbox = &spec.sandbox;
+        if let Some(model) = &sandbox.model {
+            checks::check_model(model, "\"gpt-5.5\"")?;
+        }
+        if let Some(effort) = &sandbox.effort
+            && !EFFORTS.contains(&effort.as_str())
+        {
+            return Err(SpecError::shape(
+                format!("effort {effort:?}"),
+                format!("expected one of {}", EFFORTS.join(", ")),
+            ));
+        }
+        // Its shell can be taken away, but not its way to write files.
+        if !checks::has_default_tools(&sandbox.tools) {
+            return Err(checks::unsupported(
+                KIND,
+                "tools",
+                "leave it out: it has a shell and an editor, and the sandbox is what limits them",
+            ));
+        }
+        if sandbox.output_schema.is_some() {
+            return Err(checks::unsupported(
+                KIND,
+                "output_schema",
+                "describe the answer in the prompt, or choose the kind claude",
+            ));
+        }
+        if sandbox.claude_md.is_some() {
+            checks::check_not_set(
+                spec,
+                KIND,
+                "CODEX_HOME",
+                "put `AGENTS.md` into that folder instead of `claude_md`",
+            )?;
+        }
+        checks::check_no_mcps(spec, KIND)
+    }
+
+    fn invocation(&self, spec: &AgentSpec) -> Invocation {
+        let sandbox = &spec.sandbox;
+        let mut invocation = Invocation::new([
+            "codex",
+            "exec",
+            "--json",
+            "--ephemeral",
+            "--skip-git-repo-check",
+            // Nobody is there to be asked, and its own sandbox needs rights that no container has.
+            "--dangerously-bypass-approvals-and-sandbox",
+            // Else it waits five seconds at its end where there is no internet.
+            "--config=analytics.enabled=false",
+            // Else it waits for a lost connection until it is stopped.
+            "--config=features.unbounded_connection_retries=false",
+            // The provider searches, so that no network setting of the sandbox forbids it.
+            "--config=web_search=\"disabled\"",
+        ]);
+        let mut option = |option: String| invocation.argv.push(option);
+        if let Some(model) = &sandbox.model {
+            option(format!("--model={model}"));
+        }
+        if let Some(effort) = &sandbox.effort {
+            option(format!("--config=model_reasoning_effort=\"{effort}\""));
+        }
+        if sandbox.system_prompt.is_some() {
+            option(format!(
+                "--config=model_instructions_file=\"~/{SYSTEM_PROMPT}\""
+            ));
+        }
+        // The prompt is on stdin.
+        option("-".to_owned());
+        let files = [
+            (SYSTEM_PROMPT, &sandbox.system_prompt),
+            (MEMORY, &sandbox.claude_md),
+        ];
+        invocation.home = files
+            .into_iter()
+            .filter_map(|(path, text)| Some((path.to_owned(), text.clone()?)))
+            .collect();
+        invocation
+    }
+
+    fn transcript(&self) -> Option<Box<dyn Transcript>> {
+        Some(Box::<transcript::ExecEvents>::default())
+    }
+
+    fn worst_case(&self, spec: &AgentSpec) -> Usd {
+        default_worst_case(spec)
+    }
+
+    fn cost(&self, _: &AgentSpec) -> Option<Usd> {
+        None
+    }
+
+    /// Without one, the program chooses.
+    fn model(&self, spec: &AgentSpec) -> Option<String> {
+        spec.sandbox.model.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::agents::golden::spec;
+
+    #[test]
+    fn every_field_becomes_an_option_in_one_word_and_no_text_is_among_them() {
+        let spec = spec(
+            KIND,
+            json!({
+                "model": "gpt-5.5", "effort": "high", "system_prompt": "--be brief", "claude_md": "Be kind.",
+                "env_vars": {"CODEX_API_KEY": "canary"}, "max_budget": 1,
+            }),
+        )
+        .unwrap();
+        let invocation = Codex.invocation(&spec);
+        for option in [
+            "--model=gpt-5.5",
+            "--config=model_reasoning_effort=\"high\"",
+            "--config=model_instructions_file=\"~/.codex/swarm-system.md\"",
+        ] {
+            assert!(
+                invocation.argv.iter().any(|arg| arg == option),
+                "{option}: {:?}",
+                invocation.argv
+            );
+        }
+        assert_eq!(invocation.argv.last().unwrap(), "-");
+        assert_eq!(invocation.home[".codex/swarm-system.md"], "--be brief");
+        assert_eq!(invocation.home[".codex/AGENTS.md"], "Be kind.");
+        assert!(!format!("{invocation:?}").contains("canary"));
+    }
+
+    #[test]
+    fn what_is_left_open_is_left_to_the_program() {
+        let spec = spec(KIND, json!({})).unwrap();
+        let invocation = Codex.invocation(&spec);
+        assert!(!invocation.argv.iter().any(|arg| arg.contains("model")));
+        assert!(invocation.home.is_empty());
+        assert_eq!(Codex.model(&spec), None);
+    }
+
+    #[test]
+    fn what_the_program_cannot_do_is_refused_by_name() {
+        for (sandbox, problem) in [
+            (json!({"tools": ["Read"]}), "tools: an agent of kind codex"),
+            (json!({"tools": []}), "tools: an agent of kind codex"),
+            (json!({"output_schema": {}}), "output_schema: an agent"),
+            (json!({"mcps": "slack"}), "mcps: an agent"),
+            (json!({"effort": "max"}), "expected one of minimal"),
+            (json!({"model": "-c"}), "expected a name"),
+            (
+                json!({"claude_md": "", "env_vars": {"CODEX_HOME": "/w"}}),
+                "CODEX_HOME",
+            ),
+        ] {
+            let error = spec(KIND, sandbox.clone()).unwrap_err().to_string();
+            assert!(error.contains(problem), "{sandbox}: {error}");
+        }
+        spec(
+            KIND,
+            json!({"tools": ["Bash", "Read", "Write", "Glob", "Grep"]}),
+        )
+        .unwrap();
+    }
+}

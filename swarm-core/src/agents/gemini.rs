@@ -1,0 +1,234 @@
+//! The Gemini CLI.
+//!
+//! Flags and their effects as measured with version 0.61.0.
+
+mod transcript;
+
+use serde_json::json;
+
+use super::{
+    AgentKind, Invocation, Transcript,
+    checks::{self, NativeTool},
+    default_worst_case,
+};
+use crate::{
+    money::Usd,
+    spec::{AgentSpec, SpecError},
+};
+
+pub(super) struct Gemini;
+
+const KIND: &str = "gemini";
+
+const TOOLS: [NativeTool; 8] = [
+    ("Read", &["read_file"]),
+    ("Write", &["write_file"]),
+    ("Edit", &["replace"]),
+    ("Glob", &["glob", "list_directory"]),
+    ("Grep", &["grep_search"]),
+    ("Bash", &["run_shell_command"]),
+    ("WebFetch", &["web_fetch"]),
+    ("WebSearch", &["google_web_search"]),
+];
+
+const SETTINGS: &str = ".gemini/settings.json";
+const SYSTEM_PROMPT: &str = ".gemini/swarm-system.md";
+const MEMORY: &str = ".gemini/GEMINI.md";
+
+/// With one of these the account is found elsewhere than in `GEMINI_API_KEY`.
+const OTHER_ACCOUNTS: [&str; 2] = ["GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_GCA"];
+
+impl AgentKind for Gemini {
+    fn name(&self) -> &'static str {
+        KIND
+    }
+
+    fn check(&self, spec: &AgentSpec) -> Result<(), SpecError> {
+        let sandbox = &spec.sandbox;
+        if let Some(model) = &sandbox.model {
+            checks::check_model(model, "\"gemini-2.5-pro\"")?;
+        }
+        checks::native_tools(&sandbox.tools, KIND, &TOOLS)?;
+        if sandbox.output_schema.is_some() {
+            return Err(checks::unsupported(
+                KIND,
+                "output_schema",
+                "describe the answer in the prompt, or choose the kind claude",
+            ));
+        }
+        if sandbox.effort.is_some() {
+            return Err(checks::unsupported(
+                KIND,
+                "effort",
+                "leave it out, or choose another model",
+            ));
+        }
+        checks::check_not_set(
+            spec,
+            KIND,
+            "GEMINI_CLI_HOME",
+            "its settings, and with them its tools, are in HOME; leave it out",
+        )?;
+        checks::check_no_mcps(spec, KIND)
+    }
+
+    fn invocation(&self, spec: &AgentSpec) -> Invocation {
+        let sandbox = &spec.sandbox;
+        let mut invocation = Invocation::new([
+            "gemini",
+            "--output-format=stream-json",
+            // Else it does not start at all. Of a repository's own files, its settings are passed over even so.
+            "--skip-trust",
+            // Nobody is there to be asked; which tools there are is in the settings.
+            "--approval-mode=yolo",
+        ]);
+        if let Some(model) = &sandbox.model {
+            invocation.argv.push(format!("--model={model}"));
+        }
+        let mut env = vec![
+            // Else it starts itself a second time, which takes a second.
+            ("GEMINI_CLI_NO_RELAUNCH", "true".to_owned()),
+            // A repository may bring `.gemini/.env`, which counts only where nothing is set. Without these lines it
+            // would send each request, with the key, where it likes.
+            ("GOOGLE_GEMINI_BASE_URL", String::new()),
+            ("GOOGLE_VERTEX_BASE_URL", String::new()),
+            ("NODE_TLS_REJECT_UNAUTHORIZED", "1".to_owned()),
+        ];
+        env.push(if sandbox.system_prompt.is_some() {
+            ("GEMINI_SYSTEM_MD", format!("~/{SYSTEM_PROMPT}"))
+        } else {
+            ("GEMINI_SYSTEM_MD", "false".to_owned())
+        });
+        invocation.env = env
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        let files = [
+            (SETTINGS, Some(settings(spec))),
+            (SYSTEM_PROMPT, sandbox.system_prompt.clone()),
+            (MEMORY, sandbox.claude_md.clone()),
+        ];
+        invocation.home = files
+            .into_iter()
+            .filter_map(|(path, text)| Some((path.to_owned(), text?)))
+            .collect();
+        invocation
+    }
+
+    fn transcript(&self) -> Option<Box<dyn Transcript>> {
+        Some(Box::<transcript::StreamJson>::default())
+    }
+
+    fn worst_case(&self, spec: &AgentSpec) -> Usd {
+        default_worst_case(spec)
+    }
+
+    fn cost(&self, _: &AgentSpec) -> Option<Usd> {
+        None
+    }
+
+    /// Without one, the program chooses for each request.
+    fn model(&self, spec: &AgentSpec) -> Option<String> {
+        spec.sandbox.model.clone()
+    }
+}
+
+/// A tool that is not in `core` is not offered to the model, and a call of it fails.
+fn settings(spec: &AgentSpec) -> String {
+    let tools = checks::native_tools(&spec.sandbox.tools, KIND, &TOOLS).unwrap_or_default();
+    let mut settings = json!({
+        "tools": {"core": tools},
+        "general": {"enableAutoUpdate": false},
+        "privacy": {"usageStatisticsEnabled": false},
+        "advanced": {"ignoreLocalEnv": true},
+    });
+    let mut names = spec.sandbox.env_vars.names();
+    if !names.any(|name| OTHER_ACCOUNTS.contains(&name))
+        && let Some(settings) = settings.as_object_mut()
+    {
+        // Else it asks which account to use, and ends.
+        let auth = json!({"auth": {"selectedType": "gemini-api-key"}});
+        settings.insert("security".to_owned(), auth);
+    }
+    settings.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::agents::golden::spec;
+
+    fn invocation(sandbox: Value) -> Invocation {
+        Gemini.invocation(&spec(KIND, sandbox).unwrap())
+    }
+
+    fn settings(invocation: &Invocation) -> Value {
+        serde_json::from_str(&invocation.home[SETTINGS]).unwrap()
+    }
+
+    #[test]
+    fn every_field_is_an_option_a_variable_or_a_file() {
+        let invocation = invocation(json!({
+            "model": "gemini-2.5-pro", "system_prompt": "Be brief.", "claude_md": "Be kind.",
+            "tools": "Grep, Read, Glob", "env_vars": {"GEMINI_API_KEY": "canary"}, "max_budget": 1,
+        }));
+        assert!(
+            invocation
+                .argv
+                .contains(&"--model=gemini-2.5-pro".to_owned())
+        );
+        assert_eq!(
+            settings(&invocation)["tools"]["core"],
+            json!(["read_file", "glob", "list_directory", "grep_search"])
+        );
+        assert_eq!(
+            invocation.env["GEMINI_SYSTEM_MD"],
+            "~/.gemini/swarm-system.md"
+        );
+        assert_eq!(invocation.home[".gemini/swarm-system.md"], "Be brief.");
+        assert_eq!(invocation.home[".gemini/GEMINI.md"], "Be kind.");
+        assert!(!format!("{invocation:?}").contains("canary"));
+    }
+
+    #[test]
+    fn no_tools_means_none() {
+        let invocation = invocation(json!({"tools": []}));
+        assert_eq!(settings(&invocation)["tools"]["core"], json!([]));
+    }
+
+    #[test]
+    fn the_key_is_taken_from_its_variable_unless_another_account_is_named() {
+        let account = |sandbox| settings(&invocation(sandbox))["security"].clone();
+        assert_eq!(account(json!({}))["auth"]["selectedType"], "gemini-api-key");
+        let vertex = json!({"env_vars": {"GOOGLE_GENAI_USE_VERTEXAI": "true"}});
+        assert_eq!(account(vertex), Value::Null);
+    }
+
+    #[test]
+    fn a_file_of_the_repository_cannot_say_where_requests_go() {
+        let env = invocation(json!({})).env;
+        assert_eq!(env["GOOGLE_GEMINI_BASE_URL"], "");
+        assert_eq!(env["GEMINI_SYSTEM_MD"], "false");
+    }
+
+    #[test]
+    fn what_the_program_cannot_do_is_refused_by_name() {
+        for (sandbox, problem) in [
+            (json!({"tools": ["Raed"]}), "did you mean `Read`?"),
+            (json!({"tools": ["Bash(git *)"]}), "no such tool"),
+            (json!({"output_schema": {}}), "output_schema: an agent"),
+            (json!({"effort": "high"}), "effort: an agent of kind gemini"),
+            (json!({"mcps": "slack"}), "mcps: an agent"),
+            (json!({"model": ""}), "expected a name"),
+            (
+                json!({"env_vars": {"GEMINI_CLI_HOME": "/w"}}),
+                "GEMINI_CLI_HOME",
+            ),
+        ] {
+            let error = spec(KIND, sandbox.clone()).unwrap_err().to_string();
+            assert!(error.contains(problem), "{sandbox}: {error}");
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! opencode.
+//!
+//! Flags and their effects as measured with version 1.18.33.
+
+mod transcript;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{
+    AgentKind, Invocation, Transcript,
+    checks::{self, NativeTool},
+    default_worst_case,
+};
+use crate::{
+    money::Usd,
+    spec::{AgentSpec, SpecError},
+};
+
+pub(super) struct Opencode;
+
+const KIND: &str = "opencode";
+
+/// Its permissions: `edit` is to write files in any way.
+const TOOLS: [NativeTool; 8] = [
+    ("Read", &["read"]),
+    ("Write", &["edit"]),
+    ("Edit", &["edit"]),
+    ("Glob", &["glob"]),
+    ("Grep", &["grep"]),
+    ("Bash", &["bash"]),
+    ("WebFetch", &["webfetch"]),
+    ("TodoWrite", &["todowrite"]),
+];
+
+const SYSTEM_PROMPT: &str = ".config/opencode/swarm-system.md";
+const MEMORY: &str = ".config/opencode/AGENTS.md";
+
+impl AgentKind for Opencode {
+    fn name(&self) -> &'static str {
+        KIND
+    }
+
+    fn check(&self, spec: &AgentSpec) -> Result<(), SpecError> {
+        const EXAMPLE: &str = "\"anthropic/claude-opus-5-5\", which is PROVIDER/MODEL";
+        let sandbox = &spec.sandbox;
+        let model = sandbox.model.as_deref().unwrap_or_default();
+        checks::check_model(model, EXAMPLE)?;
+        // Without one the program takes any that it knows, of any provider, some of them without a key.
+        let is_complete = model
+            .split_once('/')
+            .is_some_and(|(provider, name)| !provider.is_empty() && !name.is_empty());
+        if !is_complete {
+            return Err(SpecError::shape(
+                format!("model {model:?}"),
+                format!("expected a name such as {EXAMPLE}"),
+            ));
+        }
+        checks::native_tools(&sandbox.tools, KIND, &TOOLS)?;
+        if sandbox.output_schema.is_some() {
+            return Err(checks::unsupported(
+                KIND,
+                "output_schema",
+                "describe the answer in the prompt, or choose the kind claude",
+            ));
+        }
+        // It has variants of models, and passes over one that it does not know.
+        if sandbox.effort.is_some() {
+            return Err(checks::unsupported(
+                KIND,
+                "effort",
+                "leave it out, or choose another model",
+            ));
+        }
+        for variable in ["OPENCODE_CONFIG_CONTENT", "OPENCODE_PERMISSION"] {
+            checks::check_not_set(
+                spec,
+                KIND,
+                variable,
+                "put the settings into a file and name it in OPENCODE_CONFIG",
+            )?;
+        }
+        if sandbox.claude_md.is_some() {
+            checks::check_not_set(
+                spec,
+                KIND,
+                "XDG_CONFIG_HOME",
+                "put `opencode/AGENTS.md` into that folder instead of `claude_md`",
+            )?;
+        }
+        checks::check_no_mcps(spec, KIND)
+    }
+
+    fn invocation(&self, spec: &AgentSpec) -> Invocation {
+        let sandbox = &spec.sandbox;
+        let mut invocation = Invocation::new([
+            "opencode",
+            "run",
+            "--format=json",
+            // What is not denied is allowed; nobody is there to be asked.
+            "--auto",
+            // Else it asks a model for a title, which is in no cost that it reports.
+            "--title=swarm",
+        ]);
+        if let Some(model) = &sandbox.model {
+            invocation.argv.push(format!("--model={model}"));
+        }
+        let env = [
+            // In a variable, where no file of a repository overrides it.
+            ("OPENCODE_CONFIG_CONTENT", settings(spec)),
+            // A repository brings servers that start unasked. Its `.opencode/plugin` runs all the same: nothing turns it off.
+            ("OPENCODE_DISABLE_PROJECT_CONFIG", "1".to_owned()),
+            ("OPENCODE_DISABLE_AUTOUPDATE", "1".to_owned()),
+            ("OPENCODE_DISABLE_LSP_DOWNLOAD", "1".to_owned()),
+            // It has a list of its own.
+            ("OPENCODE_DISABLE_MODELS_FETCH", "1".to_owned()),
+        ];
+        invocation.env = env
+            .map(|(name, value)| (name.to_owned(), value))
+            .into_iter()
+            .collect();
+        let files = [
+            (SYSTEM_PROMPT, &sandbox.system_prompt),
+            (MEMORY, &sandbox.claude_md),
+        ];
+        invocation.home = files
+            .into_iter()
+            .filter_map(|(path, text)| Some((path.to_owned(), text.clone()?)))
+            .collect();
+        invocation
+    }
+
+    fn transcript(&self) -> Option<Box<dyn Transcript>> {
+        Some(Box::<transcript::RunEvents>::default())
+    }
+
+    fn worst_case(&self, spec: &AgentSpec) -> Usd {
+        default_worst_case(spec)
+    }
+
+    fn cost(&self, _: &AgentSpec) -> Option<Usd> {
+        None
+    }
+
+    fn model(&self, spec: &AgentSpec) -> Option<String> {
+        spec.sandbox.model.clone()
+    }
+}
+
+/// A tool that is denied is not offered to the model, and a call of it fails.
+fn settings(spec: &AgentSpec) -> String {
+    let tools = checks::native_tools(&spec.sandbox.tools, KIND, &TOOLS).unwrap_or_default();
+    let mut permission: BTreeMap<&str, &str> =
+        tools.into_iter().map(|tool| (tool, "allow")).collect();
+    permission.insert("*", "deny");
+    // Files outside of the working folder: the sandbox is what limits them.
+    permission.insert("external_directory", "allow");
+    let agent = match spec.sandbox.system_prompt {
+        // As text it would have its `{env:NAME}` and `{file:PATH}` filled in.
+        Some(_) => json!({"build": {"prompt": format!("{{file:~/{SYSTEM_PROMPT}}}")}}),
+        None => Value::Object(serde_json::Map::new()),
+    };
+    json!({"share": "disabled", "autoupdate": false, "permission": permission, "agent": agent})
+        .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agents::golden;
+
+    fn spec(mut sandbox: Value) -> Result<AgentSpec, SpecError> {
+        if sandbox.get("model").is_none() {
+            sandbox["model"] = json!("fake/m");
+        }
+        golden::spec(KIND, sandbox)
+    }
+
+    fn settings(invocation: &Invocation) -> Value {
+        serde_json::from_str(&invocation.env["OPENCODE_CONFIG_CONTENT"]).unwrap()
+    }
+
+    #[test]
+    fn every_field_is_an_option_a_setting_or_a_file() {
+        let spec = spec(json!({
+            "model": "anthropic/claude-opus-5-5", "system_prompt": "{env:HOME}", "claude_md": "Be kind.",
+            "tools": ["Read", "Write"], "env_vars": {"ANTHROPIC_API_KEY": "canary"},
+        }))
+        .unwrap();
+        let invocation = Opencode.invocation(&spec);
+        let model = "--model=anthropic/claude-opus-5-5".to_owned();
+        assert!(invocation.argv.contains(&model));
+        let settings = settings(&invocation);
+        assert_eq!(
+            settings["permission"],
+            json!({"*": "deny", "edit": "allow", "external_directory": "allow", "read": "allow"})
+        );
+        assert_eq!(
+            settings["agent"]["build"]["prompt"],
+            "{file:~/.config/opencode/swarm-system.md}"
+        );
+        assert_eq!(
+            invocation.home[".config/opencode/swarm-system.md"],
+            "{env:HOME}"
+        );
+        assert_eq!(invocation.home[".config/opencode/AGENTS.md"], "Be kind.");
+        assert!(!format!("{invocation:?}").contains("canary"));
+    }
+
+    /// The last rule that fits wins.
+    #[test]
+    fn all_is_denied_before_anything_is_allowed() {
+        let settings = super::settings(&spec(json!({})).unwrap());
+        let deny = settings.find(r#""*":"deny""#).unwrap();
+        let allow = settings.find(r#":"allow""#).unwrap();
+        assert!(deny < allow, "{settings}");
+    }
+
+    #[test]
+    fn no_tools_means_none() {
+        let invocation = Opencode.invocation(&spec(json!({"tools": []})).unwrap());
+        assert_eq!(
+            settings(&invocation)["permission"],
+            json!({"*": "deny", "external_directory": "allow"})
+        );
+    }
+
+    #[test]
+    fn what_the_program_cannot_do_is_refused_by_name() {
+        for (sandbox, problem) in [
+            (json!({"model": null}), "PROVIDER/MODEL"),
+            (json!({"model": "sonnet"}), "PROVIDER/MODEL"),
+            (json!({"model": "/m"}), "PROVIDER/MODEL"),
+            (json!({"model": "-m/m"}), "PROVIDER/MODEL"),
+            (json!({"tools": ["Reed"]}), "did you mean `Read`?"),
+            (json!({"output_schema": {}}), "output_schema: an agent"),
+            (json!({"effort": "high"}), "effort: an agent"),
+            (json!({"mcps": "slack"}), "mcps: an agent"),
+            (
+                json!({"env_vars": {"OPENCODE_PERMISSION": "{}"}}),
+                "OPENCODE_PERMISSION",
+            ),
+            (
+                json!({"claude_md": "", "env_vars": {"XDG_CONFIG_HOME": "/w"}}),
+                "XDG_CONFIG_HOME",
+            ),
+        ] {
+            let error = spec(sandbox.clone()).unwrap_err().to_string();
+            assert!(error.contains(problem), "{sandbox}: {error}");
+        }
+    }
+}
