@@ -1,6 +1,6 @@
 //! From arguments to agents that can be run.
 
-use std::{collections::BTreeMap, io::Read as _, path::Path, sync::Arc};
+use std::{collections::BTreeMap, io::Read as _, num::NonZeroU32, path::Path, sync::Arc};
 
 use serde_json::Value;
 use swarm_core::{
@@ -60,7 +60,13 @@ impl<'a> AgentInput<'a> {
             Some(source) => {
                 let text = self.text(source)?;
                 let tasks = Task::list_from_json(&text, what)?;
-                tasks.into_iter().map(|task| self.resolve(task)).collect()
+                let tasks = tasks.into_iter().enumerate();
+                tasks
+                    .map(|(i, task)| {
+                        self.resolve(task)
+                            .map_err(|error| error.at(&format!("{what}[{i}]")))
+                    })
+                    .collect()
             }
             None if prompts.is_empty() => Err(CliError::usage(format!(
                 "there is nothing to do: give one prompt per agent, or --{what} FILE"
@@ -152,7 +158,7 @@ pub(crate) fn overrides(args: &AgentArgs, folders: &Folders) -> Result<SandboxSp
         network_mode: args.network,
         memory: args.memory,
         cpus: args.cpus,
-        pids: args.pids,
+        pids: args.pids.map(NonZeroU32::get),
         gpu: args.gpu.then_some(true),
         resources: args.resource,
         timeout: args.timeout,

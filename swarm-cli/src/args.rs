@@ -1,6 +1,7 @@
 //! The command line.
 
 mod agent;
+mod count;
 mod run;
 mod tasks;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 pub(crate) use agent::AgentArgs;
 use clap::{Args, Parser, Subcommand};
+pub(crate) use count::at_least_one;
 pub(crate) use run::RunArgs;
 use serde::Serialize;
 pub(crate) use tasks::TaskArgs;

@@ -12,7 +12,10 @@ use swarm_core::{
 use tokio::sync::{mpsc, watch};
 
 use self::signals::{Heard, Signals};
-use crate::{error::CliError, output::Output};
+use crate::{
+    error::CliError,
+    output::{Output, progress::Progress},
+};
 
 /// How often the log is asked whether somebody wants the run to end.
 const KILL_POLL: Duration = Duration::from_millis(250);
@@ -28,14 +31,24 @@ pub(crate) struct Stops {
 }
 
 impl Stops {
-    /// Listens from now on.
-    pub(crate) fn listen(journal: RunJournal, out: Output) -> Result<Self, CliError> {
+    /// Listens from now on. What it says does not come between `progress`.
+    pub(crate) fn listen(
+        journal: RunJournal,
+        out: Output,
+        progress: &Progress,
+    ) -> Result<Self, CliError> {
         let (ask, stop) = watch::channel(None);
         let (hurry, in_a_hurry) = mpsc::channel(1);
         let mut tasks = TaskGroup::new();
         tasks.spawn(
             "signals",
-            signals(Signals::listen()?, ask.clone(), hurry, out),
+            signals(
+                Signals::listen()?,
+                ask.clone(),
+                hurry,
+                out,
+                progress.clone(),
+            ),
         );
         tasks.spawn("kill requests", kill_requests(journal, ask));
         Ok(Self {
@@ -57,11 +70,14 @@ async fn signals(
     ask: watch::Sender<Option<Stop>>,
     hurry: mpsc::Sender<()>,
     out: Output,
+    progress: Progress,
 ) {
     loop {
         let heard = signals.next().await;
         if ask.borrow().is_none() {
-            out.notice("stopping the agents under way; ctrl-C again leaves at once");
+            progress.aside(|| {
+                out.notice("stopping the agents under way; ctrl-C again leaves at once");
+            });
             ask.send_replace(Some(Stop::Interrupt));
         } else if heard == Heard::Hangup {
             // The kernel and the shell both tell of a terminal that is gone; nobody is in a hurry.

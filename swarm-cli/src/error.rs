@@ -40,6 +40,11 @@ impl CliError {
         )
     }
 
+    /// The same, of one of several.
+    pub(crate) fn at(self, place: &str) -> Self {
+        Self::new(self.code, format!("{place}: {}", self.message))
+    }
+
     pub(crate) fn message(&self) -> &str {
         &self.message
     }

@@ -80,7 +80,17 @@ pub(crate) async fn resume(
         out: context.out,
         chosen: &chosen,
     };
-    let ended = driver.go_on(run, &view).await;
+    let ended = async {
+        if let Some(budget) = args.budget {
+            let limits = RunLimits {
+                budget: Some(budget),
+                ..view.limits
+            };
+            driver.swarm().change_limits(run, limits).await?;
+        }
+        driver.go_on(run, &view).await
+    }
+    .await;
     chosen.close().await;
     drop(lock);
     let view = ended?;
@@ -151,7 +161,7 @@ impl Driver<'_> {
         progress: Progress,
         drive: impl FnOnce(Control) -> F,
     ) -> Result<RunView, CliError> {
-        let mut stops = Stops::listen(swarm.journal(run), self.out)?;
+        let mut stops = Stops::listen(swarm.journal(run), self.out, &progress)?;
         let control = Control {
             observer: Some(progress.observer()),
             stop: Some(stops.stop.clone()),

@@ -32,6 +32,15 @@ pub struct Entry {
     pub spec: Result<SandboxSpec, SpecError>,
 }
 
+/// What became of a sandbox that was saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// The file.
+    pub path: PathBuf,
+    /// Whether there was one of this name in that folder, which is gone now.
+    pub replaced: bool,
+}
+
 impl Catalog {
     /// A catalog over `folders`, which need not exist.
     pub fn new(folders: Vec<PathBuf>) -> Self {
@@ -58,21 +67,22 @@ impl Catalog {
         entries
     }
 
-    /// Writes `spec` under `name` into the first folder, replacing what was there, and returns the file.
+    /// Writes `spec` under `name` into the first folder, replacing what was there, and says where.
     ///
     /// Only what the spec decides is written, so that later defaults still apply.
-    pub fn save(&self, name: &SandboxName, spec: &SandboxSpec) -> Result<PathBuf, SpecError> {
+    pub fn save(&self, name: &SandboxName, spec: &SandboxSpec) -> Result<Saved, SpecError> {
         let folder = self.folders.first().ok_or_else(|| {
             SpecError::shape("sandbox folders", "there is no folder to save a sandbox in")
         })?;
         let path = folder.join(format!("{name}.json"));
         let text = serde_json::to_string_pretty(spec)
             .map_err(|error| SpecError::shape(name.as_str(), error.to_string()))?;
+        let replaced = path.symlink_metadata().is_ok();
         write_aside(folder, &path, &text).map_err(|source| SpecError::UnreadableSandbox {
             path: path.display().to_string(),
             source,
         })?;
-        Ok(path)
+        Ok(Saved { path, replaced })
     }
 
     fn unknown(&self, name: &str) -> SpecError {
@@ -166,8 +176,12 @@ mod tests {
             both.sandbox("tight").unwrap().model.as_deref(),
             Some("user")
         );
-        both.save(&name, &spec(json!({"model": "project"})))
+        let first = both.save(&name, &spec(json!({"model": "other"}))).unwrap();
+        assert!(!first.replaced, "that of the user is still there");
+        let again = both
+            .save(&name, &spec(json!({"model": "project"})))
             .unwrap();
+        assert_eq!((again.path, again.replaced), (first.path, true));
         assert_eq!(
             both.sandbox("tight").unwrap().model.as_deref(),
             Some("project")
@@ -179,13 +193,13 @@ mod tests {
     fn a_saved_sandbox_says_only_what_was_decided() {
         let temp = tempfile::tempdir().unwrap();
         let catalog = Catalog::new(vec![temp.path().to_owned()]);
-        let path = catalog
+        let saved = catalog
             .save(
                 &SandboxName::new("x").unwrap(),
                 &spec(json!({"network": false})),
             )
             .unwrap();
-        let text = fs::read_to_string(path).unwrap();
+        let text = fs::read_to_string(saved.path).unwrap();
         assert_eq!(
             serde_json::from_str::<serde_json::Value>(&text).unwrap(),
             json!({"network": false})

@@ -128,6 +128,10 @@ pub trait EventLog: Send + Sync + fmt::Debug {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Recorded>, LogError>>;
 
+    /// Forgets every event of `stream`. Places are not given out again: other streams keep theirs, and what comes later
+    /// counts on. When this returns it is durable, and the log holds no copy of the events.
+    fn remove<'a>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<(), LogError>>;
+
     /// Every stream whose name begins with `prefix`, the one with the newest first event first.
     fn streams<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<StreamInfo>, LogError>>;
 }

@@ -5,7 +5,7 @@
 mod agent;
 mod shapes;
 
-pub use agent::{AgentReport, Missing};
+pub use agent::{AgentReport, Missing, resolve_prior_errors};
 use serde::Serialize;
 pub use shapes::{
     ChainReport, FailedAttempts, MapError, MapReduceReport, ParReport, RaceReport, ReduceReport,

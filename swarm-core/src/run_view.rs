@@ -123,6 +123,7 @@ impl RunView {
                 }
             }
             RunEvent::AgentEnded(ended) => self.ended(ended),
+            RunEvent::LimitsChanged { limits } => self.limits = *limits,
             RunEvent::CancelRequested => self.open(|cancel_requested, _| *cancel_requested = true),
             RunEvent::Interrupted => self.open(|_, interrupted| *interrupted = true),
             RunEvent::Resumed => self.open(|_, interrupted| *interrupted = false),
@@ -165,6 +166,12 @@ impl RunView {
         self.agents
             .iter()
             .filter(|(_, agent)| agent.outcome.is_none())
+    }
+
+    /// What was set aside for agents that have not said how they ended. Of a run that nobody drives, nobody knows how much
+    /// of that was spent.
+    pub fn unaccounted(&self) -> Usd {
+        self.in_flight().map(|(_, agent)| agent.reserved).sum()
     }
 
     /// How many agents ended well, ended otherwise, and were started without an end so far.

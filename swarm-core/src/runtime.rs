@@ -216,9 +216,11 @@ impl RuntimeError {
     /// How the agent ended, or why it never started.
     pub fn exit_reason(&self) -> ExitReason {
         match self {
-            Self::Refused { .. } | Self::Unsupported { .. } => ExitReason::Refused,
+            Self::Refused { .. } => ExitReason::Refused,
             Self::Lost(_) | Self::Output(_) => ExitReason::Lost,
-            Self::MountMissing { .. }
+            // That something cannot be done is no control's objection.
+            Self::Unsupported { .. }
+            | Self::MountMissing { .. }
             | Self::ProgramMissing { .. }
             | Self::ImageMissing { .. }
             | Self::EngineUnavailable { .. }
@@ -245,5 +247,26 @@ impl Coded for RuntimeError {
             Self::Lost(_) => ErrorCode::AgentLost,
             Self::Output(_) | Self::Storage { .. } => ErrorCode::StorageFailed,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_control_refuses_and_what_cannot_be_done_is_not_started() {
+        let refused = RuntimeError::Refused {
+            field: "network_mode \"host\"".to_owned(),
+            reason: "never".to_owned(),
+        };
+        assert_eq!(refused.exit_reason(), ExitReason::Refused);
+        let unsupported = RuntimeError::Unsupported {
+            runtime: "docker",
+            field: "gpu".to_owned(),
+            hint: "leave it out",
+        };
+        assert_eq!(unsupported.exit_reason(), ExitReason::NotStarted);
+        assert_eq!(unsupported.code(), ErrorCode::Unsupported);
     }
 }

@@ -1,7 +1,7 @@
 //! The front door: ports and limits bundled, plans in, results out.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{Arc, Mutex},
 };
 
@@ -10,10 +10,11 @@ use tokio::sync::watch;
 
 use crate::{
     agent_runner::{AdmissionLimits, AgentRunner},
+    agents::kind_of,
     budget::Budget,
     drive::{DriveError, Driven, Stop, drive},
     error_code::{Coded, ErrorCode},
-    ids::RunId,
+    ids::{RefId, RunId},
     journal::{
         EventLog, LogError, MemoryEventLog, Observer, Recorded, RunEvent, RunJournal, RunLimits,
         Sequence, StreamId,
@@ -26,6 +27,7 @@ use crate::{
     resources::{PoolLimits, ResourcePools},
     run_view::RunView,
     runtime::{AgentRuntime, RuntimeError},
+    spec::AgentSpec,
     time::{Clock, SystemClock},
 };
 
@@ -93,6 +95,22 @@ pub enum SwarmError {
         "there is a run {0} already; `swarm runs resume {0}` goes on with it, and a new run needs a new id"
     )]
     RunExists(RunId),
+    /// An agent has to be started again, and the budget does not cover that any more. The run is open still.
+    #[error(
+        "run {run} cannot go on within its budget of {limit}: {spent} were spent, or set aside for agents that were under way, \
+         and one of these, which has to be started again, may cost {wanted}; `swarm runs resume {run} --budget USD` raises \
+         the budget"
+    )]
+    BudgetSpent {
+        /// The run.
+        run: RunId,
+        /// What was spent, or may have been.
+        spent: Usd,
+        /// What may be spent.
+        limit: Usd,
+        /// The worst case of the agent.
+        wanted: Usd,
+    },
     /// There is no such run.
     #[error("there is no run {0}; `swarm runs list` shows what there is")]
     RunNotFound(RunId),
@@ -112,6 +130,7 @@ impl Coded for SwarmError {
         match self {
             Self::Unfit { first, .. } => first.code(),
             Self::RunExists(_) => ErrorCode::RunExists,
+            Self::BudgetSpent { .. } => ErrorCode::BudgetExhausted,
             Self::RunNotFound(_) => ErrorCode::RunNotFound,
             Self::RunEnded(_) => ErrorCode::RunEnded,
             Self::Drive(error) => error.code(),
@@ -224,6 +243,10 @@ impl Swarm {
     ///
     /// Agents that have ended are not run again; agents that are still running are taken over if the runtime
     /// can. The caller must see to it that nobody else drives the run.
+    ///
+    /// # Errors
+    ///
+    /// [`SwarmError::BudgetSpent`] if an agent that has to be started again is not covered any more; the run stays open.
     pub async fn resume(&self, run: &RunId, control: Control) -> Result<RunView, SwarmError> {
         let journal = self.journal(run).observed_by(control.observer);
         let events = journal.read().await?;
@@ -234,11 +257,12 @@ impl Swarm {
         }
         let machine = replayed(&view, &events)?;
         let awaited = awaited(replayed(&view, &events)?);
+        self.check_budget(&view, &awaited).await?;
         journal.append(vec![RunEvent::Resumed]).await?;
         let (held, lost): (Vec<_>, Vec<_>) = view
             .in_flight()
             .map(|(at, agent)| (at.clone(), agent.reserved()))
-            .partition(|(at, _)| awaited.contains(at));
+            .partition(|(at, _)| awaited.contains_key(at));
         let spent = view.spent + lost.iter().map(|(_, reserved)| *reserved).sum();
         let runner = self.runner(run, &journal, view.limits, spent, held);
         let view = self.drive(machine, runner, journal, control.stop).await?;
@@ -247,6 +271,52 @@ impl Swarm {
             tracing::warn!(%run, %error, "could not look for leftovers of the run");
         }
         Ok(view)
+    }
+
+    /// Refuses to go on with a run of which agents have to be started again that its budget no longer covers: what they did
+    /// cost so far is unknown, so all that was set aside for them is gone.
+    async fn check_budget(
+        &self,
+        view: &RunView,
+        awaited: &HashMap<Cursor, Arc<AgentSpec>>,
+    ) -> Result<(), SwarmError> {
+        let Some(limit) = view.limits.budget else {
+            return Ok(());
+        };
+        let spent = view.spent + view.unaccounted();
+        for (at, agent) in view.in_flight() {
+            let id = RefId::new(view.run.clone(), agent.agent.clone());
+            let Some(spec) = awaited.get(at) else {
+                continue;
+            };
+            let wanted = kind_of(&spec.agent).map_or(Usd::ZERO, |kind| kind.worst_case(spec));
+            if spent + wanted > limit
+                && self.store.get(&id).await.is_err()
+                && !self
+                    .runtime
+                    .can_take_over(&id)
+                    .await
+                    .map_err(DriveError::from)?
+            {
+                return Err(SwarmError::BudgetSpent {
+                    run: view.run.clone(),
+                    spent,
+                    limit,
+                    wanted,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes the limits of a run that has not ended. The caller must see to it that nobody drives the run.
+    pub async fn change_limits(&self, run: &RunId, limits: RunLimits) -> Result<(), SwarmError> {
+        if self.view(run).await?.end().is_some() {
+            return Err(SwarmError::RunEnded(run.clone()));
+        }
+        let changed = RunEvent::LimitsChanged { limits };
+        self.journal(run).append(vec![changed]).await?;
+        Ok(())
     }
 
     /// What is known about `run`.
@@ -344,11 +414,11 @@ fn replayed(view: &RunView, events: &[(Recorded, RunEvent)]) -> Result<Machine, 
 }
 
 /// The agents that `machine` starts next.
-fn awaited(mut machine: Machine) -> HashSet<Cursor> {
+fn awaited(mut machine: Machine) -> HashMap<Cursor, Arc<AgentSpec>> {
     let demands = machine.demands().into_iter();
     demands
         .filter_map(|demand| match demand {
-            Demand::Start { at, .. } => Some(at),
+            Demand::Start { at, spec, .. } => Some((at, spec)),
             Demand::Cancel { .. } => None,
         })
         .collect()

@@ -14,6 +14,7 @@ use swarm_core::{
 
 use crate::{
     engine::EngineTraits,
+    image_name,
     inputs::{self, InputVolume, clean, is_within},
     options::DockerOptions,
 };
@@ -56,8 +57,8 @@ pub(crate) fn labels(id: &RefId, home: &str) -> HashMap<String, String> {
     ])
 }
 
-/// Refuses what no container of ours can honour, as far as the sandbox alone tells.
-pub(crate) fn check(sandbox: &Sandbox) -> Result<(), RuntimeError> {
+/// Refuses what no container of ours can honour, as far as the sandbox and the image of those that name none tell.
+pub(crate) fn check(sandbox: &Sandbox, default_image: &str) -> Result<(), RuntimeError> {
     let unsupported = |field: String, hint| {
         Err(RuntimeError::Unsupported {
             runtime: "docker",
@@ -94,11 +95,9 @@ pub(crate) fn check(sandbox: &Sandbox) -> Result<(), RuntimeError> {
             "engines need at least 0.01; ask for more",
         );
     }
-    if sandbox.image.as_deref().is_some_and(str::is_empty) {
-        return unsupported(
-            "image \"\"".to_owned(),
-            "name an image, or leave the field out",
-        );
+    let image = sandbox.image.as_deref().unwrap_or(default_image);
+    if let Some(problem) = image_name::problem(image) {
+        return unsupported(format!("image {image:?}"), problem);
     }
     Ok(())
 }
@@ -511,9 +510,10 @@ mod tests {
             json!({"memory": "5m"}),
             json!({"cpus": 0.005}),
             json!({"image": ""}),
+            json!({"image": "Busybox"}),
         ] {
             assert!(
-                check(&job(sandbox.clone()).sandbox).is_err(),
+                check(&job(sandbox.clone()).sandbox, "busybox").is_err(),
                 "{sandbox} was accepted"
             );
         }
@@ -521,8 +521,20 @@ mod tests {
         for network in ["host", "container:db", "ns:/proc/1/ns/net", "", "a b"] {
             let mut sandbox = job(json!({})).sandbox;
             sandbox.network = Network::Named(network.to_owned());
-            assert!(check(&sandbox).is_err(), "{network:?} was accepted");
+            assert!(
+                check(&sandbox, "busybox").is_err(),
+                "{network:?} was accepted"
+            );
         }
-        check(&job(json!({"memory": "6m", "cpus": 0.01})).sandbox).unwrap();
+        check(&job(json!({"memory": "6m", "cpus": 0.01})).sandbox, "a").unwrap();
+        let error = |sandbox, default_image| {
+            let error = check(&job(sandbox).sandbox, default_image).unwrap_err();
+            error.to_string()
+        };
+        assert_eq!(
+            error(json!({"image": "no such"}), "busybox"),
+            "the docker runtime cannot honour image \"no such\"; a name has no spaces; write `[REGISTRY/]NAME[:TAG]`"
+        );
+        assert!(error(json!({}), "Busybox").contains("image \"Busybox\""));
     }
 }

@@ -142,7 +142,7 @@ impl AgentRuntime for DockerRuntime {
     }
 
     fn check(&self, sandbox: &Sandbox) -> Result<(), RuntimeError> {
-        container::check(sandbox)?;
+        container::check(sandbox, &self.inner.options.image)?;
         mounts::check(&sandbox.mounts, &self.inner.forbidden())?;
         inputs::plan(sandbox).map(drop)
     }

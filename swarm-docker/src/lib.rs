@@ -42,6 +42,7 @@ mod docker_runtime;
 mod engine;
 mod exit;
 mod image;
+mod image_name;
 mod inputs;
 mod lifecycle;
 mod mounts;

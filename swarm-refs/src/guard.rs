@@ -64,7 +64,7 @@ impl Check {
     /// The check called `name` with its value.
     ///
     /// The value of `classification` is a level, the name of an MCP server, or a JSON list of such names (without one
-    /// it passes); that of `encrypted` is the id of a key, that of `validated` the name of a type. The others take none.
+    /// it passes); a name that looks like a misspelt level must be in a list. That of `encrypted` is the id of a key, that of `validated` the name of a type. The others take none.
     ///
     /// # Errors
     ///
@@ -117,6 +117,14 @@ impl Audience {
             return Err(RefError::Invalid(
                 "`classification` needs a level or the name of an MCP server".to_owned(),
             ));
+        }
+        // A misspelt level would else be a server that nothing was ever denied.
+        if let Some(near) = suggest::nearest(value, Level::ALL.map(Level::name)) {
+            return Err(RefError::Invalid(format!(
+                "{value:?} is not a classification level; did you mean the level `{near}`? A server with such a name \
+                 is written as a list: {}",
+                serde_json::Value::from(vec![value])
+            )));
         }
         Ok(Self::Mcps(vec![value.to_owned()]))
     }
@@ -254,6 +262,10 @@ mod tests {
             mcps(&["slack", "mail"])
         );
         assert_eq!(
+            parsed("classification", Some(r#"["publik"]"#)),
+            mcps(&["publik"])
+        );
+        assert_eq!(
             parsed("classification", Some("internal")),
             Check::Classification(Audience::UpTo(Level::Internal))
         );
@@ -271,6 +283,9 @@ mod tests {
         );
         assert!(error("frobnicate", None).contains("there are exists, budget"));
         assert!(error("exists", Some("yes")).contains("takes no value"));
+        for typo in ["confidentail", "Restricted", "publc", "internl"] {
+            assert!(error("classification", Some(typo)).contains("did you mean the level"));
+        }
         assert!(error("classification", Some("[1]")).contains("not a list"));
         assert!(error("classification", Some(" ")).contains("needs a level"));
     }

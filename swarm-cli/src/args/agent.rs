@@ -1,6 +1,6 @@
 //! Which agent, and within which limits.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use clap::Args;
 use swarm_core::{
@@ -8,6 +8,7 @@ use swarm_core::{
     spec::{ByteSize, Cpus, Mount},
 };
 
+use super::at_least_one;
 use crate::duration;
 
 /// What is not given is left to the sandbox, and then to the defaults.
@@ -33,8 +34,8 @@ pub(crate) struct AgentArgs {
     #[arg(long, value_name = "N")]
     pub(crate) cpus: Option<Cpus>,
     /// The most processes and threads
-    #[arg(long, value_name = "N")]
-    pub(crate) pids: Option<u32>,
+    #[arg(long, value_name = "N", value_parser = at_least_one::<NonZeroU32>)]
+    pub(crate) pids: Option<NonZeroU32>,
     /// Give the agent the GPU; it waits for the pool `gpu`
     #[arg(long)]
     pub(crate) gpu: bool,

@@ -5,6 +5,7 @@ use std::{num::NonZeroUsize, time::Duration};
 use clap::Args;
 use swarm_core::money::Usd;
 
+use super::at_least_one;
 use crate::{config::RuntimeChoice, duration};
 
 #[derive(Clone, Debug, Args)]
@@ -14,7 +15,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_enum)]
     pub(crate) runtime: Option<RuntimeChoice>,
     /// The most agents of this run at once
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one::<NonZeroUsize>)]
     pub(crate) max_concurrency: Option<NonZeroUsize>,
     /// The most that all agents together may spend, in dollars
     #[arg(long, value_name = "USD")]

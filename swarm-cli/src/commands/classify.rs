@@ -4,6 +4,7 @@ use clap::Args;
 use swarm_core::{
     ids::RefId,
     refs::{Classification, Level, RefStore as _},
+    report::resolve_prior_errors,
 };
 
 use super::Context;
@@ -39,7 +40,8 @@ impl Classify {
             allowed_mcps: self.allowed_mcps.or(current.allowed_mcps),
             denied_mcps: self.denied_mcps.unwrap_or(current.denied_mcps),
         };
-        let found = store.classify(&self.id, requested).await?;
+        let mut found = store.classify(&self.id, requested).await?;
+        resolve_prior_errors(&mut found, &store).await?;
         context.out.answer(&found, || {
             let level = found
                 .stamps

@@ -2,10 +2,10 @@
 
 use clap::Args;
 use serde::Serialize;
-use swarm_core::ids::RefId;
+use swarm_core::{error_code::ErrorCode, ids::RefId};
 
 use super::Context;
-use crate::{error::CliError, exit_code::Exit};
+use crate::{error::CliError, execute::known, exit_code::Exit, session::Session};
 
 #[derive(Debug, Args)]
 pub(crate) struct Encrypt {
@@ -24,7 +24,9 @@ struct Encrypted {
 
 impl Encrypt {
     pub(crate) async fn execute(self, context: &Context) -> Result<Exit, CliError> {
-        let sealed = context.results()?.encrypt(&self.id).await?;
+        let session = context.session()?;
+        refuse_while_needed(&session, &self.id).await?;
+        let sealed = session.store.encrypt(&self.id).await?;
         let answer = Encrypted {
             id: sealed.id,
             key_id: sealed.key_id,
@@ -37,5 +39,21 @@ impl Encrypt {
             )
         })?;
         Ok(Exit::Ok)
+    }
+}
+
+/// A run that is not over may need the result for what comes next, and could then never end well.
+async fn refuse_while_needed(session: &Session, id: &RefId) -> Result<(), CliError> {
+    let run = &id.run;
+    match known(session, run).await {
+        Ok(view) if view.end().is_none() => Err(CliError::new(
+            ErrorCode::RefBusy,
+            format!(
+                "ref {id} belongs to run {run}, which is not over and may need it; let it end, `swarm runs resume {run}` it, \
+                 or `swarm runs kill {run}` it, and encrypt the ref then"
+            ),
+        )),
+        // What was brought in, and what is older than the log, belongs to no run.
+        _ => Ok(()),
     }
 }

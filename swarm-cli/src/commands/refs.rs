@@ -1,16 +1,19 @@
 //! `swarm refs`
 
+use std::num::NonZeroUsize;
+
 use clap::Args;
 use futures_util::StreamExt as _;
 use swarm_core::{
     ids::RunId,
     refs::{Level, Ref},
-    report::AgentReport,
+    report::{AgentReport, resolve_prior_errors},
 };
 use swarm_refs::Filter;
 
 use super::Context;
 use crate::{
+    args::at_least_one,
     error::CliError,
     exit_code::Exit,
     output::{
@@ -34,8 +37,8 @@ pub(crate) struct Refs {
     #[arg(long)]
     failed: bool,
     /// The most refs to list
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    limit: usize,
+    #[arg(long, value_name = "N", default_value = "100", value_parser = at_least_one::<NonZeroUsize>)]
+    limit: NonZeroUsize,
 }
 
 impl Refs {
@@ -49,11 +52,14 @@ impl Refs {
         let mut found: Vec<Ref> = Vec::new();
         let mut exit = Exit::Ok;
         let mut refs = std::pin::pin!(store.list(filter));
-        while found.len() < self.limit
+        while found.len() < self.limit.get()
             && let Some(next) = refs.next().await
         {
             match next {
-                Ok(next) => found.push(next),
+                Ok(mut next) => {
+                    resolve_prior_errors(&mut next, &store).await?;
+                    found.push(next);
+                }
                 // One damaged record must not hide the others.
                 Err(error) => {
                     context.out.warn(&error.to_string());

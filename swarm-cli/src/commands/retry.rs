@@ -8,7 +8,7 @@ use swarm_core::plan;
 use super::Context;
 use crate::{
     agent_input::AgentInput,
-    args::{AgentArgs, RunArgs},
+    args::{AgentArgs, RunArgs, at_least_one},
     error::CliError,
     execute::execute,
     exit_code::Exit,
@@ -19,7 +19,7 @@ pub(crate) struct Retry {
     /// What the agent is to do
     prompt: String,
     /// How often in all
-    #[arg(long, value_name = "N", default_value = "3")]
+    #[arg(long, value_name = "N", default_value = "3", value_parser = at_least_one::<NonZeroU32>)]
     attempts: NonZeroU32,
     #[command(flatten)]
     run: RunArgs,

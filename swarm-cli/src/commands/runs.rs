@@ -46,6 +46,8 @@ struct Summary {
     failed: usize,
     running: usize,
     spent_usd: Usd,
+    /// What agents under way may cost beyond that.
+    reserved_usd: Usd,
     budget_usd: Option<Usd>,
     runtime: String,
     started: String,
@@ -64,6 +66,7 @@ impl Summary {
             failed: counts.failed,
             running: counts.running,
             spent_usd: view.spent,
+            reserved_usd: view.end().map_or_else(|| view.unaccounted(), |_| Usd::ZERO),
             budget_usd: view.limits.budget,
             runtime: view.runtime.clone(),
             started: view.started.to_string(),

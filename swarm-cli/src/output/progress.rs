@@ -1,14 +1,15 @@
 //! Live progress of a run, on a terminal's stderr.
 
-use std::{sync::Arc, time::Duration};
+use std::{io::Write as _, sync::Arc, time::Duration};
 
+use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use swarm_core::{
     journal::{Observer, RunEvent},
     run_view::Counts,
 };
 
-use super::{Output, first_line, printable};
+use super::{Output, first_line, margin::Margin, printable};
 
 /// A line that counts agents; silent if nobody watches.
 #[derive(Clone)]
@@ -20,7 +21,7 @@ pub(crate) struct Progress {
 impl Progress {
     pub(crate) fn new(out: Output, agents: usize) -> Self {
         let target = if out.is_watched() {
-            ProgressDrawTarget::stderr()
+            ProgressDrawTarget::term_like(Box::new(Margin(Term::buffered_stderr())))
         } else {
             ProgressDrawTarget::hidden()
         };
@@ -49,43 +50,53 @@ impl Progress {
 
     /// Keeps the line up to date.
     pub(crate) fn observer(&self) -> Observer {
-        let bar = self.bar.clone();
-        let begins = Arc::clone(&self.begins);
+        let progress = self.clone();
         Arc::new(move |event| {
             if matches!(event, RunEvent::Started { .. }) {
-                begins();
+                progress.aside(|| (progress.begins)());
             }
-            show(&bar, event);
+            progress.show(event);
         })
+    }
+
+    /// Takes the line out of the way while `print` writes to stderr; else it would stay there for good.
+    pub(crate) fn aside(&self, print: impl FnOnce()) {
+        self.bar.suspend(print);
     }
 
     /// Takes the line away.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }
-}
 
-fn show(bar: &ProgressBar, event: &RunEvent) {
-    match event {
-        RunEvent::AgentStarted { agent, .. } => bar.set_message(format!("{agent} started")),
-        RunEvent::AgentEnded(ended) => {
-            // A retry starts more agents than the plan could tell.
-            bar.inc(1);
-            if bar.position() > bar.length().unwrap_or_default() {
-                bar.inc_length(1);
+    fn show(&self, event: &RunEvent) {
+        let bar = &self.bar;
+        match event {
+            RunEvent::AgentStarted { agent, .. } => bar.set_message(format!("{agent} started")),
+            RunEvent::AgentEnded(ended) => {
+                // A retry starts more agents than the plan could tell.
+                bar.inc(1);
+                if bar.position() > bar.length().unwrap_or_default() {
+                    bar.inc_length(1);
+                }
+                if let Some(error) = &ended.outcome.error
+                    && !bar.is_hidden()
+                {
+                    let line = format!("{}: {}", ended.agent, first_line(error, 100));
+                    // Not through the bar: it takes the margin for the end of the line, and begins no other.
+                    self.aside(|| drop(writeln!(anstream::stderr().lock(), "{line}")));
+                }
+                bar.set_message(printable(&format!(
+                    "{} {}",
+                    ended.agent, ended.outcome.exit
+                )));
             }
-            if let Some(error) = &ended.outcome.error {
-                bar.println(format!("{}: {}", ended.agent, first_line(error, 100)));
-            }
-            bar.set_message(printable(&format!(
-                "{} {}",
-                ended.agent, ended.outcome.exit
-            )));
+            RunEvent::Started { .. }
+            | RunEvent::CancelRequested
+            | RunEvent::Interrupted
+            | RunEvent::Resumed
+            | RunEvent::LimitsChanged { .. }
+            | RunEvent::Ended { .. } => {}
         }
-        RunEvent::Started { .. }
-        | RunEvent::CancelRequested
-        | RunEvent::Interrupted
-        | RunEvent::Resumed
-        | RunEvent::Ended { .. } => {}
     }
 }

@@ -3,7 +3,9 @@
 use serde_json::Value;
 use swarm_core::{
     RunView,
+    ids::AgentId,
     machine::End,
+    money::Usd,
     refs::RefStore,
     report::{AgentReport, Report},
     run_view::RunState,
@@ -42,8 +44,9 @@ pub(crate) async fn print_report(
             }
         }
         texts(&contents)?;
-        if !matches!(view.end(), Some(End::Succeeded { .. })) {
-            out.warn(&format!("{}{}", failures(view, report), summary(view)));
+        let failures = failures(view, report);
+        if !failures.is_empty() || !matches!(view.end(), Some(End::Succeeded { .. })) {
+            out.warn(&format!("{failures}{}", summary(view)));
         }
         return Ok(());
     }
@@ -78,6 +81,8 @@ fn agents(report: &Report) -> Vec<&AgentReport> {
         Report::Chain(chain) => chain.intermediates.iter().collect(),
         Report::Race(race) if race.winner.is_none() => race.results.iter().collect(),
         Report::MapReduce(report) if report.result.is_none() => report.results.iter().collect(),
+        // A reduction of what is left looks like one of everything, but for those who are missing from it.
+        Report::MapReduce(report) => report.map_failures.iter().chain(&report.result).collect(),
         other => other.results(),
     }
 }
@@ -109,26 +114,48 @@ pub(crate) fn row(agent: &AgentReport) -> [String; 6] {
                 .cost_usd
                 .map_or_else(|| "?".to_owned(), |cost| cost.to_string()),
             "-".to_owned(),
-            first_line(&missing.error, 60),
+            // That it has not ended is what its state says.
+            missing
+                .exit
+                .as_ref()
+                .map(|_| first_line(&missing.error, 60))
+                .unwrap_or_default(),
         ],
     }
 }
 
 /// What went wrong in full, for the first few: a table has no room for the next step.
 fn failures(view: &RunView, report: &Report) -> String {
-    let Some(End::Failed { failures, .. }) = view.end() else {
-        return String::new();
+    let failed = match view.end() {
+        Some(End::Failed { failures, .. }) => failures.as_slice(),
+        Some(End::Succeeded { .. }) => &[],
+        Some(End::Cancelled) | None => return String::new(),
     };
     let agents = agents(report);
+    let mut failures: Vec<(&AgentId, &str)> = match report {
+        Report::MapReduce(report) => report
+            .map_failures
+            .iter()
+            .map(|agent| (agent.agent_id(), agent.error().unwrap_or_default()))
+            .collect(),
+        _ => Vec::new(),
+    };
+    for failure in failed {
+        if failures.iter().all(|(agent, _)| **agent != failure.agent) {
+            let reported = agents.iter().find(|a| *a.agent_id() == failure.agent);
+            let error = reported.and_then(|agent| agent.error());
+            failures.push((&failure.agent, error.unwrap_or(&failure.error)));
+        }
+    }
+    if failures.is_empty() {
+        return String::new();
+    }
     let mut lines: Vec<String> = failures
         .iter()
         .take(FAILURES_SHOWN)
-        .map(|failure| {
-            let reported = agents.iter().find(|a| *a.agent_id() == failure.agent);
-            let error = reported.and_then(|agent| agent.error());
-            let error = error.unwrap_or(&failure.error);
+        .map(|(agent, error)| {
             let error: String = error.chars().take(ERROR_SHOWN).collect();
-            format!("{}: {}\n", failure.agent, printable(&error))
+            format!("{agent}: {}\n", printable(&error))
         })
         .collect();
     if failures.len() > FAILURES_SHOWN {
@@ -140,8 +167,12 @@ fn failures(view: &RunView, report: &Report) -> String {
 fn summary(view: &RunView) -> String {
     let counts = view.counts();
     let run = &view.run;
+    let under_way = match (view.end(), view.unaccounted()) {
+        (Some(_), _) | (None, Usd::ZERO) => String::new(),
+        (None, more) => format!(" and up to {more} by those under way"),
+    };
     let done = format!(
-        "{} succeeded, {} failed, {} spent",
+        "{} succeeded, {} failed, {} spent{under_way}",
         counts.succeeded, counts.failed, view.spent
     );
     match &view.state {

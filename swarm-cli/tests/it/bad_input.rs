@@ -205,7 +205,7 @@ fn zero_is_no_concurrency() {
     drop(
         env.swarm(&["par", "a", "--max-concurrency", "0", "--", "cat"])
             .code(2)
-            .says(&["max-concurrency"]),
+            .says(&["--max-concurrency", "at least 1"]),
     );
     for (name, value) in [
         ("SWARM_MAX_CONCURRENT", "0"),
@@ -221,6 +221,61 @@ fn zero_is_no_concurrency() {
             "{outcome:#?}"
         );
     }
+}
+
+#[test]
+fn where_there_must_be_one_zero_is_answered_with_the_option_and_the_least() {
+    let env = TestEnvironment::new();
+    for (option, args) in [
+        ("--pids", &["run", "x", "--pids", "0", "--", "cat"][..]),
+        (
+            "--attempts",
+            &["retry", "x", "--attempts", "0", "--", "cat"],
+        ),
+        ("--limit", &["runs", "list", "--limit", "0"]),
+        ("--limit", &["refs", "--limit", "0"]),
+    ] {
+        let outcome = env.swarm(args).code(2).says(&[option, "at least 1"]);
+        assert_eq!(outcome.stdout, "", "nothing is claimed");
+    }
+    for (number, problem) in [("many", "whole number"), ("99999999999", "too large")] {
+        let args = ["run", "x", "--pids", number, "--", "cat"];
+        drop(env.swarm(&args).code(2).says(&["--pids", problem]));
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_task_is_told_with_its_place() {
+    for (task, code, problem) in [
+        (r#"{"prompt": ""}"#, "invalid_input", "prompt is empty"),
+        (
+            r#"{"prompt": "b", "sandbox": "gone"}"#,
+            "unknown_sandbox",
+            "`gone`",
+        ),
+        (
+            r#"{"prompt": "b", "agent": "comand"}"#,
+            "unknown_agent",
+            "`command`?",
+        ),
+        (
+            r#"{"prompt": "b", "pids": 0}"#,
+            "invalid_input",
+            "at least 1",
+        ),
+        (
+            r#"{"prompt": "b", "mounts": [{"host_path": "/no/where", "container_path": "/x"}]}"#,
+            "mount_missing",
+            "/no/where",
+        ),
+    ] {
+        let tasks = format!(r#"[{{"prompt": "a"}}, {task}]"#);
+        let args = ["par", "--tasks", &tasks, "--", "cat"];
+        refused(&args, code, &["tasks[1]: ", problem]);
+    }
+    let stages = r#"[{"prompt": "a", "sandbox": "gone"}]"#;
+    let args = ["chain", "--stages", stages, "--", "cat"];
+    refused(&args, "unknown_sandbox", &["stages[0]: "]);
 }
 
 #[test]

@@ -252,6 +252,37 @@ fn map_reduce_reduces_what_succeeded() {
 }
 
 #[test]
+fn a_person_sees_who_is_missing_from_a_reduction_and_why() {
+    let env = TestEnvironment::new();
+    let script =
+        "read x || :; [ \"$x\" != bad ] || { echo cannot read it >&2; exit 1; }; echo \"$x\"";
+    let args = [
+        "map-reduce",
+        "--synthesis",
+        "Sum.",
+        "good",
+        "bad",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ];
+    let shown = env.swarm(&args).ok().stdout;
+    for part in [
+        "/reducer",
+        "/agent-1",
+        "agent-1: cannot read it",
+        "2 succeeded, 1 failed",
+    ] {
+        assert!(shown.contains(part), "{part:?} is not in {shown}");
+    }
+    assert!(!shown.contains("/agent-0"), "{shown}");
+    let args = [&args[..1], &["--text"], &args[1..]].concat();
+    let text = env.swarm(&args).ok().says(&["agent-1: cannot read it"]);
+    assert_eq!(text.stdout, "Sum.\n");
+}
+
+#[test]
 fn map_reduce_does_not_reduce_nothing() {
     let env = TestEnvironment::new();
     let args = [

@@ -1,7 +1,8 @@
 //! A user with an empty home.
 
 use std::{
-    io::Read as _,
+    fs::File,
+    io::{Read as _, Write as _},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     time::Duration,
@@ -156,7 +157,40 @@ pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// Runs a command whose stdout and stderr are a terminal, and returns what it would show and the exit code.
-pub(crate) fn on_a_terminal(mut command: Command) -> (String, i32) {
+pub(crate) fn on_a_terminal(command: Command) -> (String, i32) {
+    let (mut child, mut terminal) = start_on_a_terminal(command);
+    let mut shown = Vec::new();
+    terminal.read_on(&mut shown);
+    let code = child.wait().unwrap().code().unwrap_or(-1);
+    let shown = String::from_utf8(shown).unwrap();
+    (shown.replace("\r\n", "\n"), code)
+}
+
+/// Our end of a terminal.
+pub(crate) struct Terminal(File);
+
+impl Terminal {
+    /// Reads what is there, waiting for something.
+    pub(crate) fn read(&mut self, written: &mut Vec<u8>) {
+        let mut chunk = [0; 4096];
+        let read = self.0.read(&mut chunk).unwrap();
+        written.extend(&chunk[..read]);
+    }
+
+    /// Reads until nobody has the other end any more.
+    pub(crate) fn read_on(&mut self, written: &mut Vec<u8>) {
+        // It ends with an error.
+        drop(std::io::copy(&mut self.0, written));
+    }
+
+    /// Types.
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).unwrap();
+    }
+}
+
+/// Starts a command whose stdout and stderr are a terminal, and returns our end of that.
+pub(crate) fn start_on_a_terminal(mut command: Command) -> (Child, Terminal) {
     use rustix::{
         fs::{Mode, OFlags, open},
         pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
@@ -168,15 +202,8 @@ pub(crate) fn on_a_terminal(mut command: Command) -> (String, i32) {
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
     let theirs = open(name, flags, Mode::empty()).unwrap();
     command.stdout(theirs.try_clone().unwrap()).stderr(theirs);
-    let mut child = command.spawn().unwrap();
-    // As long as it is there, so is our copy of the other end.
-    drop(command);
-    let mut shown = Vec::new();
-    // Ends with an error when nobody has the other end any more.
-    drop(std::fs::File::from(ours).read_to_end(&mut shown));
-    let code = child.wait().unwrap().code().unwrap_or(-1);
-    let shown = String::from_utf8(shown).unwrap();
-    (shown.replace("\r\n", "\n"), code)
+    // When this returns, our copy of the other end is gone together with the command.
+    (command.spawn().unwrap(), Terminal(ours.into()))
 }
 
 /// Sends a signal to a command that was started.

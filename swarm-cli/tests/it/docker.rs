@@ -104,6 +104,23 @@ fn a_missing_image_is_one_clear_error() {
 }
 
 #[test]
+fn what_cannot_be_the_name_of_an_image_is_refused_before_there_is_a_run() {
+    let env = TestEnvironment::new();
+    let named = ["run", "x", "--image", "no such", "--", "cat"];
+    let mut by_default = docker(&env, &["run", "x", "--", "cat"]);
+    for (command, name) in [
+        (&mut docker(&env, &named), "image \"no such\""),
+        (
+            by_default.env("SWARM_IMAGE", "Busybox"),
+            "image \"Busybox\"",
+        ),
+    ] {
+        drop(run(command).code(2).says(&[name, "[unsupported]"]));
+    }
+    assert_eq!(env.swarm(&["runs", "list", "--json"]).ok().stdout, "");
+}
+
+#[test]
 fn a_running_container_is_taken_over_after_kill_9() {
     let env = ready();
     std::fs::create_dir(env.work().join("shared")).unwrap();

@@ -195,6 +195,15 @@ fn classification_is_inherited_and_the_guard_reads_the_record() {
             .code(2)
             .says(&["did you mean `exists`?"]),
     );
+    // As the name of a server nobody has heard of, it would pass.
+    drop(
+        env.swarm(&["guard", made, "classification", "confidentail"])
+            .code(2)
+            .says(&[
+                "did you mean the level `confidential`?",
+                "[\"confidentail\"]",
+            ]),
+    );
     drop(env.swarm(&["guard", "nope/agent-0", "exists"]).code(5));
     drop(env.swarm(&["classify", made, "secret"]).code(2));
     let lowered = env.json(&["classify", made, "public"]);
@@ -306,17 +315,47 @@ fn a_list_that_is_not_given_stays_as_it_is() {
 }
 
 #[test]
+fn what_went_wrong_before_is_told_wherever_a_ref_is_shown() {
+    let env = TestEnvironment::new();
+    let script = "grep -q 'Attempt 1' || { echo not yet >&2; exit 1; }";
+    let found = env.json(&["retry", "Try.", "--", "sh", "-c", script]);
+    let id = found["ref"].as_str().unwrap();
+    let told = json!(["not yet"]);
+    assert_eq!(found["retry"]["prior_errors"], told);
+    for args in [
+        &["refs", "--succeeded"][..],
+        &["guard", id, "exists"],
+        &["classify", id, "internal"],
+    ] {
+        assert_eq!(env.json(args)["retry"]["prior_errors"], told, "{args:?}");
+    }
+}
+
+#[test]
 fn old_runs_are_collected_and_young_ones_are_not() {
     let env = TestEnvironment::new();
-    drop(env.json(&["run", "x", "--", "cat"]));
-    assert_eq!(env.json(&["gc", "--older-than", "1h"])["runs"], 0);
+    let secret = format!("TOKEN={CANARY}");
+    drop(env.json(&["run", "x", "--env", &secret, "--", "cat"]));
+    let kept = env.json(&["gc", "--older-than", "1h"]);
+    assert_eq!((&kept["runs"], &kept["histories"]), (&json!(0), &json!(0)));
     let collected = env.json(&["gc", "--older-than", "0.001"]);
     assert_eq!(
-        (&collected["runs"], &collected["records"]),
-        (&json!(1), &json!(1))
+        [
+            &collected["runs"],
+            &collected["records"],
+            &collected["histories"]
+        ],
+        [&json!(1), &json!(1), &json!(1)]
     );
     assert_eq!(env.swarm(&["refs", "--json"]).ok().stdout, "");
-    drop(env.swarm(&["runs", "list"]).ok());
+    assert_eq!(env.swarm(&["runs", "list", "--json"]).ok().stdout, "");
+    for path in files(&env.swarm_home())
+        .into_iter()
+        .filter(|path| path.is_file())
+    {
+        let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+        assert!(!text.contains(CANARY), "{}", path.display());
+    }
 }
 
 #[test]
@@ -338,4 +377,9 @@ fn an_agent_is_inspected_after_its_end() {
     for part in [&id, "err", "out"] {
         assert!(report.contains(part), "{part:?} is not in {report}");
     }
+    let (_, files) = report.split_once("## Files in").unwrap();
+    assert!(
+        files.contains("stream.jsonl") && !files.contains(".tmp (") && !files.contains("- inspect"),
+        "{files}"
+    );
 }

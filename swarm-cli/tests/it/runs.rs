@@ -111,6 +111,13 @@ fn a_run_whose_process_was_killed_is_resumed_without_running_a_finished_agent_ag
     let gated = Gated::new();
     let (mut child, run) = gated.at_the_gate();
     assert_eq!(gated.state(), "running");
+    let shown = gated.env.swarm(&["runs", "show", &run]).ok().stdout;
+    let agent = shown.lines().find(|line| line.starts_with("(stage-1)"));
+    let agent = agent.unwrap_or_else(|| panic!("{shown}"));
+    assert!(
+        agent.contains(" running ") && !agent.contains("not ended"),
+        "{agent}"
+    );
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(gated.state(), "interrupted");
@@ -167,6 +174,66 @@ fn a_run_under_nohup_outlives_its_terminal() {
     );
     drop(Outcome::of(&child.wait_with_output().unwrap()).ok());
     assert_eq!(gated.state(), "succeeded");
+}
+
+/// What a run that can be resumed needs is not taken away from it.
+#[test]
+fn gc_and_encrypt_leave_alone_what_an_interrupted_run_needs() {
+    let gated = Gated::new();
+    let (mut child, run) = gated.at_the_gate();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let collected = gated.env.json(&["gc", "--older-than", "0.001"]);
+    assert_eq!(
+        (&collected["records"], &collected["open"]),
+        (&json!(0), &json!([run]))
+    );
+    let first = format!("{run}/stage-0");
+    drop(gated.env.swarm(&["encrypt", &first]).code(1).says(&[
+        "not over",
+        "runs resume",
+        "[ref_busy]",
+    ]));
+    gated.resumes(&run);
+    drop(gated.env.swarm(&["encrypt", &first]).ok());
+    let collected = gated.env.json(&["gc", "--older-than", "0.001"]);
+    assert_eq!(collected["histories"], 1);
+    assert_eq!(gated.env.swarm(&["runs", "list", "--json"]).ok().stdout, "");
+}
+
+#[test]
+fn a_run_that_was_interrupted_goes_on_when_its_budget_is_raised() {
+    let env = TestEnvironment::new();
+    let gate = env.work().join("gate");
+    fifo(&gate);
+    let script = format!("read x; [ $x = a ] || cat {}; echo $x", gate.display());
+    let args = ["par", "a", "b", "--max-budget", "1", "--budget", "2"];
+    let child = env.start(&[&args[..], &["--", "sh", "-c", &script]].concat());
+    let listed = || {
+        let list = env.swarm(&["runs", "list", "--json"]).ok().stdout;
+        serde_json::from_str::<Value>(list.lines().next().unwrap_or("null")).unwrap()
+    };
+    eventually("the first has ended", || {
+        listed()["succeeded"] == 1 && listed()["running"] == 1
+    });
+    signal(&child, Signal::INT);
+    let outcome = Outcome::of(&child.wait_with_output().unwrap()).code(130);
+    let said = "$1.0000 spent and up to $1.0000 by those under way";
+    assert!(outcome.stdout.contains(said), "{outcome:#?}");
+
+    std::fs::remove_file(&gate).unwrap();
+    std::fs::write(&gate, "").unwrap();
+    let run = listed()["run_id"].as_str().unwrap().to_owned();
+    drop(
+        env.swarm(&["runs", "resume", &run])
+            .code(4)
+            .says(&["$2.0000 were spent", "--budget"]),
+    );
+    assert_eq!(listed()["state"], "interrupted", "it can still be resumed");
+    let report = env.json(&["runs", "resume", &run, "--budget", "3"]);
+    assert_eq!(report["results"].as_array().unwrap().len(), 2);
+    assert_eq!(listed()["state"], "succeeded");
+    assert_eq!(listed()["spent_usd"], 3.0);
 }
 
 #[test]

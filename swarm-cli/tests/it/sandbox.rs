@@ -39,6 +39,21 @@ fn a_sandbox_is_saved_listed_shown_and_used() {
 }
 
 #[test]
+fn who_saves_over_a_sandbox_is_told() {
+    let env = TestEnvironment::new();
+    assert_eq!(
+        env.json(&["sandbox", "save", "x", "--no-network"])["replaced"],
+        false
+    );
+    assert_eq!(
+        env.json(&["sandbox", "save", "x", "--cpus", "1"])["replaced"],
+        true
+    );
+    let shown = env.swarm(&["sandbox", "save", "x"]).ok().stdout;
+    assert!(shown.ends_with("/x.json (replaced)\n"), "{shown}");
+}
+
+#[test]
 fn an_absent_argument_never_overrides_a_named_sandbox() {
     let env = TestEnvironment::new();
     drop(

@@ -1,6 +1,10 @@
 //! Text of an agent is shown by a terminal, not obeyed.
 
-use crate::common::{TestEnvironment, on_a_terminal};
+use std::{fs::File, path::Path, process::Child};
+
+use rustix::process::Signal;
+
+use crate::common::{Terminal, TestEnvironment, on_a_terminal, signal, start_on_a_terminal};
 
 /// Clears the screen, sets the title, turns text around, goes back in the line, and ends within a character.
 const HOSTILE: &str = r"\033[2J\033]0;owned\007\302\233\342\200\256abc\r\tx\303\274\n\342\202";
@@ -76,4 +80,85 @@ fn what_an_agent_says_went_wrong_is_neutral_in_every_place() {
             assert!(!shown.contains(part), "{part:?} is in {shown:?}");
         }
     }
+}
+
+/// What somebody sees once all that was written has reached the terminal.
+fn screen(written: &[u8]) -> String {
+    let mut terminal = vt100::Parser::new(24, 80, 0);
+    terminal.process(written);
+    terminal.screen().contents()
+}
+
+/// Whether something is shown that only the line of progress has.
+fn has_progress(screen: &str) -> bool {
+    let is_braille = |c| ('\u{2800}'..='\u{28ff}').contains(&c);
+    screen.contains("/2 agents, ") || screen.contains(is_braille)
+}
+
+/// Two agents that wait, one of which is not covered by the budget; returns when the progress is shown.
+fn waiting(env: &TestEnvironment, gate: &Path) -> (Child, Terminal, Vec<u8>) {
+    crate::common::fifo(gate);
+    let path = gate.to_str().unwrap();
+    let args = [
+        "par",
+        "a",
+        "b",
+        "--budget",
+        "1",
+        "--max-budget",
+        "0.8",
+        "--max-concurrency",
+        "1",
+        "--",
+        "cat",
+        path,
+    ];
+    let (child, mut terminal) = start_on_a_terminal(env.command(&args));
+    let mut written = Vec::new();
+    loop {
+        let shown = screen(&written);
+        if shown.contains("(2 agents, process)") && shown.contains("agent-0 started") {
+            assert!(has_progress(&shown), "{shown}");
+            return (child, terminal, written);
+        }
+        terminal.read(&mut written);
+    }
+}
+
+/// The screen when the command has ended.
+fn at_the_end(mut terminal: Terminal, mut written: Vec<u8>) -> String {
+    terminal.read_on(&mut written);
+    screen(&written)
+}
+
+#[test]
+fn nothing_of_the_progress_stays_after_a_run() {
+    let env = TestEnvironment::new();
+    let gate = env.work().join("gate");
+    let (mut child, terminal, written) = waiting(&env, &gate);
+    drop(File::create(&gate).unwrap());
+    let shown = at_the_end(terminal, written);
+    assert_eq!(child.wait().unwrap().code(), Some(4), "{shown}");
+    assert!(!has_progress(&shown), "{shown}");
+    let first = shown.lines().next().unwrap();
+    assert!(first.starts_with("run ") && first.ends_with("(2 agents, process)"));
+    let second = shown.lines().nth(1).unwrap();
+    assert!(second.starts_with("agent-1: "), "as it happened: {shown}");
+}
+
+#[test]
+fn nothing_of_the_progress_stays_after_ctrl_c() {
+    let env = TestEnvironment::new();
+    let gate = env.work().join("gate");
+    let (mut child, mut terminal, written) = waiting(&env, &gate);
+    // The terminal echoes it; it is not the one that controls the command, and so the signal is ours to send.
+    terminal.write(b"\x03");
+    signal(&child, Signal::INT);
+    let shown = at_the_end(terminal, written);
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{shown}");
+    assert!(!has_progress(&shown), "{shown}");
+    assert!(
+        shown.lines().any(|line| line.starts_with("note: stopping")),
+        "{shown}"
+    );
 }

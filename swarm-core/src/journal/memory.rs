@@ -9,7 +9,15 @@ use super::{EventLog, LogError, NewEvent, Recorded, Sequence, StreamId, StreamIn
 /// Keeps events in memory: for tests, and for programs that need no more.
 #[derive(Debug, Default)]
 pub struct MemoryEventLog {
-    events: Mutex<Vec<Recorded>>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// In the order of their places.
+    events: Vec<Recorded>,
+    /// The newest place that was given out.
+    last: u64,
 }
 
 impl MemoryEventLog {
@@ -18,8 +26,8 @@ impl MemoryEventLog {
         Self::default()
     }
 
-    fn events(&self) -> MutexGuard<'_, Vec<Recorded>> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -29,10 +37,11 @@ impl EventLog for MemoryEventLog {
         stream: &'a StreamId,
         events: Vec<NewEvent>,
     ) -> BoxFuture<'a, Result<Sequence, LogError>> {
-        let mut log = self.events();
+        let mut log = self.kept();
         for event in events {
-            let sequence = Sequence(log.len() as u64 + 1);
-            log.push(Recorded {
+            log.last += 1;
+            let sequence = Sequence(log.last);
+            log.events.push(Recorded {
                 sequence,
                 stream: stream.clone(),
                 at: event.at,
@@ -41,7 +50,7 @@ impl EventLog for MemoryEventLog {
                 data: event.data,
             });
         }
-        ready(Ok(Sequence(log.len() as u64))).boxed()
+        ready(Ok(Sequence(log.last))).boxed()
     }
 
     fn read<'a>(
@@ -50,21 +59,26 @@ impl EventLog for MemoryEventLog {
         after: Sequence,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Recorded>, LogError>> {
-        let log = self.events();
-        let start = usize::try_from(after.0)
-            .unwrap_or(usize::MAX)
-            .min(log.len());
+        let log = self.kept();
+        let start = log.events.partition_point(|event| event.sequence <= after);
         let later = log
+            .events
             .iter()
             .skip(start)
             .filter(|event| event.stream == *stream);
         ready(Ok(later.take(limit).cloned().collect())).boxed()
     }
 
+    fn remove<'a>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<(), LogError>> {
+        self.kept().events.retain(|event| event.stream != *stream);
+        ready(Ok(())).boxed()
+    }
+
     fn streams<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<StreamInfo>, LogError>> {
         let mut streams: Vec<StreamInfo> = Vec::new();
         for event in self
-            .events()
+            .kept()
+            .events
             .iter()
             .filter(|e| e.stream.as_str().starts_with(prefix))
         {

@@ -45,6 +45,11 @@ pub enum RunEvent {
     },
     /// An agent ended, or will never start.
     AgentEnded(AgentEnded),
+    /// Its limits are others from here on.
+    LimitsChanged {
+        /// The new ones.
+        limits: RunLimits,
+    },
     /// Somebody wants the run to end.
     CancelRequested,
     /// The process that drove it stopped before the end. The run can be resumed.
@@ -68,6 +73,7 @@ impl RunEvent {
             Self::Started { .. } => "run_started",
             Self::AgentStarted { .. } => "agent_started",
             Self::AgentEnded(_) => "agent_ended",
+            Self::LimitsChanged { .. } => "run_limits_changed",
             Self::CancelRequested => "run_cancel_requested",
             Self::Interrupted => "run_interrupted",
             Self::Resumed => "run_resumed",

@@ -121,6 +121,10 @@ impl EventLog for SqliteEventLog {
         .boxed()
     }
 
+    fn remove<'a>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<(), LogError>> {
+        self.writer.remove(stream.clone()).boxed()
+    }
+
     fn streams<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<StreamInfo>, LogError>> {
         let prefix = prefix.to_owned();
         self.query(move |db| {

@@ -32,6 +32,16 @@ impl Level {
         Self::Restricted,
     ];
 
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Internal => "internal",
+            Self::Confidential => "confidential",
+            Self::Restricted => "restricted",
+        }
+    }
+
     /// 0 for public to 3 for restricted.
     pub const fn numeric(self) -> u8 {
         self as u8
@@ -40,19 +50,14 @@ impl Level {
 
 impl fmt::Display for Level {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Public => "public",
-            Self::Internal => "internal",
-            Self::Confidential => "confidential",
-            Self::Restricted => "restricted",
-        })
+        f.write_str(self.name())
     }
 }
 
 impl FromStr for Level {
     type Err = RefError;
     fn from_str(text: &str) -> Result<Self, RefError> {
-        Self::ALL.into_iter().find(|level| level.to_string() == text).ok_or_else(|| {
+        Self::ALL.into_iter().find(|level| level.name() == text).ok_or_else(|| {
             RefError::Invalid(format!(
                 "{text:?} is not a classification level; use public, internal, confidential or restricted"
             ))

@@ -49,9 +49,7 @@ impl AgentReport {
         match kept {
             Some(id) => match store.get(id).await {
                 Ok(mut found) => {
-                    if let Some(retry) = &mut found.stamps.retry {
-                        say(&mut retry.prior_errors, store).await?;
-                    }
+                    resolve_prior_errors(&mut found, store).await?;
                     Ok(Self::Kept(Box::new(found)))
                 }
                 // Removed since; the log still knows how it ended.
@@ -94,9 +92,19 @@ impl AgentReport {
     }
 }
 
-/// Puts the errors themselves in place of the records that have them.
-async fn say(errors: &mut [PriorError], store: &dyn RefStore) -> Result<(), RefError> {
-    for error in errors {
+/// Puts the errors of earlier attempts themselves in place of the records that have them.
+///
+/// A stored result names only the records, so that an error that is encrypted later is nowhere else. Whoever shows a
+/// result calls this first. A record that is gone or damaged is answered with that.
+///
+/// # Errors
+///
+/// If a record cannot be read for another reason.
+pub async fn resolve_prior_errors(found: &mut Ref, store: &dyn RefStore) -> Result<(), RefError> {
+    let Some(retry) = &mut found.stamps.retry else {
+        return Ok(());
+    };
+    for error in &mut retry.prior_errors {
         if let PriorError::Recorded { id } = error {
             let message = match store.get(id).await {
                 Ok(found) => found.error.unwrap_or_default(),

@@ -167,6 +167,9 @@ pub struct MapReduceReport {
     /// What went wrong in the map.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub map_errors: Vec<MapError>,
+    /// The agents behind `map_errors`, for an answer to a person; JSON has what went wrong alone.
+    #[serde(skip)]
+    pub map_failures: Vec<AgentReport>,
     /// Where it ended, if nothing was reduced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phase: Option<&'static str>,
@@ -193,9 +196,13 @@ impl MapReduceReport {
         let split = agents.iter().position(is_reducer).unwrap_or(agents.len());
         let result = agents.split_off(split).pop();
         let map_succeeded = successes(&agents);
-        let map_errors = agents
+        let map_failures: Vec<AgentReport> = agents
             .iter()
             .filter(|agent| !agent.is_success())
+            .cloned()
+            .collect();
+        let map_errors = map_failures
+            .iter()
             .map(|agent| MapError {
                 agent_id: agent.agent_id().clone(),
                 error: agent.error().unwrap_or_default().to_owned(),
@@ -217,6 +224,7 @@ impl MapReduceReport {
             results: if result.is_some() { Vec::new() } else { agents },
             result,
             map_errors,
+            map_failures,
             phase,
             error,
         }

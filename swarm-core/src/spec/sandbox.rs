@@ -266,7 +266,7 @@ impl Sandbox {
             ));
         }
         if self.pids == Some(0) {
-            return Err(SpecError::shape("pids", "it must be more than zero"));
+            return Err(SpecError::shape("pids", "it must be at least 1"));
         }
         for pool in &self.resources {
             if pool.trim().is_empty() {

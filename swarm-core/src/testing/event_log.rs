@@ -44,6 +44,7 @@ pub async fn event_log_conformance(make: impl Fn() -> Arc<dyn EventLog>) {
     large_events_are_kept(make()).await;
     streams_do_not_mix(make()).await;
     streams_are_listed_by_prefix_the_newest_first(make()).await;
+    a_stream_that_is_removed_is_forgotten_and_the_others_are_not(make()).await;
     concurrent_appends_keep_their_order_and_lose_nothing(make()).await;
     readers_never_see_half_an_append(make()).await;
     an_append_that_nobody_waits_for_is_whole_or_absent(make()).await;
@@ -87,6 +88,26 @@ async fn streams(log: &dyn EventLog, prefix: &str) -> Vec<StreamInfo> {
 
 fn data(events: &[Recorded]) -> Vec<&str> {
     events.iter().map(|event| event.data.as_str()).collect()
+}
+
+/// Nothing of it is left, nobody else loses anything, and no place is given out twice.
+pub async fn a_stream_that_is_removed_is_forgotten_and_the_others_are_not(log: Arc<dyn EventLog>) {
+    let log = log.as_ref();
+    append(log, "run/a", &["1", "2"]).await;
+    append(log, "run/b", &["3"]).await;
+    let newest = append(log, "run/a", &["4"]).await;
+    for _ in 0..2 {
+        let removed = log.remove(&stream("run/a")).await;
+        removed.expect("what is not there can be removed, too");
+        assert!(all(log, "run/a").await.is_empty());
+        assert_eq!(data(&all(log, "run/b").await), ["3"]);
+        let left = streams(log, "run/").await;
+        assert_eq!(left.len(), 1, "{left:?}");
+    }
+    let next = append(log, "run/a", &["5"]).await;
+    assert!(next > newest, "{next:?} after {newest:?}");
+    assert_eq!(data(&read(log, "run/a", newest.0, 10).await), ["5"]);
+    assert_eq!(data(&read(log, "run/b", 1, 10).await), ["3"]);
 }
 
 /// Nothing was appended, so there is nothing, and that is no error.

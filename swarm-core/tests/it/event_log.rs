@@ -89,6 +89,7 @@ macro_rules! promises {
 }
 
 promises! {
+    a_stream_that_is_removed_is_forgotten_and_the_others_are_not
     an_empty_log_has_nothing_to_tell
     events_come_back_as_they_were_appended
     the_first_event_has_number_one_and_later_ones_count_on
@@ -114,6 +115,31 @@ fn no_promise_is_forgotten() {
         .filter(|name| *name != "event_log_conformance")
         .collect();
     assert_eq!(promised, PROMISES);
+}
+
+#[tokio::test]
+async fn what_is_removed_is_in_no_file_of_the_log_any_more() {
+    const CANARY: &str = "tweet-tweet-7f3a";
+    let file = File::new();
+    let log = file.open();
+    let holding = || {
+        let files = fs::read_dir(file.folder.path()).unwrap();
+        files
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| String::from_utf8_lossy(&fs::read(path).unwrap()).contains(CANARY))
+            .count()
+    };
+    for i in 0..20 {
+        let events = vec![event(format!("{i} {CANARY} {}", "x".repeat(3000)))];
+        log.append(&stream("run/a"), events).await.unwrap();
+        log.append(&stream("run/b"), vec![event("kept")])
+            .await
+            .unwrap();
+    }
+    assert!(holding() > 0);
+    log.remove(&stream("run/a")).await.unwrap();
+    assert_eq!(holding(), 0);
+    assert_eq!(texts(log.as_ref(), "run/b").await.len(), 20);
 }
 
 #[tokio::test]

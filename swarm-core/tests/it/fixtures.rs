@@ -222,6 +222,10 @@ impl EventLog for FailingLog {
         self.log.read(stream, after, limit)
     }
 
+    fn remove<'a>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<(), LogError>> {
+        self.log.remove(stream)
+    }
+
     fn streams<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<StreamInfo>, LogError>> {
         self.log.streams(prefix)
     }

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use swarm_core::{
     Control, NewRun, Plan, RunView, Swarm,
+    error_code::{Coded as _, ErrorCode},
     ids::{AgentId, RefId, RunId},
     journal::{MemoryEventLog, RunEvent, RunLimits},
     machine::{AgentEnded, End},
@@ -303,6 +304,46 @@ async fn what_a_dead_process_may_have_spent_stays_spent_however_often_a_run_is_r
         panic!("{:?}", view.end())
     };
     assert_eq!(failures[0].exit, ExitReason::BudgetExhausted);
+}
+
+/// The run does not end for that; whoever resumes it may raise its budget.
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_budget_no_longer_covers_an_agent_to_start_again_goes_on_when_it_is_raised() {
+    let log = Arc::new(MemoryEventLog::new());
+    let one_dollar = |does| run(agent_in(does, json!({"max_budget": 1})));
+    let limits = |dollars: &str| RunLimits {
+        budget: Some(dollars.parse().unwrap()),
+        deadline: None,
+    };
+    let new = NewRun {
+        id: RunId::random(),
+        plan: par([one_dollar("1"), one_dollar("60")]),
+        limits: limits("2"),
+    };
+    let store = MemoryRefStore::default();
+    let first = swarm(&scripted(), &store, Arc::<MemoryEventLog>::clone(&log));
+    let begun = first.run(new.clone(), Control::default());
+    drop(tokio::time::timeout(Duration::from_secs(5), begun).await);
+
+    let before = events(&log, &new.id);
+    let runtime = scripted();
+    let second = swarm(&runtime, &store, Arc::<MemoryEventLog>::clone(&log));
+    let refused = second.resume(&new.id, Control::default()).await;
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::BudgetExhausted);
+    let said = refused.to_string();
+    assert!(said.contains("$2.0000: $2.0000 were spent"), "{said}");
+    assert!(said.contains("--budget"), "{said}");
+    assert_eq!(events(&log, &new.id), before, "nothing has happened");
+    assert!(runtime.jobs().is_empty());
+
+    second.change_limits(&new.id, limits("3")).await.unwrap();
+    let view = second.resume(&new.id, Control::default()).await.unwrap();
+    assert_eq!(succeeded(&view), ["agent-0", "agent-1"]);
+    assert_eq!(view.limits, limits("3"));
+    assert_eq!(view.spent, "3".parse().unwrap());
+    let ended = second.change_limits(&new.id, limits("4")).await;
+    assert_eq!(ended.unwrap_err().code(), ErrorCode::RunEnded);
 }
 
 /// An agent that is taken over was paid once.

@@ -76,6 +76,10 @@ impl EventLog for Leisurely {
         .boxed()
     }
 
+    fn remove<'a>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<(), LogError>> {
+        self.0.remove(stream)
+    }
+
     fn streams<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<StreamInfo>, LogError>> {
         self.0.streams(prefix)
     }

@@ -291,7 +291,10 @@ async fn a_gpu_that_the_engine_does_not_have_is_named() {
     let has_gpu = std::path::Path::new("/dev/nvidia0").exists();
     let (exit, _) = bench.run(&shell(json!({"gpu": true}), "true")).await;
     match exit {
-        Err(RuntimeError::Unsupported { field, .. }) => assert_eq!(field, "gpu"),
+        Err(error @ RuntimeError::Unsupported { .. }) => {
+            assert!(error.to_string().contains("cannot honour gpu"), "{error}");
+            assert_eq!(error.exit_reason(), ExitReason::NotStarted, "no control");
+        }
         Ok(_) if has_gpu => {}
         other => panic!("{other:?}"),
     }

@@ -135,6 +135,10 @@ impl EventLog for Doomed<SqliteEventLog> {
         self.inner.read(stream, after, limit)
     }
 
+    fn remove<'a>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<(), LogError>> {
+        self.inner.remove(stream)
+    }
+
     fn streams<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<StreamInfo>, LogError>> {
         self.inner.streams(prefix)
     }

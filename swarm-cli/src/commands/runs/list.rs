@@ -1,16 +1,20 @@
 //! `swarm runs list`
 
+use std::num::NonZeroUsize;
+
 use clap::Args;
 use swarm_core::ids::RunId;
 
 use super::{super::Context, Summary};
-use crate::{error::CliError, execute::known, exit_code::Exit, output::table::table};
+use crate::{
+    args::at_least_one, error::CliError, execute::known, exit_code::Exit, output::table::table,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct List {
     /// The most runs to list
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    limit: usize,
+    #[arg(long, value_name = "N", default_value = "20", value_parser = at_least_one::<NonZeroUsize>)]
+    limit: NonZeroUsize,
 }
 
 impl List {
@@ -22,7 +26,7 @@ impl List {
             .streams("run/")
             .await?
             .into_iter()
-            .take(self.limit)
+            .take(self.limit.get())
         {
             let name = info
                 .stream

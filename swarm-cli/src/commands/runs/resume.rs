@@ -1,7 +1,7 @@
 //! `swarm runs resume`
 
 use clap::Args;
-use swarm_core::ids::RunId;
+use swarm_core::{ids::RunId, money::Usd};
 
 use super::super::Context;
 use crate::{args::RunArgs, error::CliError, execute, exit_code::Exit};
@@ -10,6 +10,9 @@ use crate::{args::RunArgs, error::CliError, execute, exit_code::Exit};
 pub(crate) struct Resume {
     /// The run
     run: RunId,
+    /// The most that all agents together may spend from now on, with what was spent before, in dollars
+    #[arg(long, value_name = "USD")]
+    budget: Option<Usd>,
     /// Print the text of the results instead of refs
     #[arg(long, conflicts_with = "json")]
     text: bool,
@@ -18,15 +21,19 @@ pub(crate) struct Resume {
 impl Resume {
     /// For a run that is only to be wound up.
     pub(super) fn silent(run: RunId) -> Self {
-        Self { run, text: false }
+        Self {
+            run,
+            budget: None,
+            text: false,
+        }
     }
 
     pub(crate) async fn execute(self, context: &Context) -> Result<Exit, CliError> {
-        // Its plan, its limits and its runtime are those that it was started with.
+        // Its plan, its runtime and its other limits are those that it was started with.
         let args = RunArgs {
             runtime: None,
             max_concurrency: None,
-            budget: None,
+            budget: self.budget,
             deadline: None,
             text: self.text,
         };

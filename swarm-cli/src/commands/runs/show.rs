@@ -4,6 +4,7 @@ use clap::Args;
 use serde::Serialize;
 use swarm_core::{
     ids::RunId,
+    money::Usd,
     report::{AgentReport, Report},
 };
 
@@ -48,11 +49,24 @@ impl Show {
 
 fn human(shown: &Shown) -> String {
     let run = &shown.summary;
-    let budget = run
+    let mut budget = run
         .budget_usd
         .map(|budget| format!(" of {budget}"))
         .unwrap_or_default();
-    let agents = table(COLUMNS, shown.agents_seen.iter().map(row));
+    if run.reserved_usd > Usd::ZERO {
+        let under_way = format!(", up to {} more by agents under way", run.reserved_usd);
+        budget.push_str(&under_way);
+    }
+    let agents = shown.agents_seen.iter().map(|agent| {
+        let mut row = row(agent);
+        let has_ended = !matches!(agent, AgentReport::Missing(missing) if missing.exit.is_none());
+        if run.state == "running" && !has_ended {
+            let [_, state, ..] = &mut row;
+            "running".clone_into(state);
+        }
+        row
+    });
+    let agents = table(COLUMNS, agents);
     let hint = match run.state {
         "interrupted" => format!("\n\n`swarm runs resume {}` goes on", run.run_id),
         _ => String::new(),

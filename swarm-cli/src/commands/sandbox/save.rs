@@ -35,6 +35,7 @@ struct Saved {
     saved: bool,
     name: SandboxName,
     path: PathBuf,
+    replaced: bool,
 }
 
 impl Save {
@@ -64,15 +65,21 @@ impl Save {
         let mut usable = spec.clone();
         localize::absolute(&mut usable, &config.folders);
         usable.resolve()?;
-        let path = Catalog::new(config.folders.sandboxes()).save(&self.name, &spec)?;
+        let written = Catalog::new(config.folders.sandboxes()).save(&self.name, &spec)?;
         let saved = Saved {
             saved: true,
             name: self.name,
-            path,
+            path: written.path,
+            replaced: written.replaced,
         };
-        context
-            .out
-            .answer(&saved, || saved.path.display().to_string())?;
+        context.out.answer(&saved, || {
+            let path = saved.path.display();
+            if saved.replaced {
+                format!("{path} (replaced)")
+            } else {
+                path.to_string()
+            }
+        })?;
         Ok(Exit::Ok)
     }
 }

@@ -68,6 +68,8 @@ fn prepare(path: &Path) -> rusqlite::Result<Connection> {
     write_ahead(&connection)?;
     // Without FULL a loss of power could take acknowledged events back.
     connection.pragma_update(None, "synchronous", "FULL")?;
+    // What is removed is overwritten: plans hold prompts and values of variables.
+    connection.pragma_update(None, "secure_delete", true)?;
     connection.set_prepared_statement_cache_capacity(16);
     let migrate = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let format: u32 = migrate.pragma_query_value(None, "user_version", |row| row.get(0))?;
