@@ -136,7 +136,10 @@ pub(crate) fn overrides(args: &AgentArgs, folders: &Folders) -> Result<SandboxSp
     Ok(SandboxSpec {
         agent: agent(args.agent, args.command)?,
         model: args.model,
-        tools: args.tools,
+        // `--tools ""` means none.
+        tools: args
+            .tools
+            .map(|tools| tools.into_iter().filter(|tool| !tool.is_empty()).collect()),
         mcps: args.mcps,
         system_prompt: args.system_prompt,
         claude_md: args.claude_md,

@@ -137,7 +137,12 @@ impl AgentRunner {
             end.error = self.limits.stopped_at_deadline();
         }
         if let Some(heard) = heard {
-            heed(&mut end, heard, kind.worst_case(spec));
+            heed(
+                &mut end,
+                heard,
+                kind.worst_case(spec),
+                &recording.stderr_tail(),
+            );
         }
         end.stamps = Stamps {
             budget: Some(admission.settle(end.cost)),
@@ -284,7 +289,11 @@ fn conclude(
 
 /// What the agent says itself counts against it, never for it: it can turn a success into a failure, not the other way
 /// round.
-fn heed(end: &mut RecordEnd, heard: Heard, worst_case: Usd) {
+fn heed(end: &mut RecordEnd, heard: Heard, worst_case: Usd, stderr: &str) {
+    // Who never started has said nothing, and costs nothing.
+    if matches!(end.exit, ExitReason::NotStarted | ExitReason::Refused) {
+        return;
+    }
     let Heard {
         conclusion,
         metered,
@@ -317,11 +326,18 @@ fn heed(end: &mut RecordEnd, heard: Heard, worst_case: Usd) {
         Verdict::Failed { message } => say(end, ExitReason::ReportedFailure, message),
         // So does stderr.
         Verdict::Unfinished if has_status => {}
-        Verdict::Unfinished => say(
-            end,
-            ExitReason::ReportedFailure,
-            "it ended without saying that it had finished".to_owned(),
-        ),
+        Verdict::Unfinished => {
+            let said = if stderr.trim().is_empty() {
+                String::new()
+            } else {
+                format!(": {}", stderr.trim())
+            };
+            say(
+                end,
+                ExitReason::ReportedFailure,
+                format!("it ended without saying that it had finished{said}"),
+            );
+        }
     }
 }
 

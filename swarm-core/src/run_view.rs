@@ -174,6 +174,17 @@ impl RunView {
         self.in_flight().map(|(_, agent)| agent.reserved).sum()
     }
 
+    /// The budget that is surely enough to go on, if agents that were under way have to be started again and the
+    /// present one does not cover that.
+    pub fn budget_to_resume(&self) -> Option<Usd> {
+        let again = self.in_flight().map(|(_, agent)| agent.reserved).max()?;
+        let needed = self.spent + self.unaccounted() + again;
+        self.limits
+            .budget
+            .filter(|limit| *limit < needed)
+            .map(|_| needed)
+    }
+
     /// How many agents ended well, ended otherwise, and were started without an end so far.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();

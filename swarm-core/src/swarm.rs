@@ -97,9 +97,9 @@ pub enum SwarmError {
     RunExists(RunId),
     /// An agent has to be started again, and the budget does not cover that any more. The run is open still.
     #[error(
-        "run {run} cannot go on within its budget of {limit}: {spent} were spent, or set aside for agents that were under way, \
-         and one of these, which has to be started again, may cost {wanted}; `swarm runs resume {run} --budget USD` raises \
-         the budget"
+        "run {run} cannot go on within a budget of {limit}: {spent} were spent, or set aside for agents that were under way, \
+         and one of these, which has to be started again, may cost {wanted}; `swarm runs resume {run} --budget {}` or more \
+         covers that", f64::from(*spent + *wanted)
     )]
     BudgetSpent {
         /// The run.
@@ -310,9 +310,23 @@ impl Swarm {
     }
 
     /// Changes the limits of a run that has not ended. The caller must see to it that nobody drives the run.
+    ///
+    /// # Errors
+    ///
+    /// [`SwarmError::BudgetSpent`] if more than the new budget is spent, or set aside, already.
     pub async fn change_limits(&self, run: &RunId, limits: RunLimits) -> Result<(), SwarmError> {
-        if self.view(run).await?.end().is_some() {
+        let view = self.view(run).await?;
+        if view.end().is_some() {
             return Err(SwarmError::RunEnded(run.clone()));
+        }
+        let spent = view.spent + view.unaccounted();
+        if let Some(limit) = limits.budget.filter(|limit| *limit < spent) {
+            return Err(SwarmError::BudgetSpent {
+                run: run.clone(),
+                spent,
+                limit,
+                wanted: Usd::ZERO,
+            });
         }
         let changed = RunEvent::LimitsChanged { limits };
         self.journal(run).append(vec![changed]).await?;

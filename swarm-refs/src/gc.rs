@@ -68,6 +68,10 @@ fn collect_run(
     for id in &records {
         old = old && last_change(store, id)?.is_none_or(is_old);
     }
+    // A removal that was cut off looks like something that has just happened.
+    if let Some(folder) = runs.subfolder(run.as_str())? {
+        old = old || folder.holds(layout::REMOVING)?;
+    }
     if RunLock::is_held(store.layout.home(), run) {
         return Ok(());
     }
@@ -89,6 +93,8 @@ fn collect_run(
             return Ok(());
         }
     }
+    drop(folder.create(layout::REMOVING));
+    folder.sync()?;
     for id in &records {
         if remove(store, &folder, id)? {
             collected.records += 1;

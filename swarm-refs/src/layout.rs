@@ -26,6 +26,8 @@ pub(crate) const INSPECTION: &str = "inspect.md";
 pub(crate) const FILES: &str = "files";
 /// In a run's folder: held by the process that drives the run.
 pub(crate) const LOCK: &str = ".lock";
+/// In a run's folder: its removal has begun.
+pub(crate) const REMOVING: &str = ".removing";
 /// How names of unfinished files end.
 pub(crate) const ASIDE: &str = ".tmp";
 

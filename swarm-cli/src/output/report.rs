@@ -164,9 +164,20 @@ fn failures(view: &RunView, report: &Report) -> String {
     format!("{}\n", lines.concat())
 }
 
+/// The command that goes on with an interrupted run.
+pub(crate) fn how_to_resume(view: &RunView) -> String {
+    match view.budget_to_resume() {
+        Some(budget) => format!(
+            "swarm runs resume {} --budget {}",
+            view.run,
+            f64::from(budget)
+        ),
+        None => format!("swarm runs resume {}", view.run),
+    }
+}
+
 fn summary(view: &RunView) -> String {
     let counts = view.counts();
-    let run = &view.run;
     let under_way = match (view.end(), view.unaccounted()) {
         (Some(_), _) | (None, Usd::ZERO) => String::new(),
         (None, more) => format!(" and up to {more} by those under way"),
@@ -190,7 +201,8 @@ fn summary(view: &RunView) -> String {
         RunState::Ended(End::Cancelled) => format!("cancelled: {done}; what had finished is kept"),
         RunState::Open { .. } => {
             format!(
-                "stopped: {done}; what had finished is kept, and `swarm runs resume {run}` goes on"
+                "stopped: {done}; what had finished is kept, and `{}` goes on",
+                how_to_resume(view)
             )
         }
     }

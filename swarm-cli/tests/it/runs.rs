@@ -220,6 +220,10 @@ fn a_run_that_was_interrupted_goes_on_when_its_budget_is_raised() {
     let outcome = Outcome::of(&child.wait_with_output().unwrap()).code(130);
     let said = "$1.0000 spent and up to $1.0000 by those under way";
     assert!(outcome.stdout.contains(said), "{outcome:#?}");
+    assert!(
+        outcome.stdout.contains("--budget 3` goes on"),
+        "{outcome:#?}"
+    );
 
     std::fs::remove_file(&gate).unwrap();
     std::fs::write(&gate, "").unwrap();
@@ -229,7 +233,13 @@ fn a_run_that_was_interrupted_goes_on_when_its_budget_is_raised() {
             .code(4)
             .says(&["$2.0000 were spent", "--budget"]),
     );
+    drop(
+        env.swarm(&["runs", "resume", &run, "--budget", "1"])
+            .code(4)
+            .says(&["a budget of $1.0000"]),
+    );
     assert_eq!(listed()["state"], "interrupted", "it can still be resumed");
+    assert_eq!(listed()["budget_usd"], 2.0);
     let report = env.json(&["runs", "resume", &run, "--budget", "3"]);
     assert_eq!(report["results"].as_array().unwrap().len(), 2);
     assert_eq!(listed()["state"], "succeeded");

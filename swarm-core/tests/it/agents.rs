@@ -114,6 +114,27 @@ async fn an_error_that_the_program_reports_is_never_a_success_and_keeps_the_text
 }
 
 #[tokio::test]
+async fn an_agent_whose_program_is_missing_costs_nothing() {
+    let stage = Stage::new("");
+    fs::remove_file(stage.folder.path().join("claude")).unwrap();
+    let view = stage.swarm.execute(stage.agent(json!({}))).await.unwrap();
+    assert_eq!(view.spent, Usd::ZERO);
+    let Some(End::Failed { failures, .. }) = view.end() else {
+        panic!("{:?}", view.end())
+    };
+    assert_eq!(failures[0].exit, ExitReason::NotStarted);
+}
+
+#[tokio::test]
+async fn a_program_that_says_nothing_of_its_end_is_described_by_what_it_said_otherwise() {
+    let stage = Stage::new("echo garbage; echo 'TypeError: boom' >&2");
+    let (found, _) = stage.play(json!({})).await;
+    assert_eq!(found.exit, ExitReason::ReportedFailure);
+    let error = found.error.unwrap();
+    assert!(error.contains("TypeError: boom"), "{error}");
+}
+
+#[tokio::test]
 async fn limits_of_the_program_and_of_its_provider_are_recorded_as_such() {
     for (recorded, exit) in [
         ("budget", ExitReason::OverBudget),

@@ -37,6 +37,19 @@ async fn a_run_in_which_nothing_happened_for_long_is_removed() {
     store.record("run/a", &[], "new").await;
 }
 
+/// What is left of it looks young, because something has just happened there.
+#[tokio::test]
+async fn a_removal_that_was_cut_off_is_finished_by_the_next() {
+    let store = TestStore::new();
+    store.record("run/a", &[], "x").await;
+    store.record("run/b", &[], "x").await;
+    let run = store.layout().run(&"run".parse().unwrap());
+    fs::write(run.join(".removing"), "").unwrap();
+    let collected = store.gc(DAY, |_| false).await.unwrap();
+    assert_eq!((collected.runs, collected.records), (1, 2));
+    assert!(!run.exists());
+}
+
 #[tokio::test]
 async fn a_live_run_is_left_alone() {
     let store = TestStore::new();

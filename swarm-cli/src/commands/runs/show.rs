@@ -3,6 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 use swarm_core::{
+    RunView,
     ids::RunId,
     money::Usd,
     report::{AgentReport, Report},
@@ -14,7 +15,7 @@ use crate::{
     execute::known,
     exit_code::Exit,
     output::{
-        report::{COLUMNS, row},
+        report::{COLUMNS, how_to_resume, row},
         table::table,
     },
 };
@@ -42,12 +43,12 @@ impl Show {
             agents_seen: Report::agents(&view, session.store.as_ref()).await?,
             report: Report::new(&view, session.store.as_ref()).await?,
         };
-        context.out.answer(&shown, || human(&shown))?;
+        context.out.answer(&shown, || human(&shown, &view))?;
         Ok(Exit::Ok)
     }
 }
 
-fn human(shown: &Shown) -> String {
+fn human(shown: &Shown, view: &RunView) -> String {
     let run = &shown.summary;
     let mut budget = run
         .budget_usd
@@ -68,7 +69,7 @@ fn human(shown: &Shown) -> String {
     });
     let agents = table(COLUMNS, agents);
     let hint = match run.state {
-        "interrupted" => format!("\n\n`swarm runs resume {}` goes on", run.run_id),
+        "interrupted" => format!("\n\n`{}` goes on", how_to_resume(view)),
         _ => String::new(),
     };
     format!(

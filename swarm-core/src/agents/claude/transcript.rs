@@ -175,7 +175,9 @@ impl Transcript for StreamJson {
             }
             // A whole run hangs on this line: it is read field by field.
             ("result", _) => {
-                let line = serde_json::from_slice(line).unwrap_or_default();
+                // Bytes that are no text cost nothing but themselves.
+                let line = String::from_utf8_lossy(line);
+                let line = serde_json::from_str(&line).unwrap_or_default();
                 self.result = Some(self.run_result(&line));
             }
             _ => {}
@@ -354,6 +356,7 @@ fn verdict(line: &Value) -> Verdict {
     let message = match text(line, "/result") {
         Some(result) if !result.is_empty() => result.to_owned(),
         _ if !errors.is_empty() => errors.join("; "),
+        _ if subtype.is_empty() => "it ended without saying how".to_owned(),
         _ => format!("it ended with {subtype:?}"),
     };
     match subtype {

@@ -165,6 +165,19 @@ fn a_stream_without_a_result_is_unfinished_and_keeps_its_text() {
 }
 
 #[test]
+fn bytes_that_are_no_text_cost_the_result_nothing_else() {
+    let recorded = recorded!("hello").replace("Hello from", "H\u{7f} from");
+    let damaged: Vec<u8> = recorded
+        .bytes()
+        .map(|byte| if byte == 0x7f { 0xff } else { byte })
+        .collect();
+    let (end, _) = read(&damaged);
+    assert_eq!(end.verdict, Verdict::Succeeded);
+    assert_eq!(end.text, "H\u{fffd} from the script.");
+    assert_eq!(end.cost, Some(usd("0.0004")));
+}
+
+#[test]
 fn the_last_of_several_results_counts() {
     let result = |text: &str, cost: &str| {
         format!(
