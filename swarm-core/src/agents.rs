@@ -42,6 +42,18 @@ impl Invocation {
             ..Self::default()
         }
     }
+
+    /// Puts a file into the agent's `HOME`, if there is anything to put.
+    fn put(&mut self, path: &str, text: Option<&String>) {
+        if let Some(text) = text {
+            self.home.insert(path.to_owned(), text.clone());
+        }
+    }
+
+    /// Sets a variable.
+    fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.env.insert(name.to_owned(), value.into());
+    }
 }
 
 /// One kind of agent. To add one, implement this in a file of its own and list it in `KINDS`.
@@ -59,13 +71,20 @@ pub trait AgentKind: Send + Sync {
     fn transcript(&self) -> Option<Box<dyn Transcript>>;
 
     /// The most that one run can cost. This much must be left in the budget before it starts.
-    fn worst_case(&self, spec: &AgentSpec) -> Usd;
+    fn worst_case(&self, spec: &AgentSpec) -> Usd {
+        default_worst_case(spec)
+    }
 
     /// What a run did cost if its transcript does not tell; `None` if nobody can say, and then the worst case counts.
-    fn cost(&self, spec: &AgentSpec) -> Option<Usd>;
+    fn cost(&self, spec: &AgentSpec) -> Option<Usd> {
+        let _ = spec;
+        None
+    }
 
-    /// The model that is asked, if this kind asks one.
-    fn model(&self, spec: &AgentSpec) -> Option<String>;
+    /// The model that is asked, if that is known before it runs.
+    fn model(&self, spec: &AgentSpec) -> Option<String> {
+        spec.sandbox.model.clone()
+    }
 }
 
 /// Every kind that goes by its name alone.

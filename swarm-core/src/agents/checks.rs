@@ -41,6 +41,41 @@ pub(super) fn check_no_mcps(spec: &AgentSpec, kind: &str) -> Result<(), SpecErro
     ))
 }
 
+/// Agents of `kind` cannot be held to a schema.
+pub(super) fn check_no_schema(spec: &AgentSpec, kind: &str) -> Result<(), SpecError> {
+    if spec.sandbox.output_schema.is_none() {
+        return Ok(());
+    }
+    Err(unsupported(
+        kind,
+        "output_schema",
+        "describe the answer in the prompt, or choose the kind claude",
+    ))
+}
+
+/// Agents of `kind` cannot be told how hard to think.
+pub(super) fn check_no_effort(spec: &AgentSpec, kind: &str) -> Result<(), SpecError> {
+    if spec.sandbox.effort.is_none() {
+        return Ok(());
+    }
+    Err(unsupported(
+        kind,
+        "effort",
+        "leave it out, or choose another kind",
+    ))
+}
+
+/// The effort, if one is named, is one of `known`.
+pub(super) fn check_effort(spec: &AgentSpec, known: &[&str]) -> Result<(), SpecError> {
+    match &spec.sandbox.effort {
+        Some(effort) if !known.contains(&effort.as_str()) => Err(SpecError::shape(
+            format!("effort {effort:?}"),
+            format!("expected one of {}", known.join(", ")),
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// A name that the program would not take for a flag.
 pub(super) fn check_model(model: &str, example: &str) -> Result<(), SpecError> {
     let is_plain = !model.is_empty() && !model.starts_with('-');

@@ -4,7 +4,7 @@
 
 mod transcript;
 
-use super::{AgentKind, Invocation, Transcript, checks, default_worst_case};
+use super::{AgentKind, Invocation, Transcript, checks};
 use crate::{
     money::Usd,
     spec::{AgentSpec, SpecError},
@@ -54,14 +54,7 @@ impl AgentKind for Claude {
     fn check(&self, spec: &AgentSpec) -> Result<(), SpecError> {
         let sandbox = &spec.sandbox;
         checks::check_no_mcps(spec, self.name())?;
-        if let Some(effort) = &sandbox.effort
-            && !EFFORTS.contains(&effort.as_str())
-        {
-            return Err(SpecError::shape(
-                format!("effort {effort:?}"),
-                format!("expected one of {}", EFFORTS.join(", ")),
-            ));
-        }
+        checks::check_effort(spec, &EFFORTS)?;
         if let Some(model) = &sandbox.model {
             checks::check_model(model, "\"sonnet\" or \"claude-opus-5-5\"")?;
         }
@@ -118,32 +111,15 @@ impl AgentKind for Claude {
         if let Some(effort) = &sandbox.effort {
             option("effort", effort.clone());
         }
-        let env = [
-            ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
-            ("DISABLE_AUTOUPDATER", "1"),
-        ];
-        invocation.env = env
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into();
-        if let Some(memory) = &sandbox.claude_md {
-            // In the home folder: a mount may cover the working folder.
-            invocation
-                .home
-                .insert(".claude/CLAUDE.md".to_owned(), memory.clone());
-        }
+        invocation.set("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");
+        invocation.set("DISABLE_AUTOUPDATER", "1");
+        // In the home folder: a mount may cover the working folder.
+        invocation.put(".claude/CLAUDE.md", sandbox.claude_md.as_ref());
         invocation
     }
 
     fn transcript(&self) -> Option<Box<dyn Transcript>> {
         Some(Box::<transcript::StreamJson>::default())
-    }
-
-    fn worst_case(&self, spec: &AgentSpec) -> Usd {
-        default_worst_case(spec)
-    }
-
-    fn cost(&self, _: &AgentSpec) -> Option<Usd> {
-        None
     }
 
     fn model(&self, spec: &AgentSpec) -> Option<String> {

@@ -4,11 +4,8 @@
 
 mod transcript;
 
-use super::{AgentKind, Invocation, Transcript, checks, default_worst_case};
-use crate::{
-    money::Usd,
-    spec::{AgentSpec, SpecError},
-};
+use super::{AgentKind, Invocation, Transcript, checks};
+use crate::spec::{AgentSpec, SpecError};
 
 pub(super) struct Codex;
 
@@ -30,14 +27,7 @@ impl AgentKind for Codex {
         if let Some(model) = &sandbox.model {
             checks::check_model(model, "\"gpt-5.5\"")?;
         }
-        if let Some(effort) = &sandbox.effort
-            && !EFFORTS.contains(&effort.as_str())
-        {
-            return Err(SpecError::shape(
-                format!("effort {effort:?}"),
-                format!("expected one of {}", EFFORTS.join(", ")),
-            ));
-        }
+        checks::check_effort(spec, &EFFORTS)?;
         // Its shell can be taken away, but not its way to write files.
         if !checks::has_default_tools(&sandbox.tools) {
             return Err(checks::unsupported(
@@ -46,13 +36,7 @@ impl AgentKind for Codex {
                 "leave it out: it has a shell and an editor, and the sandbox is what limits them",
             ));
         }
-        if sandbox.output_schema.is_some() {
-            return Err(checks::unsupported(
-                KIND,
-                "output_schema",
-                "describe the answer in the prompt, or choose the kind claude",
-            ));
-        }
+        checks::check_no_schema(spec, KIND)?;
         if sandbox.claude_md.is_some() {
             checks::check_not_set(
                 spec,
@@ -95,32 +79,13 @@ impl AgentKind for Codex {
         }
         // The prompt is on stdin.
         option("-".to_owned());
-        let files = [
-            (SYSTEM_PROMPT, &sandbox.system_prompt),
-            (MEMORY, &sandbox.claude_md),
-        ];
-        invocation.home = files
-            .into_iter()
-            .filter_map(|(path, text)| Some((path.to_owned(), text.clone()?)))
-            .collect();
+        invocation.put(SYSTEM_PROMPT, sandbox.system_prompt.as_ref());
+        invocation.put(MEMORY, sandbox.claude_md.as_ref());
         invocation
     }
 
     fn transcript(&self) -> Option<Box<dyn Transcript>> {
         Some(Box::<transcript::ExecEvents>::default())
-    }
-
-    fn worst_case(&self, spec: &AgentSpec) -> Usd {
-        default_worst_case(spec)
-    }
-
-    fn cost(&self, _: &AgentSpec) -> Option<Usd> {
-        None
-    }
-
-    /// Without one, the program chooses.
-    fn model(&self, spec: &AgentSpec) -> Option<String> {
-        spec.sandbox.model.clone()
     }
 }
 

@@ -9,12 +9,8 @@ use serde_json::json;
 use super::{
     AgentKind, Invocation, Transcript,
     checks::{self, NativeTool},
-    default_worst_case,
 };
-use crate::{
-    money::Usd,
-    spec::{AgentSpec, SpecError},
-};
+use crate::spec::{AgentSpec, SpecError};
 
 pub(super) struct Gemini;
 
@@ -49,20 +45,8 @@ impl AgentKind for Gemini {
             checks::check_model(model, "\"gemini-2.5-pro\"")?;
         }
         checks::native_tools(&sandbox.tools, KIND, &TOOLS)?;
-        if sandbox.output_schema.is_some() {
-            return Err(checks::unsupported(
-                KIND,
-                "output_schema",
-                "describe the answer in the prompt, or choose the kind claude",
-            ));
-        }
-        if sandbox.effort.is_some() {
-            return Err(checks::unsupported(
-                KIND,
-                "effort",
-                "leave it out, or choose another model",
-            ));
-        }
+        checks::check_no_schema(spec, KIND)?;
+        checks::check_no_effort(spec, KIND)?;
         checks::check_not_set(
             spec,
             KIND,
@@ -85,51 +69,32 @@ impl AgentKind for Gemini {
         if let Some(model) = &sandbox.model {
             invocation.argv.push(format!("--model={model}"));
         }
-        let mut env = vec![
+        for (name, value) in [
             // Else it starts itself a second time, which takes a second.
-            ("GEMINI_CLI_NO_RELAUNCH", "true".to_owned()),
+            ("GEMINI_CLI_NO_RELAUNCH", "true"),
             // A repository may bring `.gemini/.env`, which counts only where nothing is set. Without these lines it
             // would send each request, with the key, where it likes.
-            ("GOOGLE_GEMINI_BASE_URL", String::new()),
-            ("GOOGLE_VERTEX_BASE_URL", String::new()),
-            ("NODE_TLS_REJECT_UNAUTHORIZED", "1".to_owned()),
-        ];
-        env.push(if sandbox.system_prompt.is_some() {
-            ("GEMINI_SYSTEM_MD", format!("~/{SYSTEM_PROMPT}"))
-        } else {
-            ("GEMINI_SYSTEM_MD", "false".to_owned())
-        });
-        invocation.env = env
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect();
-        let files = [
-            (SETTINGS, Some(settings(spec))),
-            (SYSTEM_PROMPT, sandbox.system_prompt.clone()),
-            (MEMORY, sandbox.claude_md.clone()),
-        ];
-        invocation.home = files
-            .into_iter()
-            .filter_map(|(path, text)| Some((path.to_owned(), text?)))
-            .collect();
+            ("GOOGLE_GEMINI_BASE_URL", ""),
+            ("GOOGLE_VERTEX_BASE_URL", ""),
+            ("NODE_TLS_REJECT_UNAUTHORIZED", "1"),
+        ] {
+            invocation.set(name, value);
+        }
+        invocation.set(
+            "GEMINI_SYSTEM_MD",
+            match sandbox.system_prompt {
+                Some(_) => format!("~/{SYSTEM_PROMPT}"),
+                None => "false".to_owned(),
+            },
+        );
+        invocation.put(SETTINGS, Some(&settings(spec)));
+        invocation.put(SYSTEM_PROMPT, sandbox.system_prompt.as_ref());
+        invocation.put(MEMORY, sandbox.claude_md.as_ref());
         invocation
     }
 
     fn transcript(&self) -> Option<Box<dyn Transcript>> {
         Some(Box::<transcript::StreamJson>::default())
-    }
-
-    fn worst_case(&self, spec: &AgentSpec) -> Usd {
-        default_worst_case(spec)
-    }
-
-    fn cost(&self, _: &AgentSpec) -> Option<Usd> {
-        None
-    }
-
-    /// Without one, the program chooses for each request.
-    fn model(&self, spec: &AgentSpec) -> Option<String> {
-        spec.sandbox.model.clone()
     }
 }
 

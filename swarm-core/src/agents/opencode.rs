@@ -11,12 +11,8 @@ use serde_json::{Value, json};
 use super::{
     AgentKind, Invocation, Transcript,
     checks::{self, NativeTool},
-    default_worst_case,
 };
-use crate::{
-    money::Usd,
-    spec::{AgentSpec, SpecError},
-};
+use crate::spec::{AgentSpec, SpecError};
 
 pub(super) struct Opencode;
 
@@ -58,21 +54,9 @@ impl AgentKind for Opencode {
             ));
         }
         checks::native_tools(&sandbox.tools, KIND, &TOOLS)?;
-        if sandbox.output_schema.is_some() {
-            return Err(checks::unsupported(
-                KIND,
-                "output_schema",
-                "describe the answer in the prompt, or choose the kind claude",
-            ));
-        }
+        checks::check_no_schema(spec, KIND)?;
         // It has variants of models, and passes over one that it does not know.
-        if sandbox.effort.is_some() {
-            return Err(checks::unsupported(
-                KIND,
-                "effort",
-                "leave it out, or choose another model",
-            ));
-        }
+        checks::check_no_effort(spec, KIND)?;
         for variable in ["OPENCODE_CONFIG_CONTENT", "OPENCODE_PERMISSION"] {
             checks::check_not_set(
                 spec,
@@ -106,45 +90,25 @@ impl AgentKind for Opencode {
         if let Some(model) = &sandbox.model {
             invocation.argv.push(format!("--model={model}"));
         }
-        let env = [
-            // In a variable, where no file of a repository overrides it.
-            ("OPENCODE_CONFIG_CONTENT", settings(spec)),
+        // In a variable, where no file of a repository overrides it.
+        invocation.set("OPENCODE_CONFIG_CONTENT", settings(spec));
+        for name in [
             // A repository brings servers that start unasked. Its `.opencode/plugin` runs all the same: nothing turns it off.
-            ("OPENCODE_DISABLE_PROJECT_CONFIG", "1".to_owned()),
-            ("OPENCODE_DISABLE_AUTOUPDATE", "1".to_owned()),
-            ("OPENCODE_DISABLE_LSP_DOWNLOAD", "1".to_owned()),
+            "OPENCODE_DISABLE_PROJECT_CONFIG",
+            "OPENCODE_DISABLE_AUTOUPDATE",
+            "OPENCODE_DISABLE_LSP_DOWNLOAD",
             // It has a list of its own.
-            ("OPENCODE_DISABLE_MODELS_FETCH", "1".to_owned()),
-        ];
-        invocation.env = env
-            .map(|(name, value)| (name.to_owned(), value))
-            .into_iter()
-            .collect();
-        let files = [
-            (SYSTEM_PROMPT, &sandbox.system_prompt),
-            (MEMORY, &sandbox.claude_md),
-        ];
-        invocation.home = files
-            .into_iter()
-            .filter_map(|(path, text)| Some((path.to_owned(), text.clone()?)))
-            .collect();
+            "OPENCODE_DISABLE_MODELS_FETCH",
+        ] {
+            invocation.set(name, "1");
+        }
+        invocation.put(SYSTEM_PROMPT, sandbox.system_prompt.as_ref());
+        invocation.put(MEMORY, sandbox.claude_md.as_ref());
         invocation
     }
 
     fn transcript(&self) -> Option<Box<dyn Transcript>> {
         Some(Box::<transcript::RunEvents>::default())
-    }
-
-    fn worst_case(&self, spec: &AgentSpec) -> Usd {
-        default_worst_case(spec)
-    }
-
-    fn cost(&self, _: &AgentSpec) -> Option<Usd> {
-        None
-    }
-
-    fn model(&self, spec: &AgentSpec) -> Option<String> {
-        spec.sandbox.model.clone()
     }
 }
 
