@@ -4,6 +4,8 @@ mod checks;
 mod claude;
 mod codex;
 mod command;
+#[cfg(test)]
+mod conformance;
 mod gemini;
 #[cfg(test)]
 mod golden;

@@ -1,27 +1,11 @@
-use proptest::prelude::*;
-
 use super::*;
-use crate::prices::{Meter, PriceBook};
+use crate::{
+    agents::golden::{self, called, recorded, told},
+    prices::{Meter, PriceBook},
+};
 
-/// What the real program printed in a run against a scripted model.
-macro_rules! recorded {
-    ($name:literal) => {
-        include_str!(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/tests/data/claude/",
-            $name,
-            ".jsonl"
-        ))
-    };
-}
-
-fn read(lines: &[u8]) -> (Conclusion, Vec<AgentEvent>) {
-    let mut transcript = Box::new(StreamJson::default());
-    let mut events = Vec::new();
-    for line in lines.split(|byte| *byte == b'\n') {
-        transcript.read(line, &mut |event| events.push(event));
-    }
-    (transcript.conclude(), events)
+fn read(lines: impl AsRef<[u8]>) -> (Conclusion, Vec<AgentEvent>) {
+    golden::read(Box::<StreamJson>::default(), lines.as_ref())
 }
 
 fn usd(dollars: &str) -> Usd {
@@ -30,7 +14,7 @@ fn usd(dollars: &str) -> Usd {
 
 #[test]
 fn a_run_that_succeeds_has_its_text_cost_and_usage() {
-    let (end, events) = read(recorded!("hello").as_bytes());
+    let (end, events) = read(recorded!("claude", "hello").as_bytes());
     assert_eq!(end.verdict, Verdict::Succeeded);
     assert_eq!(end.text, "Hello from the script.");
     assert_eq!(end.cost, Some(usd("0.0004")));
@@ -47,37 +31,23 @@ fn a_run_that_succeeds_has_its_text_cost_and_usage() {
 
 #[test]
 fn tools_are_counted_and_their_output_is_no_answer() {
-    let (end, events) = read(recorded!("tools").as_bytes());
+    let (end, events) = read(recorded!("claude", "tools").as_bytes());
     assert_eq!(end.text, "All done.");
     assert_eq!(end.conversation.tool_calls, 5);
-    let called: Vec<_> = events
-        .iter()
-        .filter_map(|event| match event {
-            AgentEvent::ToolCall { name } => Some(name.as_str()),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(called, ["Write", "Read", "Edit", "Bash", "Bash"]);
-    let text: String = events
-        .iter()
-        .filter_map(|event| match event {
-            AgentEvent::Text(text) => Some(text.as_str()),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(text, "Writing.All done.");
+    assert_eq!(called(&events), ["Write", "Read", "Edit", "Bash", "Bash"]);
+    assert_eq!(told(&events), "Writing.All done.");
 }
 
 #[test]
 fn what_is_metered_on_the_way_is_what_the_program_reports_at_the_end() {
     for recorded in [
-        recorded!("hello"),
-        recorded!("tools"),
-        recorded!("schema"),
-        recorded!("turns"),
-        recorded!("budget"),
-        recorded!("denied"),
-        recorded!("api_error"),
+        recorded!("claude", "hello"),
+        recorded!("claude", "tools"),
+        recorded!("claude", "schema"),
+        recorded!("claude", "turns"),
+        recorded!("claude", "budget"),
+        recorded!("claude", "denied"),
+        recorded!("claude", "api_error"),
     ] {
         let (end, events) = read(recorded.as_bytes());
         let prices = PriceBook::default();
@@ -94,7 +64,7 @@ fn what_is_metered_on_the_way_is_what_the_program_reports_at_the_end() {
 
 #[test]
 fn an_answer_by_a_schema_is_kept_as_such() {
-    let (end, _) = read(recorded!("schema").as_bytes());
+    let (end, _) = read(recorded!("claude", "schema").as_bytes());
     assert_eq!(end.verdict, Verdict::Succeeded);
     assert_eq!(
         end.structured,
@@ -113,7 +83,7 @@ fn an_answer_that_is_only_in_the_schema_is_not_lost() {
 
 #[test]
 fn limits_and_errors_are_told_apart_and_keep_the_text_before_them() {
-    let (end, _) = read(recorded!("budget").as_bytes());
+    let (end, _) = read(recorded!("claude", "budget").as_bytes());
     assert_eq!(
         end.verdict,
         Verdict::OverBudget {
@@ -122,7 +92,7 @@ fn limits_and_errors_are_told_apart_and_keep_the_text_before_them() {
     );
     assert_eq!(end.cost, Some(usd("0.07")));
 
-    let (end, _) = read(recorded!("turns").as_bytes());
+    let (end, _) = read(recorded!("claude", "turns").as_bytes());
     assert_eq!(
         end.verdict,
         Verdict::Failed {
@@ -130,14 +100,14 @@ fn limits_and_errors_are_told_apart_and_keep_the_text_before_them() {
         }
     );
 
-    let (end, _) = read(recorded!("api_error").as_bytes());
+    let (end, _) = read(recorded!("claude", "api_error").as_bytes());
     let Verdict::Failed { message } = &end.verdict else {
         panic!("{:?}", end.verdict);
     };
     assert!(message.contains("selected model"), "{message}");
     assert_eq!(end.text, "First part.");
 
-    let (end, events) = read(recorded!("rate_limit").as_bytes());
+    let (end, events) = read(recorded!("claude", "rate_limit").as_bytes());
     assert!(
         matches!(&end.verdict, Verdict::RateLimited { message } if message.contains("429")),
         "{:?}",
@@ -149,14 +119,14 @@ fn limits_and_errors_are_told_apart_and_keep_the_text_before_them() {
 
 #[test]
 fn tools_that_were_not_allowed_are_named() {
-    let (end, _) = read(recorded!("denied").as_bytes());
+    let (end, _) = read(recorded!("claude", "denied").as_bytes());
     assert_eq!(end.verdict, Verdict::Succeeded);
     assert_eq!(end.conversation.denied_tools, ["Write"]);
 }
 
 #[test]
 fn a_stream_without_a_result_is_unfinished_and_keeps_its_text() {
-    let lines: Vec<&str> = recorded!("tools").lines().collect();
+    let lines: Vec<&str> = recorded!("claude", "tools").lines().collect();
     let (_, before) = lines.split_last().unwrap();
     let (end, _) = read(before.join("\n").as_bytes());
     assert_eq!(end.verdict, Verdict::Unfinished);
@@ -166,7 +136,7 @@ fn a_stream_without_a_result_is_unfinished_and_keeps_its_text() {
 
 #[test]
 fn bytes_that_are_no_text_cost_the_result_nothing_else() {
-    let recorded = recorded!("hello").replace("Hello from", "H\u{7f} from");
+    let recorded = recorded!("claude", "hello").replace("Hello from", "H\u{7f} from");
     let damaged: Vec<u8> = recorded
         .bytes()
         .map(|byte| if byte == 0x7f { 0xff } else { byte })
@@ -193,7 +163,7 @@ fn the_last_of_several_results_counts() {
 fn a_field_of_another_type_costs_nothing_but_itself() {
     let line = br#"{"total_cost_usd":"free","result":["x"],"num_turns":-1,"permission_denials":{},
         "session_id":7,"modelUsage":[],"structured_output":null,"is_error":false,"subtype":"success","type":"result"}"#;
-    let (end, _) = read(&line.to_vec().replace_breaks());
+    let (end, _) = read(String::from_utf8_lossy(line).replace('\n', ""));
     assert_eq!(end.verdict, Verdict::Succeeded);
     assert_eq!((end.cost, end.text.as_str()), (None, ""));
     // Without a clear word it is no success.
@@ -205,60 +175,5 @@ fn a_field_of_another_type_costs_nothing_but_itself() {
     ] {
         let (end, _) = read(line.as_bytes());
         assert!(matches!(end.verdict, Verdict::Failed { .. }), "{line}");
-    }
-}
-
-trait ReplaceBreaks {
-    fn replace_breaks(self) -> Self;
-}
-
-impl ReplaceBreaks for Vec<u8> {
-    fn replace_breaks(mut self) -> Self {
-        self.retain(|byte| *byte != b'\n');
-        self
-    }
-}
-
-proptest! {
-    #[test]
-    fn no_line_makes_it_panic(line in prop::collection::vec(any::<u8>(), 0..300)) {
-        drop(read(&line));
-    }
-
-    /// A real line with one byte changed, at any place, or cut there.
-    #[test]
-    fn a_damaged_line_loses_no_more_than_itself(
-        line in any::<prop::sample::Index>(),
-        at in any::<prop::sample::Index>(),
-        byte in any::<u8>(),
-        cut in any::<bool>(),
-    ) {
-        let mut lines: Vec<Vec<u8>> = recorded!("tools").lines().map(|l| l.as_bytes().to_vec()).collect();
-        // The last line has the result.
-        let line = line.index(lines.len() - 1);
-        let damaged = &mut lines[line];
-        let at = at.index(damaged.len());
-        if cut {
-            damaged.truncate(at);
-        } else {
-            damaged[at] = byte;
-        }
-        let (end, _) = read(&lines.join(&b'\n'));
-        prop_assert_eq!(end.verdict, Verdict::Succeeded);
-        prop_assert_eq!(end.text, "All done.");
-        prop_assert_eq!(end.cost, Some(usd("0.0166")));
-    }
-
-    /// A stream that ends anywhere.
-    #[test]
-    fn whatever_came_before_the_cut_is_kept(at in any::<prop::sample::Index>()) {
-        let all = recorded!("tools").as_bytes();
-        let at = at.index(all.len());
-        let (end, events) = read(all.split_at(at).0);
-        let told: String = events.iter().filter_map(|event| match event {
-            AgentEvent::Text(text) => Some(text.as_str()),
-            _ => None,
-        }).collect();
-        prop_assert_eq!(end.text.replace("\n\n", ""), told);
     }
 }

@@ -1,7 +1,5 @@
-use proptest::prelude::*;
-
 use super::*;
-use crate::agents::golden::{self, called, damaged, recorded, told};
+use crate::agents::golden::{self, called, recorded, told};
 
 fn read(lines: impl AsRef<[u8]>) -> (Conclusion, Vec<AgentEvent>) {
     golden::read(Box::<StreamJson>::default(), lines.as_ref())
@@ -125,41 +123,4 @@ fn a_field_of_another_type_costs_nothing_but_itself() {
     assert_eq!(end.conversation.tool_calls, 1);
     assert_eq!(called(&events), [""]);
     assert_eq!(end.conversation.usage.input, 0);
-}
-
-proptest! {
-    #[test]
-    fn no_line_makes_it_panic(line in prop::collection::vec(any::<u8>(), 0..300)) {
-        drop(read(line));
-    }
-
-    /// Only the lines before the answer, which comes in two pieces: those and the result are the run's success.
-    #[test]
-    fn a_damaged_line_loses_no_more_than_itself(
-        line in any::<prop::sample::Index>(),
-        at in any::<prop::sample::Index>(),
-        byte in any::<u8>(),
-        cut in any::<bool>(),
-    ) {
-        let lines = damaged(recorded!("gemini", "tools"), |len| line.index(len - 3), |len| at.index(len), byte, cut);
-        let (end, _) = read(lines);
-        prop_assert_eq!(end.verdict, Verdict::Succeeded);
-        prop_assert_eq!(end.text, "All done.");
-        prop_assert_eq!(end.conversation.usage.input, 1800);
-    }
-
-    #[test]
-    fn whatever_came_before_the_cut_is_kept(at in any::<prop::sample::Index>()) {
-        let all = recorded!("gemini", "tools").trim_end().as_bytes();
-        let (end, events) = read(all.split_at(at.index(all.len())).0);
-        prop_assert_eq!(end.verdict, Verdict::Unfinished);
-        prop_assert_eq!(end.text.replace("\n\n", ""), told(&events));
-    }
-
-    #[test]
-    fn a_failure_that_is_cut_is_no_success(at in any::<prop::sample::Index>()) {
-        let all = recorded!("gemini", "cut").as_bytes();
-        let (end, _) = read(all.split_at(at.index(all.len())).0);
-        prop_assert_ne!(end.verdict, Verdict::Succeeded);
-    }
 }

@@ -1,7 +1,5 @@
-use proptest::prelude::*;
-
 use super::*;
-use crate::agents::golden::{self, called, damaged, recorded, told};
+use crate::agents::golden::{self, called, recorded, told};
 
 fn read(lines: impl AsRef<[u8]>) -> (Conclusion, Vec<AgentEvent>) {
     golden::read(Box::<RunEvents>::default(), lines.as_ref())
@@ -127,40 +125,4 @@ fn a_field_of_another_type_costs_nothing_but_itself() {
     assert_eq!(called(&events), [""]);
     let (end, _) = read(r#"{"type":"step_finish","part":{"reason":["stop"]}}"#);
     assert!(matches!(end.verdict, Verdict::Failed { .. }));
-}
-
-proptest! {
-    #[test]
-    fn no_line_makes_it_panic(line in prop::collection::vec(any::<u8>(), 0..300)) {
-        drop(read(line));
-    }
-
-    /// Only the lines before the last step: those are the run's success.
-    #[test]
-    fn a_damaged_line_loses_no_more_than_itself(
-        line in any::<prop::sample::Index>(),
-        at in any::<prop::sample::Index>(),
-        byte in any::<u8>(),
-        cut in any::<bool>(),
-    ) {
-        let lines = damaged(recorded!("opencode", "tools"), |len| line.index(len - 2), |len| at.index(len), byte, cut);
-        let (end, _) = read(lines);
-        prop_assert_eq!(end.verdict, Verdict::Succeeded);
-        prop_assert_eq!(end.text, "All done.");
-    }
-
-    #[test]
-    fn whatever_came_before_the_cut_is_kept(at in any::<prop::sample::Index>()) {
-        let all = recorded!("opencode", "tools").trim_end().as_bytes();
-        let (end, events) = read(all.split_at(at.index(all.len())).0);
-        prop_assert_eq!(end.verdict, Verdict::Unfinished);
-        prop_assert_eq!(end.text.replace("\n\n", ""), told(&events));
-    }
-
-    #[test]
-    fn a_failure_that_is_cut_is_no_success(at in any::<prop::sample::Index>()) {
-        let all = recorded!("opencode", "api_error").as_bytes();
-        let (end, _) = read(all.split_at(at.index(all.len())).0);
-        prop_assert_ne!(end.verdict, Verdict::Succeeded);
-    }
 }
