@@ -171,13 +171,13 @@ impl AgentRunner {
         let mut listener = Listener::new(
             recording,
             transcript,
-            &self.prices,
+            Arc::clone(&self.prices),
             kind.model(spec),
             limit,
             stop.clone(),
         );
         let mut ran = self.runtime.run(job, &mut listener, &stop).await;
-        let heard = listener.conclude();
+        let heard = listener.conclude().await;
         if let Ok(exit) = &mut ran
             && exit.reason == ExitReason::Cancelled
             && !halt.token().is_cancelled()

@@ -3,7 +3,10 @@
 //! `prices.json` beside this file has list prices as Claude Code 2.1.329 counts them. They are an estimate: the cost that an
 //! agent reports of itself at its end replaces them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -117,16 +120,16 @@ impl Price {
 
 /// Adds up what an agent has spent while it runs.
 #[derive(Debug)]
-pub struct Meter<'p> {
-    prices: &'p PriceBook,
+pub struct Meter {
+    prices: Arc<PriceBook>,
     /// Requests that may still grow, with what they have cost so far.
     open: VecDeque<(String, Usd)>,
     spent: Usd,
 }
 
-impl<'p> Meter<'p> {
+impl Meter {
     /// Nothing is spent so far.
-    pub const fn new(prices: &'p PriceBook) -> Self {
+    pub const fn new(prices: Arc<PriceBook>) -> Self {
         Self {
             prices,
             open: VecDeque::new(),
@@ -220,8 +223,7 @@ mod tests {
 
     #[test]
     fn a_request_that_grows_is_counted_once() {
-        let prices = PriceBook::default();
-        let mut meter = Meter::new(&prices);
+        let mut meter = Meter::new(Arc::default());
         let model = "claude-opus-5-5";
         meter.add("a", model, usage(100_000, 1, 0, 0));
         meter.add("b", model, usage(100_000, 0, 0, 0));
@@ -237,8 +239,7 @@ mod tests {
         fn what_was_spent_never_shrinks(
             requests in prop::collection::vec((0..100_u8, any::<u64>(), any::<u64>()), 0..300)
         ) {
-            let prices = PriceBook::default();
-            let mut meter = Meter::new(&prices);
+            let mut meter = Meter::new(Arc::default());
             let mut before = Usd::ZERO;
             for (id, input, output) in requests {
                 let spent = meter.add(&id.to_string(), "claude-fable-5-2", usage(input, output, 0, 0));

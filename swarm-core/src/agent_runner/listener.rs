@@ -1,8 +1,9 @@
 //! Listens to what an agent prints while it goes into the record, and stops the agent at its budget.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
+use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -16,18 +17,25 @@ use crate::{
 /// A record that is listened to.
 pub(super) struct Listener<'a> {
     recording: &'a mut dyn Recording,
-    lines: Lines,
-    transcript: Box<dyn Transcript>,
-    meter: Meter<'a>,
-    /// The model that was asked for; some programs do not say which one they ask.
-    model: String,
-    spent: Usd,
+    /// Away while it is at work.
+    ear: Option<Ear>,
     limit: Usd,
     /// Cancelled when the agent has crossed its budget.
     over_budget: CancellationToken,
 }
 
+/// Understands lines. They may be long, so that happens where it may block.
+struct Ear {
+    lines: Lines,
+    transcript: Box<dyn Transcript>,
+    meter: Meter,
+    /// The model that was asked for; some programs do not say which one they ask.
+    model: String,
+    spent: Usd,
+}
+
 /// What was heard.
+#[derive(Default)]
 pub(super) struct Heard {
     pub(super) conclusion: Conclusion,
     /// What the requests have cost so far, as far as prices are known.
@@ -38,70 +46,74 @@ impl<'a> Listener<'a> {
     pub(super) fn new(
         recording: &'a mut dyn Recording,
         transcript: Box<dyn Transcript>,
-        prices: &'a PriceBook,
+        prices: Arc<PriceBook>,
         model: Option<String>,
         limit: Usd,
         over_budget: CancellationToken,
     ) -> Self {
         Self {
             recording,
-            lines: Lines::default(),
-            transcript,
-            meter: Meter::new(prices),
-            model: model.unwrap_or_default(),
-            spent: Usd::ZERO,
+            ear: Some(Ear {
+                lines: Lines::default(),
+                transcript,
+                meter: Meter::new(prices),
+                model: model.unwrap_or_default(),
+                spent: Usd::ZERO,
+            }),
             limit,
             over_budget,
         }
     }
 
-    fn hear(&mut self, chunk: &[u8]) {
-        let Self {
-            lines,
-            transcript,
-            meter,
-            model,
-            spent,
-            ..
-        } = self;
-        lines.add(chunk, |line| {
-            transcript.read(line, &mut |event| {
-                *spent = heard(meter, model, &event, *spent);
-            });
+    async fn hear(&mut self, chunk: &[u8]) -> io::Result<()> {
+        let Some(mut ear) = self.ear.take() else {
+            return Ok(());
+        };
+        let chunk = chunk.to_vec();
+        let heard = spawn_blocking(move || {
+            ear.hear(|lines, take| lines.add(&chunk, take));
+            ear
         });
-        if self.spent > self.limit {
+        let ear = heard.await?;
+        if ear.spent > self.limit {
             self.over_budget.cancel();
         }
+        self.ear = Some(ear);
+        Ok(())
     }
 
-    pub(super) fn conclude(mut self) -> Heard {
-        let Self {
-            lines,
-            transcript,
-            meter,
-            model,
-            spent,
-            ..
-        } = &mut self;
-        lines.finish(|line| {
-            transcript.read(line, &mut |event| {
-                *spent = heard(meter, model, &event, *spent);
-            });
+    pub(super) async fn conclude(self) -> Heard {
+        let Some(mut ear) = self.ear else {
+            return Heard::default();
+        };
+        let concluded = spawn_blocking(move || {
+            ear.hear(|lines, take| lines.finish(take));
+            Heard {
+                metered: ear.spent,
+                conclusion: ear.transcript.conclude(),
+            }
         });
-        Heard {
-            metered: self.spent,
-            conclusion: self.transcript.conclude(),
-        }
+        concluded.await.unwrap_or_default()
     }
 }
 
-fn heard(meter: &mut Meter<'_>, asked: &str, event: &AgentEvent, spent: Usd) -> Usd {
-    match event {
-        AgentEvent::Request { id, model, usage } => {
-            let model = if model.is_empty() { asked } else { model };
-            meter.add(id, model, *usage)
-        }
-        AgentEvent::Text(_) | AgentEvent::ToolCall { .. } | AgentEvent::Retry { .. } => spent,
+impl Ear {
+    fn hear(&mut self, cut: impl FnOnce(&mut Lines, &mut dyn FnMut(&[u8]))) {
+        let Self {
+            lines,
+            transcript,
+            meter,
+            model: asked,
+            spent,
+        } = self;
+        cut(lines, &mut |line| {
+            transcript.read(line, &mut |event| {
+                if let AgentEvent::Request { id, model, usage } = event {
+                    let model = if model.is_empty() { &*asked } else { &model };
+                    *spent = meter.add(&id, model, usage);
+                }
+            });
+        });
     }
 }
 
@@ -114,7 +126,7 @@ impl OutputSink for Listener<'_> {
         async move {
             self.recording.write(stream, chunk).await?;
             if stream == OutputStream::Stdout {
-                self.hear(chunk);
+                self.hear(chunk).await?;
             }
             Ok(())
         }

@@ -1,7 +1,9 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::{
     agents::golden::{self, called, recorded, told},
-    prices::{Meter, PriceBook},
+    prices::Meter,
 };
 
 fn read(lines: impl AsRef<[u8]>) -> (Conclusion, Vec<AgentEvent>) {
@@ -50,8 +52,7 @@ fn what_is_metered_on_the_way_is_what_the_program_reports_at_the_end() {
         recorded!("claude", "api_error"),
     ] {
         let (end, events) = read(recorded.as_bytes());
-        let prices = PriceBook::default();
-        let mut meter = Meter::new(&prices);
+        let mut meter = Meter::new(Arc::default());
         let mut spent = Usd::ZERO;
         for event in events {
             if let AgentEvent::Request { id, model, usage } = event {
