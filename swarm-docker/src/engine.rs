@@ -11,6 +11,7 @@ use swarm_core::runtime::RuntimeError;
 use tokio::time::timeout;
 
 pub(crate) use containers::{Attached, Chunk, Chunks, Found, Killed, LogPart, State, StreamError};
+pub(crate) use resources::FoundNetwork;
 
 use crate::container::LogDriver;
 
@@ -88,6 +89,17 @@ impl Failure {
     /// Whether the thing is in a state that forbids the request, such as a name in use.
     pub(crate) fn is_conflict(&self) -> bool {
         matches!(self, Self::Status { code: 409, .. })
+    }
+
+    /// Whether it cannot be removed because somebody uses it.
+    pub(crate) fn is_in_use(&self) -> bool {
+        matches!(
+            self,
+            Self::Status {
+                code: 403 | 409,
+                ..
+            }
+        )
     }
 
     /// What the engine said, or what kept it from saying anything.

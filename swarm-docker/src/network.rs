@@ -5,7 +5,11 @@ use std::collections::HashMap;
 use swarm_core::{runtime::RuntimeError, spec::Network};
 use tokio::sync::Mutex;
 
-use crate::{container::LABEL_HOME, engine::Engine, options::DockerOptions};
+use crate::{
+    container::LABEL_HOME,
+    engine::{Engine, Failure, FoundNetwork},
+    options::DockerOptions,
+};
 
 /// Keeps containers on one bridge from talking to each other.
 const NO_NEIGHBOURS: (&str, &str) = ("com.docker.network.bridge.enable_icc", "false");
@@ -86,13 +90,8 @@ async fn make(engine: &Engine, options: &DockerOptions) -> Result<(), RuntimeErr
             _ => networks = engine.networks_named(name).await.map_err(failed)?,
         }
     }
-    // Other engines do not mind: several networks of one name, and then no container can be put on any of
-    // them. All who see them agree on which one stays.
-    networks.sort_by(|a, b| (&a.created, &a.id).cmp(&(&b.created, &b.id)));
-    for surplus in networks.iter().skip(1) {
-        if surplus.labels.contains_key(LABEL_HOME) {
-            engine.remove_network(&surplus.id).await.map_err(failed)?;
-        }
+    if networks.len() > 1 {
+        networks = vec![agree(engine, networks).await.map_err(failed)?];
     }
     match networks.first() {
         Some(network)
@@ -113,6 +112,26 @@ async fn make(engine: &Engine, options: &DockerOptions) -> Result<(), RuntimeErr
             problem: "it vanished at once".to_owned(),
         }),
     }
+}
+
+/// Some engines make several networks of one name, and then put no container on any of them. All who see them
+/// keep the oldest, unless an agent is on another already: whoever put it there saw only that one.
+async fn agree(engine: &Engine, mut networks: Vec<FoundNetwork>) -> Result<FoundNetwork, Failure> {
+    networks.sort_by(|a, b| (&a.created, &a.id).cmp(&(&b.created, &b.id)));
+    let mut kept = networks.remove(0);
+    for network in networks {
+        if !network.labels.contains_key(LABEL_HOME) {
+            continue;
+        }
+        match engine.remove_network(&network.id).await {
+            Err(failure) if failure.is_in_use() => {
+                engine.remove_network(&kept.id).await?;
+                kept = network;
+            }
+            removed => removed?,
+        }
+    }
+    Ok(kept)
 }
 
 /// Whether agents on the network cannot reach each other. An engine that does not know the option drops it.

@@ -27,7 +27,7 @@ use crate::{
 /// How often the name of a container is freed before giving up.
 const ATTEMPTS: u32 = 3;
 /// How often a container is started while its network is not usable.
-const NETWORK_ATTEMPTS: u32 = 10;
+const NETWORK_ATTEMPTS: u32 = 50;
 /// How long the others have to agree on one network.
 const NETWORK_PAUSE: Duration = Duration::from_millis(100);
 /// How long an engine may take to accept a short prompt.
