@@ -45,6 +45,8 @@ impl Exit {
             | ErrorCode::UnknownField
             | ErrorCode::UnknownSandbox
             | ErrorCode::UnknownAgent
+            | ErrorCode::NoCredentials
+            | ErrorCode::UnknownMcpServer
             | ErrorCode::Unsupported
             | ErrorCode::MountMissing => Self::Usage,
             ErrorCode::AgentTimedOut | ErrorCode::QueueTimedOut | ErrorCode::DeadlineExceeded => {

@@ -9,6 +9,7 @@ mod duration;
 mod error;
 mod execute;
 mod exit_code;
+mod host_machine;
 mod localize;
 mod output;
 mod runtime;

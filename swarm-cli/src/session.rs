@@ -11,7 +11,7 @@ use swarm_core::{
 };
 use swarm_refs::{FsRefStore, RunLock};
 
-use crate::{config::Config, error::CliError};
+use crate::{config::Config, error::CliError, host_machine::HostMachine};
 
 /// Results and events.
 #[derive(Debug)]
@@ -48,6 +48,7 @@ impl Session {
             .store(Arc::<FsRefStore>::clone(&self.store))
             .log(Arc::clone(&self.log))
             .limits(self.config.settings.pool_limits())
+            .user(Arc::new(HostMachine))
             .build()
     }
 

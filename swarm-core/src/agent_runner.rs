@@ -32,6 +32,7 @@ use crate::{
     },
     runtime::{AgentExit, AgentJob, AgentRuntime, Launch, RuntimeError},
     spec::AgentSpec,
+    supplies::Supplies,
 };
 
 /// Runs the agents of one run.
@@ -43,6 +44,7 @@ pub(crate) struct AgentRunner {
     pub(crate) journal: RunJournal,
     pub(crate) limits: Limits,
     pub(crate) prices: Arc<PriceBook>,
+    pub(crate) supplies: Supplies,
     /// Agents that an earlier process started, and what it set aside for them.
     pub(crate) under_way: Mutex<HashMap<Cursor, Reservation>>,
 }
@@ -110,7 +112,7 @@ impl AgentRunner {
         }
         let job = AgentJob {
             id,
-            invocation: kind.invocation(spec),
+            invocation: self.supplies.invocation(kind, spec),
             stdin: recording.prompt(),
             sandbox: spec.sandbox.clone(),
             timeout: self.limits.timeout(spec),

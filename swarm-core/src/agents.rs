@@ -15,7 +15,7 @@ mod opencode;
 pub mod transcript;
 mod written;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 pub use transcript::{AgentEvent, Conclusion, Conversation, Transcript, Verdict};
 
@@ -23,13 +23,17 @@ use crate::{
     money::Usd,
     spec::{Agent, AgentSpec, SpecError},
     suggest::nearest,
+    supplies::{AccountSource, McpServer},
 };
 
-/// A program with its arguments and what it needs around it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A program with its arguments and what it needs around it. `Debug` shows names only of what may be secret.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Invocation {
     /// Program and arguments; never empty. Everybody on the machine can read them, so no secret is among them.
     pub argv: Vec<String>,
+    /// More arguments, each an option and the relative path of a file in the agent's `HOME`, whose place only the runtime
+    /// knows.
+    pub home_argv: Vec<(String, String)>,
     /// Variables besides those of the sandbox, which win.
     pub env: BTreeMap<String, String>,
     /// Files in the agent's `HOME`: relative path to content.
@@ -45,16 +49,34 @@ impl Invocation {
         }
     }
 
+    /// Program and arguments where `HOME` is `home`.
+    pub fn argv_in(&self, home: &str) -> Vec<String> {
+        let more = self.home_argv.iter();
+        let more = more.map(|(option, path)| format!("{option}={home}/{path}"));
+        self.argv.iter().cloned().chain(more).collect()
+    }
+
     /// Puts a file into the agent's `HOME`, if there is anything to put.
-    fn put(&mut self, path: &str, text: Option<&String>) {
+    pub(crate) fn put(&mut self, path: &str, text: Option<&String>) {
         if let Some(text) = text {
             self.home.insert(path.to_owned(), text.clone());
         }
     }
 
     /// Sets a variable.
-    fn set(&mut self, name: &str, value: impl Into<String>) {
+    pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) {
         self.env.insert(name.to_owned(), value.into());
+    }
+}
+
+impl fmt::Debug for Invocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Invocation")
+            .field("argv", &self.argv)
+            .field("home_argv", &self.home_argv)
+            .field("env", &self.env.keys())
+            .field("home", &self.home.keys())
+            .finish()
     }
 }
 
@@ -68,6 +90,18 @@ pub trait AgentKind: Send + Sync {
 
     /// What to start. It reads its prompt on stdin.
     fn invocation(&self, spec: &AgentSpec) -> Invocation;
+
+    /// Where its account is found if `env_vars` has none; `None` if it needs none.
+    fn account(&self, spec: &AgentSpec) -> Option<AccountSource> {
+        let _ = spec;
+        None
+    }
+
+    /// Attaches MCP servers. They may hold secrets, so none of it goes into the arguments. Called only if `check` accepts
+    /// `mcps`.
+    fn attach(&self, servers: &BTreeMap<&str, &McpServer>, invocation: &mut Invocation) {
+        let _ = (servers, invocation);
+    }
 
     /// Reads what it prints; `None` if that is its answer as it is.
     fn transcript(&self) -> Option<Box<dyn Transcript>>;

@@ -36,6 +36,10 @@ error_codes! {
     UnknownSandbox = "unknown_sandbox",
     /// No agent of this kind is known.
     UnknownAgent = "unknown_agent",
+    /// There is no account with the provider of the agent's model.
+    NoCredentials = "no_credentials",
+    /// No MCP server has this name.
+    UnknownMcpServer = "unknown_mcp_server",
     /// The chosen runtime cannot honour a field of the sandbox.
     Unsupported = "unsupported",
     /// The source of a mount does not exist.

@@ -53,6 +53,7 @@ pub mod run_view;
 pub mod runtime;
 pub mod spec;
 pub mod suggest;
+pub mod supplies;
 pub mod swarm;
 pub mod tasks;
 #[cfg(feature = "testing")]

@@ -6,7 +6,7 @@ use std::{
 };
 
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::{sync::watch, task::spawn_blocking};
 
 use crate::{
     agent_runner::{AdmissionLimits, AgentRunner},
@@ -28,6 +28,7 @@ use crate::{
     run_view::RunView,
     runtime::{AgentRuntime, RuntimeError},
     spec::AgentSpec,
+    supplies::{Supplies, SupplyError, UserMachine},
     time::{Clock, SystemClock},
 };
 
@@ -40,6 +41,7 @@ pub struct Swarm {
     clock: Arc<dyn Clock>,
     pools: ResourcePools,
     prices: Arc<PriceBook>,
+    user: Option<Arc<dyn UserMachine>>,
 }
 
 /// A run that is to be started.
@@ -90,6 +92,9 @@ pub enum SwarmError {
         /// What is wrong with the first of them.
         first: RuntimeError,
     },
+    /// An account or an MCP server is missing. Nothing was started.
+    #[error("nothing was started: {0}")]
+    Unsupplied(#[from] SupplyError),
     /// The id is taken: the log has a run with it. Nothing was started.
     #[error(
         "there is a run {0} already; `swarm runs resume {0}` goes on with it, and a new run needs a new id"
@@ -129,6 +134,7 @@ impl Coded for SwarmError {
     fn code(&self) -> ErrorCode {
         match self {
             Self::Unfit { first, .. } => first.code(),
+            Self::Unsupplied(error) => error.code(),
             Self::RunExists(_) => ErrorCode::RunExists,
             Self::BudgetSpent { .. } => ErrorCode::BudgetExhausted,
             Self::RunNotFound(_) => ErrorCode::RunNotFound,
@@ -179,6 +185,14 @@ impl SwarmBuilder {
         self
     }
 
+    /// Where accounts and MCP servers are looked up. Without it agents have the account that is in their `env_vars`, and
+    /// no MCP servers.
+    #[must_use]
+    pub fn user(mut self, machine: Arc<dyn UserMachine>) -> Self {
+        self.0.user = Some(machine);
+        self
+    }
+
     /// The finished bundle.
     pub fn build(self) -> Swarm {
         self.0
@@ -195,6 +209,7 @@ impl Swarm {
             clock: Arc::new(SystemClock),
             pools: ResourcePools::new(PoolLimits::default()),
             prices: Arc::new(PriceBook::default()),
+            user: None,
         })
     }
 
@@ -215,10 +230,11 @@ impl Swarm {
     ///
     /// # Errors
     ///
-    /// [`SwarmError::Unfit`] and [`SwarmError::RunExists`], before anything was started. Agents that fail
-    /// are no error.
+    /// [`SwarmError::Unfit`], [`SwarmError::Unsupplied`] and [`SwarmError::RunExists`], before anything was started.
+    /// Agents that fail are no error.
     pub async fn run(&self, new: NewRun, control: Control) -> Result<RunView, SwarmError> {
         self.check(&new.plan)?;
+        let supplies = self.supplies(&new.plan).await?;
         if self.beginning(&new.id).await?.is_some() {
             return Err(SwarmError::RunExists(new.id));
         }
@@ -235,7 +251,8 @@ impl Swarm {
             return Err(SwarmError::RunExists(new.id));
         }
         let machine = Machine::new(new.plan);
-        let runner = self.runner(&new.id, &journal, new.limits, Usd::ZERO, Vec::new());
+        let mut runner = self.runner(&new.id, &journal, new.limits, Usd::ZERO, Vec::new());
+        runner.supplies = supplies;
         self.drive(machine, runner, journal, control.stop).await
     }
 
@@ -258,13 +275,15 @@ impl Swarm {
         let machine = replayed(&view, &events)?;
         let awaited = awaited(replayed(&view, &events)?);
         self.check_budget(&view, &awaited).await?;
+        let supplies = self.supplies(&view.plan).await?;
         journal.append(vec![RunEvent::Resumed]).await?;
         let (held, lost): (Vec<_>, Vec<_>) = view
             .in_flight()
             .map(|(at, agent)| (at.clone(), agent.reserved()))
             .partition(|(at, _)| awaited.contains_key(at));
         let spent = view.spent + lost.iter().map(|(_, reserved)| *reserved).sum();
-        let runner = self.runner(run, &journal, view.limits, spent, held);
+        let mut runner = self.runner(run, &journal, view.limits, spent, held);
+        runner.supplies = supplies;
         let view = self.drive(machine, runner, journal, control.stop).await?;
         // A loser of a race that was under way when the process died is nobody's any more.
         if let Err(error) = self.runtime.sweep(&|other| other != run).await {
@@ -367,6 +386,17 @@ impl Swarm {
         }
     }
 
+    /// Looks up what the agents of `plan` need of their user's machine.
+    async fn supplies(&self, plan: &Plan) -> Result<Supplies, SwarmError> {
+        let agents: Vec<AgentSpec> = plan.agents().into_iter().cloned().collect();
+        if !Supplies::are_needed(&agents) {
+            return Ok(Supplies::default());
+        }
+        let user = self.user.clone();
+        let gathered = spawn_blocking(move || Supplies::gather(&agents, user.as_deref())).await;
+        Ok(gathered.unwrap_or_else(|error| Err(SupplyError::Vanished(error.to_string())))?)
+    }
+
     fn runner(
         &self,
         run: &RunId,
@@ -385,6 +415,7 @@ impl Swarm {
             runtime: Arc::clone(&self.runtime),
             store: Arc::clone(&self.store),
             prices: Arc::clone(&self.prices),
+            supplies: Supplies::default(),
             journal: journal.clone(),
             limits: AdmissionLimits {
                 pools: self.pools.clone(),

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod event_log;
+pub mod machine;
 pub mod ref_store;
 pub mod runtime;
 pub mod scripted;

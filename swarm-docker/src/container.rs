@@ -123,7 +123,7 @@ pub(crate) fn body(
                 .unwrap_or_else(|| options.image.clone()),
         ),
         // As entry point, not as command: an entry point of the image would get it as arguments.
-        entrypoint: Some(job.invocation.argv.clone()),
+        entrypoint: Some(job.invocation.argv_in(inputs::HOME)),
         env: Some(environment(job)),
         user: Some(format!("{uid}:{gid}")),
         working_dir: Some(clean(&sandbox.workdir)),

@@ -3,6 +3,8 @@
 // `cfg(test)` is always set here; spelling it out lets clippy know that helpers are test code, too.
 
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
 mod architecture;
 #[cfg(test)]
 mod bad_input;

@@ -212,9 +212,14 @@ fn classification_is_inherited_and_the_guard_reads_the_record() {
         "what it is made from imposes it"
     );
     // A server that may not see the result is not attached to an agent that is told it.
-    let denied = env.swarm(&[
-        "reduce", "Sum.", &first, "--mcps", "slack", "--json", "--", "cat",
-    ]);
+    env.write(
+        ".mcp.json",
+        r#"{"mcpServers": {"slack": {"command": "slack"}}}"#,
+    );
+    let args = [
+        "reduce", "Sum.", &first, "--mcps", "slack", "--agent", "claude",
+    ];
+    let denied = env.swarm(&[&args[..], &["--env", "ANTHROPIC_API_KEY=k", "--json"]].concat());
     assert_eq!(denied.code(5).value()["result"]["exit"]["kind"], "refused");
 }
 

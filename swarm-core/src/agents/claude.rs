@@ -4,17 +4,24 @@
 
 mod transcript;
 
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
 use super::{AgentKind, Invocation, Transcript, checks};
 use crate::{
     money::Usd,
     spec::{AgentSpec, SpecError},
     suggest::nearest,
+    supplies::{AccountFile, AccountSource, McpServer},
 };
 
 pub(super) struct Claude;
 
 /// The model if nobody says otherwise.
 const DEFAULT_MODEL: &str = "sonnet";
+
+const MCP_CONFIG: &str = ".claude/swarm-mcp.json";
 
 const EFFORTS: [&str; 5] = ["low", "medium", "high", "xhigh", "max"];
 
@@ -53,7 +60,9 @@ impl AgentKind for Claude {
 
     fn check(&self, spec: &AgentSpec) -> Result<(), SpecError> {
         let sandbox = &spec.sandbox;
-        checks::check_no_mcps(spec, self.name())?;
+        for mcp in &sandbox.mcps {
+            check_mcp(mcp)?;
+        }
         checks::check_effort(spec, &EFFORTS)?;
         if let Some(model) = &sandbox.model {
             checks::check_model(model, "\"sonnet\" or \"claude-opus-5-5\"")?;
@@ -98,9 +107,11 @@ impl AgentKind for Claude {
         option("model", self.model(spec).unwrap_or_default());
         option("max-budget-usd", dollars(self.worst_case(spec)));
         let built_in = sandbox.tools.iter().map(|tool| built_in(tool));
+        let built_in = built_in.filter(|tool| !tool.starts_with("mcp__"));
         option("tools", built_in.collect::<Vec<_>>().join(","));
-        if !sandbox.tools.is_empty() {
-            option("allowedTools", sandbox.tools.join(","));
+        let allowed = allowed_tools(spec);
+        if !allowed.is_empty() {
+            option("allowedTools", allowed.join(","));
         }
         if let Some(prompt) = &sandbox.system_prompt {
             option("system-prompt", prompt.clone());
@@ -118,6 +129,41 @@ impl AgentKind for Claude {
         invocation
     }
 
+    fn account(&self, _: &AgentSpec) -> Option<AccountSource> {
+        Some(AccountSource {
+            name: self.name().to_owned(),
+            variables: &[
+                "ANTHROPIC_API_KEY",
+                "ANTHROPIC_AUTH_TOKEN",
+                "CLAUDE_CODE_OAUTH_TOKEN",
+            ],
+            along: &["ANTHROPIC_BASE_URL"],
+            elsewhere: &[
+                "CLAUDE_CODE_USE_BEDROCK",
+                "CLAUDE_CODE_USE_VERTEX",
+                "CLAUDE_CODE_USE_FOUNDRY",
+            ],
+            file: Some(AccountFile {
+                folder_variable: "CLAUDE_CONFIG_DIR",
+                folder: ".claude",
+                name: ".credentials.json",
+                only: None,
+            }),
+            is_required: true,
+        })
+    }
+
+    fn attach(&self, servers: &BTreeMap<&str, &McpServer>, invocation: &mut Invocation) {
+        let servers: BTreeMap<_, _> = servers
+            .iter()
+            .map(|(name, server)| (*name, server.definition()))
+            .collect();
+        let config = json!({"mcpServers": servers}).to_string();
+        invocation.put(MCP_CONFIG, Some(&config));
+        let option = "--mcp-config".to_owned();
+        invocation.home_argv.push((option, MCP_CONFIG.to_owned()));
+    }
+
     fn transcript(&self) -> Option<Box<dyn Transcript>> {
         Some(Box::<transcript::StreamJson>::default())
     }
@@ -126,6 +172,31 @@ impl AgentKind for Claude {
         let model = spec.sandbox.model.as_deref();
         Some(model.unwrap_or(DEFAULT_MODEL).to_owned())
     }
+}
+
+/// What may be used without being asked. Of an MCP server that is attached that is all it has, unless `tools` names some.
+fn allowed_tools(spec: &AgentSpec) -> Vec<String> {
+    let named = |mcp: &str| {
+        let all = format!("mcp__{mcp}");
+        let some = format!("{all}__");
+        let mut tools = spec.sandbox.tools.iter();
+        tools.any(|tool| *tool == all || tool.starts_with(&some))
+    };
+    let servers = spec.sandbox.mcps.iter().filter(|mcp| !named(mcp));
+    let servers = servers.map(|mcp| format!("mcp__{mcp}"));
+    spec.sandbox.tools.iter().cloned().chain(servers).collect()
+}
+
+/// In a rule about its tools the program writes other characters as `_`.
+fn check_mcp(name: &str) -> Result<(), SpecError> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if !name.is_empty() && name.chars().all(is_plain) {
+        return Ok(());
+    }
+    Err(SpecError::shape(
+        format!("mcps {name:?}"),
+        "the name of an MCP server is made of letters, digits, `_` and `-`",
+    ))
 }
 
 /// `Bash(git *)` is a rule about `Bash`.
@@ -231,7 +302,7 @@ mod tests {
             (json!({"tools": ["Raed"]}), "did you mean `Read`?"),
             (json!({"tools": ["Bash(a,b)"]}), "no such tool"),
             (json!({"output_schema": "text"}), "output_schema"),
-            (json!({"mcps": ["slack"]}), "mcps"),
+            (json!({"mcps": ["a,Bash"]}), "mcps"),
         ] {
             let error = spec(sandbox.clone()).unwrap_err().to_string();
             assert!(error.contains(problem), "{sandbox}: {error}");

@@ -5,7 +5,10 @@
 mod transcript;
 
 use super::{AgentKind, Invocation, Transcript, checks};
-use crate::spec::{AgentSpec, SpecError};
+use crate::{
+    spec::{AgentSpec, SpecError},
+    supplies::{AccountFile, AccountSource},
+};
 
 pub(super) struct Codex;
 
@@ -82,6 +85,23 @@ impl AgentKind for Codex {
         invocation.put(SYSTEM_PROMPT, sandbox.system_prompt.as_ref());
         invocation.put(MEMORY, sandbox.claude_md.as_ref());
         invocation
+    }
+
+    fn account(&self, _: &AgentSpec) -> Option<AccountSource> {
+        Some(AccountSource {
+            name: KIND.to_owned(),
+            variables: &["CODEX_API_KEY"],
+            along: &[],
+            // Its settings may name another provider.
+            elsewhere: &["CODEX_HOME"],
+            file: Some(AccountFile {
+                folder_variable: "CODEX_HOME",
+                folder: ".codex",
+                name: "auth.json",
+                only: None,
+            }),
+            is_required: true,
+        })
     }
 
     fn transcript(&self) -> Option<Box<dyn Transcript>> {

@@ -1,6 +1,6 @@
 //! Any program: prompt on stdin, text on stdout, the exit status decides.
 
-use super::{AgentKind, Invocation, Transcript};
+use super::{AgentKind, Invocation, Transcript, checks};
 use crate::{
     money::Usd,
     spec::{Agent, AgentSpec, SpecError},
@@ -30,7 +30,7 @@ impl AgentKind for Command {
                 "an argument holds a NUL byte",
             ))
         } else {
-            Ok(())
+            checks::check_no_mcps(spec, self.name())
         }
     }
 

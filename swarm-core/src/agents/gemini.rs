@@ -10,7 +10,10 @@ use super::{
     AgentKind, Invocation, Transcript,
     checks::{self, NativeTool},
 };
-use crate::spec::{AgentSpec, SpecError};
+use crate::{
+    spec::{AgentSpec, SpecError},
+    supplies::AccountSource,
+};
 
 pub(super) struct Gemini;
 
@@ -91,6 +94,18 @@ impl AgentKind for Gemini {
         invocation.put(SYSTEM_PROMPT, sandbox.system_prompt.as_ref());
         invocation.put(MEMORY, sandbox.claude_md.as_ref());
         invocation
+    }
+
+    fn account(&self, _: &AgentSpec) -> Option<AccountSource> {
+        Some(AccountSource {
+            name: KIND.to_owned(),
+            variables: &["GEMINI_API_KEY"],
+            along: &[],
+            elsewhere: &OTHER_ACCOUNTS,
+            // An account that one logs in to works in a browser only.
+            file: None,
+            is_required: true,
+        })
     }
 
     fn transcript(&self) -> Option<Box<dyn Transcript>> {

@@ -12,7 +12,10 @@ use super::{
     AgentKind, Invocation, Transcript,
     checks::{self, NativeTool},
 };
-use crate::spec::{AgentSpec, SpecError};
+use crate::{
+    spec::{AgentSpec, SpecError},
+    supplies::{AccountFile, AccountSource},
+};
 
 pub(super) struct Opencode;
 
@@ -105,6 +108,33 @@ impl AgentKind for Opencode {
         invocation.put(SYSTEM_PROMPT, sandbox.system_prompt.as_ref());
         invocation.put(MEMORY, sandbox.claude_md.as_ref());
         invocation
+    }
+
+    fn account(&self, spec: &AgentSpec) -> Option<AccountSource> {
+        let model = spec.sandbox.model.as_deref().unwrap_or_default();
+        let provider = model
+            .split_once('/')
+            .map_or(model, |(provider, _)| provider);
+        Some(AccountSource {
+            name: format!("{KIND}/{provider}"),
+            variables: match provider {
+                "anthropic" => &["ANTHROPIC_API_KEY"],
+                "openai" => &["OPENAI_API_KEY"],
+                "google" => &["GOOGLE_GENERATIVE_AI_API_KEY", "GEMINI_API_KEY"],
+                "openrouter" => &["OPENROUTER_API_KEY"],
+                _ => &[],
+            },
+            along: &[],
+            elsewhere: &["OPENCODE_CONFIG", "XDG_DATA_HOME"],
+            file: Some(AccountFile {
+                folder_variable: "XDG_DATA_HOME",
+                folder: ".local/share",
+                name: "opencode/auth.json",
+                only: Some(provider.to_owned()),
+            }),
+            // There are providers on the own machine, which ask for none.
+            is_required: false,
+        })
     }
 
     fn transcript(&self) -> Option<Box<dyn Transcript>> {

@@ -38,7 +38,7 @@ pub(crate) fn agent_in(prompt: &str, fields: serde_json::Value) -> AgentSpec {
     AgentSpec::new(
         prompt,
         SandboxSpec {
-            agent: Some(command),
+            agent: sandbox.agent.clone().or(Some(command)),
             ..sandbox
         },
     )

@@ -18,7 +18,10 @@ use swarm_core::{
         Launch,
         process::{ProcessOptions, ProcessRuntime},
     },
-    testing::scripted::{Scripted, ScriptedRuntime},
+    testing::{
+        machine::KnownMachine,
+        scripted::{Scripted, ScriptedRuntime},
+    },
 };
 
 use crate::fixtures::{
@@ -47,6 +50,15 @@ async fn servers_that_may_not_see_a_result_are_not_attached_to_who_is_told_it() 
     let runtime = scripted();
     let swarm = Swarm::builder(Arc::new(runtime.clone()))
         .store(Arc::<OddStore>::clone(&store))
+        .user(Arc::new(KnownMachine {
+            variables: [("ANTHROPIC_API_KEY", "key")].into(),
+            files: [(
+                "/home/ada/.claude.json",
+                json!({"mcpServers": {"slack": {"command": "s"}, "web": {"command": "w"}, "files": {"command": "f"}}})
+                    .to_string(),
+            )]
+            .into(),
+        }))
         .build();
     ran(
         &swarm,
@@ -60,7 +72,7 @@ async fn servers_that_may_not_see_a_result_are_not_attached_to_who_is_told_it() 
     let told = |mcps| {
         reduce(
             [Input::Ref(made.clone())],
-            agent_in("use it", json!({"mcps": mcps})),
+            agent_in("use it", json!({"agent": "claude", "mcps": mcps})),
         )
     };
     let plan = par([
@@ -68,7 +80,10 @@ async fn servers_that_may_not_see_a_result_are_not_attached_to_who_is_told_it() 
         told(json!(["files", "web"])),
         told(json!(["files"])),
         told(json!([])),
-        run(agent_in("not told", json!({"mcps": ["slack"]}))),
+        run(agent_in(
+            "not told",
+            json!({"agent": "claude", "mcps": ["slack"]}),
+        )),
     ]);
     let view = swarm.execute(plan).await.unwrap();
     for (i, objection) in [
@@ -86,10 +101,9 @@ async fn servers_that_may_not_see_a_result_are_not_attached_to_who_is_told_it() 
             0
         );
     }
-    assert_eq!(
-        succeeded(&view),
-        ["agent-2.reducer", "agent-3.reducer", "agent-4"]
-    );
+    for started in ["agent-2.reducer", "agent-3.reducer", "agent-4"] {
+        assert_eq!(runtime.starts(&ref_of(&view.run, started)), 1, "{started}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

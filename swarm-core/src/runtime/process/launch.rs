@@ -118,7 +118,10 @@ fn start(
     scratch: &Scratch,
 ) -> Result<Started, RuntimeError> {
     let folder = workspace::prepare(&job.sandbox, scratch.workspace())?;
-    let Some((program, args)) = job.invocation.argv.split_first() else {
+    let argv = job
+        .invocation
+        .argv_in(&scratch.home().display().to_string());
+    let Some((program, args)) = argv.split_first() else {
         return Err(RuntimeError::Start("no program is named".to_owned()));
     };
     let vars = &job.sandbox.env_vars;

@@ -1,0 +1,129 @@
+//! What agents get from the machine of their user and is written down nowhere: accounts and MCP servers.
+//!
+//! A plan only names what it wants, so that neither log nor record holds a secret. Whoever starts or resumes a run
+//! looks it up again, with [`Supplies::gather`], before the first agent starts.
+
+mod account;
+mod error;
+mod mcp;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt, io,
+    path::{Path, PathBuf},
+};
+
+pub use account::{AccountFile, AccountSource};
+pub use error::SupplyError;
+pub use mcp::McpServer;
+
+use self::{account::Account, mcp::Shelves};
+use crate::{
+    agents::{AgentKind, Invocation, kind_of},
+    spec::AgentSpec,
+};
+
+/// The machine of the user: where accounts and MCP servers are set up. Implementations may block.
+pub trait UserMachine: fmt::Debug + Send + Sync {
+    /// The value of an environment variable; `None` if it is unset or empty.
+    fn variable(&self, name: &str) -> Option<String>;
+
+    /// What is in a file; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// If it is there and cannot be read.
+    fn file(&self, path: &Path) -> io::Result<Option<String>>;
+
+    /// The home folder of the user.
+    fn home(&self) -> PathBuf;
+
+    /// The folder that the user works in. MCP servers of its project are found from there.
+    fn folder(&self) -> PathBuf;
+}
+
+/// Everything that the agents of one run need of their user's machine. `Debug` shows names only.
+#[derive(Clone, Debug, Default)]
+pub struct Supplies {
+    accounts: BTreeMap<String, Account>,
+    mcp_servers: BTreeMap<String, McpServer>,
+}
+
+impl Supplies {
+    /// Whether any of `agents` needs something that has to be looked up.
+    pub fn are_needed<'a>(agents: impl IntoIterator<Item = &'a AgentSpec>) -> bool {
+        agents.into_iter().any(|spec| {
+            !spec.sandbox.mcps.is_empty()
+                || kind_of(&spec.agent).is_ok_and(|kind| needed_account(kind, spec).is_some())
+        })
+    }
+
+    /// Looks up what `agents` need. Blocks.
+    ///
+    /// Without a machine there are no MCP servers, and accounts are the business of whoever wrote the agents: they are in
+    /// `env_vars`, or in the image.
+    ///
+    /// # Errors
+    ///
+    /// [`SupplyError::NoCredentials`] and [`SupplyError::UnknownMcpServer`] if something is not there.
+    pub fn gather<'a>(
+        agents: impl IntoIterator<Item = &'a AgentSpec>,
+        machine: Option<&dyn UserMachine>,
+    ) -> Result<Self, SupplyError> {
+        let mut supplies = Self::default();
+        let mut wanted = BTreeSet::new();
+        for spec in agents {
+            wanted.extend(spec.sandbox.mcps.iter().map(String::as_str));
+            let (Some(machine), Ok(kind)) = (machine, kind_of(&spec.agent)) else {
+                continue;
+            };
+            if let Some(source) = needed_account(kind, spec)
+                && !supplies.accounts.contains_key(&source.name)
+            {
+                let account = Account::find(kind.name(), &source, machine)?;
+                supplies.accounts.insert(source.name, account);
+            }
+        }
+        if !wanted.is_empty() {
+            let shelves = Shelves::open(machine)?;
+            for name in wanted {
+                let server = shelves.find(name)?;
+                supplies.mcp_servers.insert(name.to_owned(), server);
+            }
+        }
+        Ok(supplies)
+    }
+
+    /// What to start, with what this agent, and no other, gets.
+    pub(crate) fn invocation(&self, kind: &dyn AgentKind, spec: &AgentSpec) -> Invocation {
+        let mut invocation = kind.invocation(spec);
+        let account = needed_account(kind, spec);
+        if let Some(account) = account.and_then(|source| self.accounts.get(&source.name)) {
+            account.hand_to(&mut invocation);
+        }
+        let servers: BTreeMap<_, _> = spec
+            .sandbox
+            .mcps
+            .iter()
+            .filter_map(|name| Some((name.as_str(), self.mcp_servers.get(name)?)))
+            .collect();
+        if !servers.is_empty() {
+            kind.attach(&servers, &mut invocation);
+        }
+        invocation
+    }
+}
+
+/// The account that `spec` needs and does not bring along.
+fn needed_account(kind: &dyn AgentKind, spec: &AgentSpec) -> Option<AccountSource> {
+    let source = kind.account(spec)?;
+    let brings_its_own = spec
+        .sandbox
+        .env_vars
+        .names()
+        .any(|name| source.variables.contains(&name) || source.elsewhere.contains(&name));
+    (!brings_its_own).then_some(source)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! What can be missing on the machine of the user.
+
+use thiserror::Error;
+
+use crate::error_code::{Coded, ErrorCode};
+
+/// Why an agent cannot be equipped. Nothing was started.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SupplyError {
+    /// There is no account.
+    #[error(
+        "there is no account for agents of kind {agent}: looked for {}; set the variable, log in with the program itself, \
+         or set a variable of that name in `env_vars`", looked_for.join(", ")
+    )]
+    NoCredentials {
+        /// The kind.
+        agent: &'static str,
+        /// Variables and files.
+        looked_for: Vec<String>,
+    },
+    /// No MCP server has this name.
+    #[error(
+        "there is no MCP server `{name}`{}; searched {}; known: {}",
+        suggestion.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default(),
+        or_nothing(searched), or_nothing(known)
+    )]
+    UnknownMcpServer {
+        /// The name.
+        name: String,
+        /// A server with a similar name.
+        suggestion: Option<String>,
+        /// The files that were searched.
+        searched: Vec<String>,
+        /// The servers that they have.
+        known: Vec<String>,
+    },
+    /// A server is set up in a way that no agent can use.
+    #[error("the MCP server `{name}` in {path} cannot be attached: {problem}")]
+    InvalidMcpServer {
+        /// Its name.
+        name: String,
+        /// The file that has it.
+        path: String,
+        /// What is wrong, and what would be right.
+        problem: &'static str,
+    },
+    /// A file is there and cannot be read.
+    #[error("cannot read {path}: {error}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// Whoever looked it up did not come back.
+    #[error("accounts and MCP servers could not be looked up: {0}")]
+    Vanished(String),
+    /// A file is no JSON.
+    #[error("{path} is not valid JSON: {problem}")]
+    Garbled {
+        /// The file.
+        path: String,
+        /// Line, column and problem; nothing of the content.
+        problem: String,
+    },
+}
+
+fn or_nothing(names: &[String]) -> String {
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
+}
+
+impl Coded for SupplyError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::NoCredentials { .. } => ErrorCode::NoCredentials,
+            Self::UnknownMcpServer { .. } => ErrorCode::UnknownMcpServer,
+            Self::InvalidMcpServer { .. } => ErrorCode::InvalidInput,
+            Self::Unreadable { .. } => ErrorCode::StorageFailed,
+            Self::Vanished(_) => ErrorCode::Internal,
+            Self::Garbled { .. } => ErrorCode::InvalidJson,
+        }
+    }
+}

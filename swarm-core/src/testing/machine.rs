@@ -1,0 +1,40 @@
+//! A user's machine of which everything is known.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::supplies::UserMachine;
+
+/// The machine of Ada, who works in `/home/ada/project/src`.
+#[derive(Clone, Debug, Default)]
+pub struct KnownMachine {
+    /// The variables that are set.
+    pub variables: BTreeMap<&'static str, &'static str>,
+    /// The files that there are. One that holds `locked` cannot be read.
+    pub files: BTreeMap<&'static str, String>,
+}
+
+impl UserMachine for KnownMachine {
+    fn variable(&self, name: &str) -> Option<String> {
+        self.variables.get(name).map(|value| (*value).to_owned())
+    }
+
+    fn file(&self, path: &Path) -> io::Result<Option<String>> {
+        let found = path.to_str().and_then(|path| self.files.get(path));
+        match found {
+            Some(text) if text == "locked" => Err(io::ErrorKind::PermissionDenied.into()),
+            found => Ok(found.cloned()),
+        }
+    }
+
+    fn home(&self) -> PathBuf {
+        "/home/ada".into()
+    }
+
+    fn folder(&self) -> PathBuf {
+        "/home/ada/project/src".into()
+    }
+}
