@@ -1,6 +1,7 @@
 //! The `swarm` command.
 
 mod agent_input;
+mod agent_user;
 mod args;
 mod commands;
 mod config;

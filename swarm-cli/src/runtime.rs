@@ -19,6 +19,7 @@ use swarm_core::{
 use swarm_docker::{DockerOptions, DockerRuntime};
 
 use crate::{
+    agent_user::agent_user,
     config::{RuntimeChoice, Settings},
     error::CliError,
     execute::known,
@@ -139,6 +140,7 @@ pub(crate) async fn connect(settings: &Settings) -> Result<DockerRuntime, Runtim
         endpoint,
         image: settings.image.clone(),
         private: vec![settings.home.clone()],
+        user: agent_user(),
         ..DockerOptions::new(home_label(settings))
     })
     .await

@@ -124,6 +124,9 @@ pub(crate) fn plan(sandbox: &Sandbox) -> Result<Vec<InputVolume<'_>>, RuntimeErr
     Ok(volumes)
 }
 
+/// The mode of a folder that is its owner's alone.
+const PRIVATE: u32 = 0o700;
+
 /// Where an agent whose kind puts files into its home has that.
 pub(crate) const HOME: &str = "/home/agent";
 
@@ -132,7 +135,7 @@ pub(crate) fn home(invocation: &Invocation) -> Option<InputVolume<'_>> {
     let files = invocation.home.iter();
     (!invocation.home.is_empty()).then(|| InputVolume {
         folder: HOME.to_owned(),
-        owned: Some(0o700),
+        owned: Some(PRIVATE),
         files: files
             .map(|(path, content)| (path.clone(), content.as_str()))
             .collect(),
@@ -188,17 +191,24 @@ impl InputVolume<'_> {
             root.set_cksum();
             tar.append(&root, io::empty())?;
         }
+        // Below a folder that is its owner's alone, so is everything: it may hold secrets.
+        let is_private = self.owned == Some(PRIVATE);
+        let (folder_mode, file_mode) = if is_private {
+            (PRIVATE, 0o600)
+        } else {
+            (0o755, 0o644)
+        };
         let mut made: Vec<&str> = Vec::new();
         for (path, content) in &self.files {
             for (at, _) in path.match_indices('/') {
                 let folder = path.get(..at).unwrap_or_default();
                 if !made.contains(&folder) {
                     made.push(folder);
-                    let mut header = header(tar::EntryType::Directory, 0o755, 0);
+                    let mut header = header(tar::EntryType::Directory, folder_mode, 0);
                     tar.append_data(&mut header, format!("{folder}/"), io::empty())?;
                 }
             }
-            let mut header = header(tar::EntryType::Regular, 0o644, content.len());
+            let mut header = header(tar::EntryType::Regular, file_mode, content.len());
             tar.append_data(&mut header, path, content.as_bytes())?;
         }
         tar.into_inner()

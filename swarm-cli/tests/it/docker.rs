@@ -1,6 +1,10 @@
 //! The same through containers. Needs an engine, and a static busybox for the image.
 
-use std::process::Command;
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
+    process::Command,
+};
 
 use rustix::process::Signal;
 
@@ -48,6 +52,67 @@ fn newest_run(env: &TestEnvironment) -> serde_json::Value {
     serde_json::from_str(list.lines().next().unwrap_or("{}")).unwrap()
 }
 
+/// Runs `swarm` as another user than root, who may use the engine.
+fn as_user(env: &TestEnvironment, uid: u32, args: &[&str]) -> Command {
+    let socket = fs::metadata("/var/run/docker.sock").unwrap();
+    let groups = format!("--groups={}", socket.gid());
+    // Where the program was built, that user may not be able to look.
+    let program = env.work().join("swarm");
+    if !program.exists() {
+        fs::copy(env!("CARGO_BIN_EXE_swarm"), &program).unwrap();
+    }
+    let root = env.work().parent().unwrap().to_owned();
+    for path in [&root, &root.join("home"), &env.work()] {
+        chown(path, Some(uid), Some(uid)).unwrap();
+    }
+    let mut command = env.program("setpriv");
+    command
+        .arg(format!("--reuid={uid}"))
+        .arg(format!("--regid={uid}"))
+        .arg(groups)
+        .arg(program)
+        .args(args)
+        .env("SWARM_RUNTIME", "docker")
+        .env("SWARM_IMAGE", IMAGE);
+    command
+}
+
+#[test]
+fn what_an_agent_writes_into_a_mount_belongs_to_its_user() {
+    let env = ready();
+    drop(fs::remove_dir_all(env.swarm_home()));
+    // Only root can play another user; whoever else runs the tests plays itself.
+    let is_root = rustix::process::geteuid().is_root();
+    let uid = if is_root {
+        1234
+    } else {
+        rustix::process::geteuid().as_raw()
+    };
+    let swarm = |args: &[&str]| {
+        let mut command = if is_root {
+            as_user(&env, uid, args)
+        } else {
+            docker(&env, args)
+        };
+        run(&mut command)
+    };
+    let mount = format!("{}:/out:rw", env.work().display());
+    let script = "id -u; echo made > /out/made && cat /out/mine";
+    let args = [
+        "run", "x", "--json", "--mount", &mount, "--", "sh", "-c", script,
+    ];
+    env.write("mine", "only mine");
+    let mine = env.work().join("mine");
+    fs::set_permissions(&mine, fs::Permissions::from_mode(0o600)).unwrap();
+    chown(&mine, Some(uid), None).unwrap();
+    let found = swarm(&args).ok().value();
+    let id = found["ref"].as_str().unwrap();
+    let shown = swarm(&["unwrap", "-p", id]).ok();
+    assert_eq!(shown.stdout, format!("{uid}\nonly mine"));
+    let made = fs::metadata(env.work().join("made")).unwrap();
+    assert_eq!(made.uid(), uid);
+}
+
 #[test]
 fn an_agent_runs_in_a_container_and_nothing_is_left() {
     let env = ready();
@@ -55,7 +120,9 @@ fn an_agent_runs_in_a_container_and_nothing_is_left() {
     let found = run(&mut docker(&env, &args)).ok().value();
     let id = found["ref"].as_str().unwrap();
     let text = run(&mut docker(&env, &["unwrap", "-p", id])).ok().stdout;
-    assert_eq!(text, "1000\nhello");
+    let own = rustix::process::geteuid();
+    let expected = if own.is_root() { 1000 } else { own.as_raw() };
+    assert_eq!(text, format!("{expected}\nhello"));
     assert_eq!(
         containers(id.split('/').next().unwrap()),
         Vec::<String>::new()
@@ -123,7 +190,7 @@ fn what_cannot_be_the_name_of_an_image_is_refused_before_there_is_a_run() {
 #[test]
 fn a_running_container_is_taken_over_after_kill_9() {
     let env = ready();
-    std::fs::create_dir(env.work().join("shared")).unwrap();
+    fs::create_dir(env.work().join("shared")).unwrap();
     let shared = env.work().join("shared");
     open_to_all(&shared);
     fifo(&shared.join("gate"));
@@ -132,7 +199,7 @@ fn a_running_container_is_taken_over_after_kill_9() {
     let script = "echo start >> /shared/starts; cat /shared/gate; echo done";
     let args = ["run", "task", "--mount", &mount, "--", "sh", "-c", script];
     let mut child = docker(&env, &args).spawn().unwrap();
-    let starts = || std::fs::read_to_string(shared.join("starts")).unwrap_or_default();
+    let starts = || fs::read_to_string(shared.join("starts")).unwrap_or_default();
     eventually("the agent runs", || starts() == "start\n");
     let run_id = newest_run(&env)["run_id"].as_str().unwrap().to_owned();
     // A container that has not got all of its prompt is not taken over but started afresh.
@@ -150,7 +217,7 @@ fn a_running_container_is_taken_over_after_kill_9() {
     eventually("somebody drives it", || {
         newest_run(&env)["state"] == "running"
     });
-    std::fs::write(shared.join("gate"), "").unwrap();
+    fs::write(shared.join("gate"), "").unwrap();
     let found = Outcome::of(&resume.wait_with_output().unwrap())
         .ok()
         .value();
@@ -258,5 +325,5 @@ fn the_demo_works_in_containers() {
 /// The agent is another user than the one of this test.
 fn open_to_all(path: &std::path::Path) {
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
-    std::fs::set_permissions(path, mode).unwrap();
+    fs::set_permissions(path, mode).unwrap();
 }
