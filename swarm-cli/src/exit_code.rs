@@ -92,6 +92,7 @@ impl Exit {
             | ExitReason::Signalled { .. }
             | ExitReason::OutOfMemory
             | ExitReason::ReportedFailure
+            | ExitReason::InvalidOutput
             | ExitReason::RateLimited
             | ExitReason::NotStarted
             | ExitReason::Lost => Self::Failed,

@@ -1,35 +1,33 @@
 //! The performer that really runs agents: budget, permits, record, runtime.
 
 mod admission;
+mod answer;
 mod describe;
+mod ending;
 mod listener;
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use self::{
     admission::Limits,
-    describe::describe,
+    answer::StdoutCopy,
+    ending::{conclude, heed, hold_to_schema, keep, outcome_of},
     listener::{Heard, Listener},
 };
 use crate::{
-    agents::{AgentKind, Verdict, kind_of},
+    agents::{AgentKind, kind_of},
     budget::Reservation,
     drive::{DriveError, Halt, Performed, Performer, Start},
     ids::{RefId, RunId},
     journal::{RunEvent, RunJournal},
     machine::Cursor,
-    money::Usd,
     outcome::{AgentOutcome, ExitReason},
     prices::PriceBook,
     prompt::{self, Context},
-    refs::{
-        Classification, RecordEnd, RecordHeader, Recording, Ref, RefError, RefStore, RetryStamp,
-        Stamps,
-    },
+    refs::{Classification, RecordHeader, Recording, RefError, RefStore, RetryStamp, Stamps},
     runtime::{AgentExit, AgentJob, AgentRuntime, Launch, RuntimeError},
     spec::AgentSpec,
     supplies::Supplies,
@@ -50,6 +48,22 @@ pub(crate) struct AgentRunner {
 }
 
 pub(crate) use admission::Limits as AdmissionLimits;
+
+/// How an agent is to be started, if it still is.
+enum ToLaunch {
+    Ended(AgentOutcome),
+    /// With the money that is set aside for it already.
+    As(Launch, Option<Reservation>),
+}
+
+/// How an agent ended, and what it said.
+struct Listened {
+    ran: Result<AgentExit, RuntimeError>,
+    /// What its transcript says, if it prints one.
+    heard: Option<Heard>,
+    /// What it printed, if that is its answer and has to be checked.
+    stdout: Option<Vec<u8>>,
+}
 
 /// Why an agent did not get as far as its end.
 enum Stopped {
@@ -74,21 +88,9 @@ impl Performer for AgentRunner {
 impl AgentRunner {
     async fn run_agent(&self, start: &Start, halt: &Halt) -> Result<AgentOutcome, Stopped> {
         let id = RefId::new(self.run.clone(), start.agent.clone());
-        let (launch, holds) = match self.take_under_way(&start.at) {
-            None => (Launch::New, None),
-            Some(reservation) => {
-                if let Ok(found) = self.store.get(&id).await {
-                    // It had ended and its result is kept; only the log did not hear of it any more.
-                    let _ = reservation.settle(found.cost_usd);
-                    return Ok(outcome_of(found));
-                }
-                match self.runtime.can_take_over(&id).await {
-                    Ok(true) => (Launch::TakeOver, Some(reservation)),
-                    // What it cost so far is gone, and nobody knows how much that was.
-                    Ok(false) => (Launch::Again, None),
-                    Err(error) => return Err(Stopped::Broken(error.into())),
-                }
-            }
+        let (launch, holds) = match self.how_to_launch(&id, &start.at).await? {
+            ToLaunch::Ended(outcome) => return Ok(outcome),
+            ToLaunch::As(launch, holds) => (launch, holds),
         };
         let spec = start.spec.as_ref();
         let kind =
@@ -118,7 +120,7 @@ impl AgentRunner {
             timeout: self.limits.timeout(spec),
             launch,
         };
-        let (ran, heard) = self
+        let Listened { ran, heard, stdout } = self
             .listen(&job, kind, spec, recording.as_mut(), halt)
             .await;
         match ran {
@@ -146,6 +148,9 @@ impl AgentRunner {
                 &recording.stderr_tail(),
             );
         }
+        if let Some(schema) = &spec.sandbox.output_schema {
+            hold_to_schema(&mut end, schema, stdout).await;
+        }
         end.stamps = Stamps {
             budget: Some(admission.settle(end.cost)),
             conversation: end.stamps.conversation,
@@ -156,6 +161,24 @@ impl AgentRunner {
         Ok(keep(recording, end).await)
     }
 
+    /// What an earlier process of ours has left of this agent.
+    async fn how_to_launch(&self, id: &RefId, at: &Cursor) -> Result<ToLaunch, Stopped> {
+        let Some(reservation) = self.take_under_way(at) else {
+            return Ok(ToLaunch::As(Launch::New, None));
+        };
+        if let Ok(found) = self.store.get(id).await {
+            // It had ended and its result is kept; only the log did not hear of it any more.
+            let _ = reservation.settle(found.cost_usd);
+            return Ok(ToLaunch::Ended(outcome_of(found)));
+        }
+        match self.runtime.can_take_over(id).await {
+            Ok(true) => Ok(ToLaunch::As(Launch::TakeOver, Some(reservation))),
+            // What it cost so far is gone, and nobody knows how much that was.
+            Ok(false) => Ok(ToLaunch::As(Launch::Again, None)),
+            Err(error) => Err(Stopped::Broken(error.into())),
+        }
+    }
+
     /// Runs the agent, and listens to it if there is anything to understand.
     async fn listen(
         &self,
@@ -164,9 +187,9 @@ impl AgentRunner {
         spec: &AgentSpec,
         recording: &mut dyn Recording,
         halt: &Halt,
-    ) -> (Result<AgentExit, RuntimeError>, Option<Heard>) {
+    ) -> Listened {
         let Some(transcript) = kind.transcript() else {
-            return (self.runtime.run(job, recording, halt.token()).await, None);
+            return self.copy(job, spec, recording, halt).await;
         };
         let stop = halt.token().child_token();
         let limit = kind.worst_case(spec);
@@ -186,7 +209,35 @@ impl AgentRunner {
         {
             exit.reason = ExitReason::OverBudget;
         }
-        (ran, Some(heard))
+        Listened {
+            ran,
+            heard: Some(heard),
+            stdout: None,
+        }
+    }
+
+    /// Runs an agent whose stdout is its answer.
+    async fn copy(
+        &self,
+        job: &AgentJob,
+        spec: &AgentSpec,
+        recording: &mut dyn Recording,
+        halt: &Halt,
+    ) -> Listened {
+        let mut stdout = None;
+        let ran = if spec.sandbox.output_schema.is_some() {
+            let mut copy = StdoutCopy::new(recording);
+            let ran = self.runtime.run(job, &mut copy, halt.token()).await;
+            stdout = Some(copy.finish());
+            ran
+        } else {
+            self.runtime.run(job, recording, halt.token()).await
+        };
+        Listened {
+            ran,
+            heard: None,
+            stdout,
+        }
     }
 
     fn take_under_way(&self, at: &Cursor) -> Option<Reservation> {
@@ -253,153 +304,8 @@ impl AgentRunner {
     }
 }
 
-/// What the end of the agent means.
-fn conclude(
-    ran: Result<AgentExit, RuntimeError>,
-    job: &AgentJob,
-    spec: &AgentSpec,
-    kind: &dyn AgentKind,
-    stderr: &str,
-) -> RecordEnd {
-    let (exit, duration, error) = match ran {
-        Ok(AgentExit {
-            reason: ExitReason::TimedOut { .. },
-            duration,
-        }) if job.timeout < spec.sandbox.timeout => {
-            // It was stopped before its own timeout, so it was the deadline that stopped it.
-            (ExitReason::DeadlineExceeded, duration, None)
-        }
-        Ok(exit) => {
-            let error = describe(&exit.reason, spec, stderr);
-            (exit.reason, exit.duration, error)
-        }
-        Err(error) => (error.exit_reason(), Duration::ZERO, Some(error.to_string())),
-    };
-    let cost = match exit {
-        ExitReason::NotStarted | ExitReason::Refused => Some(Usd::ZERO),
-        _ => kind.cost(spec),
-    };
-    RecordEnd {
-        exit,
-        error,
-        cost,
-        duration,
-        text: None,
-        stamps: Stamps::default(),
-    }
-}
-
-/// What the agent says itself counts against it, never for it: it can turn a success into a failure, not the other way
-/// round.
-fn heed(end: &mut RecordEnd, heard: Heard, worst_case: Usd, stderr: &str) {
-    // Who never started has said nothing, and costs nothing.
-    if matches!(end.exit, ExitReason::NotStarted | ExitReason::Refused) {
-        return;
-    }
-    let Heard {
-        conclusion,
-        metered,
-    } = heard;
-    end.text = Some(conclusion.text);
-    end.stamps.conversation = Some(conclusion.conversation);
-    end.cost = match conclusion.verdict {
-        // Whoever was stopped may have spent more than it had time to tell.
-        Verdict::Unfinished => (metered > worst_case).then_some(metered),
-        _ => conclusion
-            .cost
-            .or_else(|| (metered > Usd::ZERO).then_some(metered)),
-    };
-    let ended_by_itself = matches!(end.exit, ExitReason::Completed | ExitReason::Failed { .. });
-    if !ended_by_itself {
-        if end.exit == ExitReason::OverBudget {
-            end.error = Some(format!(
-                "stopped when it had spent {metered} of {worst_case}; raise `max_budget`, or ask for less"
-            ));
-        }
-        return;
-    }
-    let has_status = matches!(end.exit, ExitReason::Failed { .. });
-    match conclusion.verdict {
-        Verdict::Succeeded => {}
-        Verdict::OverBudget { message } => say(end, ExitReason::OverBudget, message),
-        Verdict::RateLimited { message } => say(end, ExitReason::RateLimited, message),
-        // Its own status says more.
-        Verdict::Failed { message } if has_status => end.error = Some(message),
-        Verdict::Failed { message } => say(end, ExitReason::ReportedFailure, message),
-        // So does stderr.
-        Verdict::Unfinished if has_status => {}
-        Verdict::Unfinished => {
-            let said = if stderr.trim().is_empty() {
-                String::new()
-            } else {
-                format!(": {}", stderr.trim())
-            };
-            say(
-                end,
-                ExitReason::ReportedFailure,
-                format!("it ended without saying that it had finished{said}"),
-            );
-        }
-    }
-}
-
-fn say(end: &mut RecordEnd, exit: ExitReason, error: String) {
-    end.exit = exit;
-    end.error = Some(error);
-}
-
-/// Completes the record. If that fails the agent did run, and was paid; what is lost is its result.
-async fn keep(recording: Box<dyn Recording>, end: RecordEnd) -> AgentOutcome {
-    let RecordEnd {
-        exit,
-        error,
-        cost,
-        duration,
-        ..
-    } = end.clone();
-    match recording.finish(end).await {
-        Ok(found) => outcome_of(found),
-        Err(lost) => AgentOutcome {
-            exit: if exit.is_success() {
-                ExitReason::Lost
-            } else {
-                exit
-            },
-            error: Some(format!(
-                "{}its result could not be kept: {lost}",
-                prefix(error)
-            )),
-            cost,
-            duration,
-            result: None,
-        },
-    }
-}
-
-fn prefix(error: Option<String>) -> String {
-    error.map(|error| format!("{error}; ")).unwrap_or_default()
-}
-
 fn denied(exit: ExitReason, error: String) -> Stopped {
     Stopped::Denied(AgentOutcome::not_started(exit, error))
-}
-
-fn outcome_of(found: Ref) -> AgentOutcome {
-    // What an agent said stays in its record, where it can be encrypted.
-    let error = match found.exit {
-        ExitReason::Failed { .. }
-        | ExitReason::ReportedFailure
-        | ExitReason::OverBudget
-        | ExitReason::RateLimited => None,
-        _ => found.error,
-    };
-    AgentOutcome {
-        exit: found.exit,
-        error,
-        cost: found.cost_usd,
-        duration: Duration::try_from_secs_f64(found.duration_seconds).unwrap_or_default(),
-        result: Some(found.id),
-    }
 }
 
 fn retry_stamp(context: &[Context]) -> Option<RetryStamp> {

@@ -60,6 +60,8 @@ error_codes! {
     AgentOutOfMemory = "agent_out_of_memory",
     /// The agent says itself that it did not do its task.
     AgentReportedFailure = "agent_reported_failure",
+    /// The answer of the agent is not as `output_schema` wants it.
+    AgentInvalidOutput = "agent_invalid_output",
     /// The agent had spent what it may cost.
     AgentOverBudget = "agent_over_budget",
     /// The provider of the agent's model took no more requests.

@@ -43,6 +43,7 @@ pub mod journal;
 pub mod machine;
 pub mod money;
 pub mod outcome;
+mod output_schema;
 pub mod plan;
 pub mod prices;
 pub mod prompt;

@@ -32,6 +32,8 @@ pub enum ExitReason {
     OutOfMemory,
     /// It ended with status zero, but says itself that it did not do its task, or does not say that it did.
     ReportedFailure,
+    /// It did its task, but its answer is not as `output_schema` wants it.
+    InvalidOutput,
     /// It was stopped, or stopped itself, because it had spent what it may cost.
     OverBudget,
     /// Its provider took no more requests.
@@ -66,6 +68,7 @@ impl ExitReason {
             | Self::TimedOut { .. }
             | Self::OutOfMemory
             | Self::ReportedFailure
+            | Self::InvalidOutput
             | Self::QueueTimedOut
             | Self::NotStarted
             | Self::Lost => true,
@@ -80,14 +83,14 @@ impl ExitReason {
     }
 
     /// The status as a number: the agent's own, 128 + signal as shells have it, −1 if there is none. A failure that an agent
-    /// reports in spite of its status zero is 1.
+    /// reports in spite of its status zero is 1, and so is an answer of the wrong shape.
     pub const fn exit_code(&self) -> i32 {
         match self {
             Self::Completed => 0,
             Self::Failed { code } => *code,
             Self::Signalled { signal } => 128 + *signal,
             Self::OutOfMemory => 137,
-            Self::ReportedFailure => 1,
+            Self::ReportedFailure | Self::InvalidOutput => 1,
             Self::TimedOut { .. }
             | Self::OverBudget
             | Self::RateLimited
@@ -110,6 +113,7 @@ impl ExitReason {
             Self::TimedOut { .. } => ErrorCode::AgentTimedOut,
             Self::OutOfMemory => ErrorCode::AgentOutOfMemory,
             Self::ReportedFailure => ErrorCode::AgentReportedFailure,
+            Self::InvalidOutput => ErrorCode::AgentInvalidOutput,
             Self::OverBudget => ErrorCode::AgentOverBudget,
             Self::RateLimited => ErrorCode::AgentRateLimited,
             Self::Cancelled => ErrorCode::Cancelled,
@@ -132,6 +136,7 @@ impl fmt::Display for ExitReason {
             Self::TimedOut { after } => write!(f, "timed out after {}s", after.as_secs_f64()),
             Self::OutOfMemory => f.write_str("out of memory"),
             Self::ReportedFailure => f.write_str("reported failure"),
+            Self::InvalidOutput => f.write_str("invalid output"),
             Self::OverBudget => f.write_str("over budget"),
             Self::RateLimited => f.write_str("rate limited"),
             Self::Cancelled => f.write_str("cancelled"),

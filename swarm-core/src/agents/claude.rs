@@ -70,14 +70,6 @@ impl AgentKind for Claude {
         for tool in &sandbox.tools {
             check_tool(tool)?;
         }
-        if let Some(schema) = &sandbox.output_schema
-            && !schema.is_object()
-        {
-            return Err(SpecError::shape(
-                "output_schema",
-                "expected a JSON Schema, which is an object",
-            ));
-        }
         Ok(())
     }
 

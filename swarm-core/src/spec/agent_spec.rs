@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Agent, Sandbox, SandboxSpec, SpecError};
-use crate::{agents, hash};
+use crate::{agents, hash, output_schema::OutputSchema};
 
 /// One agent's work, with every field decided and checked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ impl AgentSpec {
             sandbox: sandbox.resolve()?,
         };
         agents::kind_of(&spec.agent)?.check(&spec)?;
+        if let Some(schema) = &spec.sandbox.output_schema {
+            OutputSchema::new(schema)?;
+        }
         Ok(spec)
     }
 

@@ -195,3 +195,67 @@ async fn what_an_agent_spends_counts_against_the_budget_of_its_run() {
     };
     assert_eq!(failures[0].exit, ExitReason::BudgetExhausted);
 }
+
+/// A result as the program prints it, with the structured output that it says its model has given.
+fn result_with(structured: &Value) -> String {
+    let result = json!({
+        "type": "result", "subtype": "success", "is_error": false, "result": "", "num_turns": 1,
+        "total_cost_usd": 0.25, "structured_output": structured,
+    });
+    format!("cat > /dev/null; echo '{result}'")
+}
+
+fn score_schema() -> Value {
+    json!({"type": "object", "properties": {"score": {"type": "number"}}, "required": ["score"]})
+}
+
+#[tokio::test]
+async fn an_answer_is_held_to_its_schema_whatever_the_program_says() {
+    let schema = json!({"output_schema": score_schema()});
+    let right = Stage::new(&result_with(&json!({"score": 7})));
+    let (found, text) = right.play(schema.clone()).await;
+    assert_eq!(
+        (found.exit, text.as_str()),
+        (ExitReason::Completed, r#"{"score":7}"#)
+    );
+
+    let wrong = Stage::new(&result_with(&json!({"score": "seven"})));
+    let (found, text) = wrong.play(schema).await;
+    assert_eq!(found.exit, ExitReason::InvalidOutput);
+    assert_eq!(text, r#"{"score":"seven"}"#, "what it did say is kept");
+    assert_eq!(found.cost_usd, Some(usd("0.25")));
+    let error = found.error.unwrap();
+    assert!(
+        error.contains("/score: \"seven\" is not of type \"number\""),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn what_an_agent_says_in_a_wrong_answer_is_in_its_record_and_not_in_the_log() {
+    let stage = Stage::new(&result_with(&json!({"score": "canary"})));
+    let spec = stage.agent(json!({"output_schema": score_schema()}));
+    let view = stage.swarm.execute(spec).await.unwrap();
+    assert!(!format!("{view:?}").contains("canary"), "{view:?}");
+}
+
+#[tokio::test]
+async fn the_output_of_a_command_can_be_held_to_a_schema() {
+    let stage = Stage::new("");
+    for (script, exit) in [
+        (r#"echo '{"score": 7}'"#, ExitReason::Completed),
+        (r"echo '{}'", ExitReason::InvalidOutput),
+        ("echo seven", ExitReason::InvalidOutput),
+        (r"printf '\377'", ExitReason::InvalidOutput),
+        ("yes 1234567 | head -c 9000000", ExitReason::InvalidOutput),
+        (r"echo '{}'; exit 3", ExitReason::Failed { code: 3 }),
+    ] {
+        let sandbox =
+            json!({"agent": {"command": ["sh", "-c", script]}, "output_schema": score_schema()});
+        let sandbox = SandboxSpec::from_json(sandbox, "sandbox").unwrap();
+        let spec = AgentSpec::new("Do it.", sandbox).unwrap();
+        let view = stage.swarm.execute(spec).await.unwrap();
+        let found = stage.swarm.store().get(&ref_of(&view.run, "agent-0")).await;
+        assert_eq!(found.unwrap().exit, exit, "{script}");
+    }
+}
