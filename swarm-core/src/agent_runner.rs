@@ -12,13 +12,13 @@ use std::{
 };
 
 use self::{
-    admission::Limits,
+    admission::{Admission, Applicant, Limits},
     answer::StdoutCopy,
     ending::{conclude, heed, hold_to_schema, keep, outcome_of},
     listener::{Heard, Listener},
 };
 use crate::{
-    agents::{AgentKind, kind_of},
+    agents::{AgentKind, Verdict, kind_of, reset::wait_in},
     budget::Reservation,
     drive::{DriveError, Halt, Performed, Performer, Start},
     ids::{RefId, RunId},
@@ -31,6 +31,7 @@ use crate::{
     runtime::{AgentExit, AgentJob, AgentRuntime, Launch, RuntimeError},
     spec::AgentSpec,
     supplies::Supplies,
+    time::Timestamp,
 };
 
 /// Runs the agents of one run.
@@ -97,20 +98,20 @@ impl AgentRunner {
             kind_of(&spec.agent).map_err(|error| denied(ExitReason::Refused, error.to_string()))?;
         let mut admission = self
             .limits
-            .admit(spec, kind.worst_case(spec), holds, halt)
+            .admit(
+                Applicant {
+                    start,
+                    kind,
+                    is_new: launch != Launch::TakeOver,
+                },
+                holds,
+                halt,
+                &self.journal,
+            )
             .await?;
         let mut recording = self.open_record(&id, start, kind).await?;
         if launch != Launch::TakeOver {
-            let started = RunEvent::AgentStarted {
-                at: start.at.clone(),
-                agent: start.agent.clone(),
-                reserved: admission.reserved(),
-            };
-            self.journal
-                .append(vec![started])
-                .await
-                .map_err(|error| Stopped::Broken(error.into()))?;
-            admission.begin();
+            self.note_start(start, &mut admission).await?;
         }
         let job = AgentJob {
             id,
@@ -141,12 +142,14 @@ impl AgentRunner {
             end.error = self.limits.stopped_at_deadline();
         }
         if let Some(heard) = heard {
+            let reset = self.reset(&heard);
             heed(
                 &mut end,
                 heard,
                 kind.worst_case(spec),
                 &recording.stderr_tail(),
             );
+            self.limits.learn(kind, &end.exit, reset);
         }
         if let Some(schema) = &spec.sandbox.output_schema {
             hold_to_schema(&mut end, schema, stdout).await;
@@ -159,6 +162,21 @@ impl AgentRunner {
             ..Stamps::default()
         };
         Ok(keep(recording, end).await)
+    }
+
+    /// Writes down that the agent is about to be started.
+    async fn note_start(&self, start: &Start, admission: &mut Admission) -> Result<(), Stopped> {
+        let started = RunEvent::AgentStarted {
+            at: start.at.clone(),
+            agent: start.agent.clone(),
+            reserved: admission.reserved(),
+        };
+        self.journal
+            .append(vec![started])
+            .await
+            .map_err(|error| Stopped::Broken(error.into()))?;
+        admission.begin();
+        Ok(())
     }
 
     /// What an earlier process of ours has left of this agent.
@@ -238,6 +256,15 @@ impl AgentRunner {
             heard: None,
             stdout,
         }
+    }
+
+    /// When the provider takes requests again, if the agent was told.
+    fn reset(&self, heard: &Heard) -> Option<Timestamp> {
+        let Verdict::RateLimited { message } = &heard.conclusion.verdict else {
+            return None;
+        };
+        let from_message = || wait_in(message).map(|wait| self.limits.after(wait));
+        heard.conclusion.resets_at.or_else(from_message)
     }
 
     fn take_under_way(&self, at: &Cursor) -> Option<Reservation> {

@@ -12,6 +12,7 @@ mod golden;
 mod json;
 pub(crate) mod lines;
 mod opencode;
+pub(crate) mod reset;
 pub mod transcript;
 mod written;
 

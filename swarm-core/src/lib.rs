@@ -32,6 +32,7 @@
 
 mod agent_runner;
 pub mod agents;
+mod breaker;
 pub mod budget;
 pub mod catalog;
 pub mod content;

@@ -69,12 +69,13 @@ impl ExitReason {
             | Self::OutOfMemory
             | Self::ReportedFailure
             | Self::InvalidOutput
+            // The next attempt waits until requests are taken again.
+            | Self::RateLimited
             | Self::QueueTimedOut
             | Self::NotStarted
             | Self::Lost => true,
             Self::Completed
             | Self::OverBudget
-            | Self::RateLimited
             | Self::Cancelled
             | Self::BudgetExhausted
             | Self::DeadlineExceeded

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use crate::{
     ids::{AgentId, RunId},
     journal::{Recorded, RunEvent, RunLimits},
@@ -27,6 +29,8 @@ pub struct RunView {
     pub state: RunState,
     /// Every agent that was started or will never be, in the order of the plan.
     pub agents: BTreeMap<Cursor, AgentView>,
+    /// Agents that wait until the provider of their kind takes requests again.
+    pub waiting: BTreeMap<Cursor, WaitingAgent>,
     /// What it has cost. Agents whose end nobody saw count with what was set aside for them.
     pub spent: Usd,
     /// When it was asked for.
@@ -57,6 +61,17 @@ pub struct AgentView {
     /// How it ended, once it has.
     pub outcome: Option<AgentOutcome>,
     reserved: Usd,
+}
+
+/// An agent that is not started yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WaitingAgent {
+    /// Its name in the run.
+    pub agent: AgentId,
+    /// Its kind.
+    pub kind: String,
+    /// When it will be tried.
+    pub until: Timestamp,
 }
 
 impl AgentView {
@@ -93,6 +108,7 @@ impl RunView {
                 interrupted: false,
             },
             agents: BTreeMap::new(),
+            waiting: BTreeMap::new(),
             spent: Usd::ZERO,
             started: first.at,
             updated: first.at,
@@ -112,6 +128,7 @@ impl RunView {
                 agent,
                 reserved,
             } => {
+                self.waiting.remove(at);
                 let view = AgentView {
                     agent: agent.clone(),
                     outcome: None,
@@ -121,6 +138,19 @@ impl RunView {
                     // It was started before, and nobody knows what that did cost.
                     self.spent = self.spent + lost.reserved;
                 }
+            }
+            RunEvent::AgentWaits {
+                at,
+                agent,
+                kind,
+                until,
+            } => {
+                let waiting = WaitingAgent {
+                    agent: agent.clone(),
+                    kind: kind.clone(),
+                    until: *until,
+                };
+                self.waiting.insert(at.clone(), waiting);
             }
             RunEvent::AgentEnded(ended) => self.ended(ended),
             RunEvent::LimitsChanged { limits } => self.limits = *limits,
@@ -132,6 +162,7 @@ impl RunView {
     }
 
     fn ended(&mut self, ended: &AgentEnded) {
+        self.waiting.remove(&ended.at);
         let view = self
             .agents
             .entry(ended.at.clone())

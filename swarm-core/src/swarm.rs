@@ -11,6 +11,7 @@ use tokio::{sync::watch, task::spawn_blocking};
 use crate::{
     agent_runner::{AdmissionLimits, AgentRunner},
     agents::kind_of,
+    breaker::Breakers,
     budget::Budget,
     drive::{DriveError, Driven, Stop, drive},
     error_code::{Coded, ErrorCode},
@@ -40,6 +41,7 @@ pub struct Swarm {
     log: Arc<dyn EventLog>,
     clock: Arc<dyn Clock>,
     pools: ResourcePools,
+    breakers: Breakers,
     prices: Arc<PriceBook>,
     user: Option<Arc<dyn UserMachine>>,
 }
@@ -208,6 +210,7 @@ impl Swarm {
             log: Arc::new(MemoryEventLog::new()),
             clock: Arc::new(SystemClock),
             pools: ResourcePools::new(PoolLimits::default()),
+            breakers: Breakers::default(),
             prices: Arc::new(PriceBook::default()),
             user: None,
         })
@@ -419,6 +422,7 @@ impl Swarm {
             journal: journal.clone(),
             limits: AdmissionLimits {
                 pools: self.pools.clone(),
+                breakers: self.breakers.clone(),
                 budget,
                 deadline: limits.deadline,
                 clock: Arc::clone(&self.clock),

@@ -1,12 +1,17 @@
 //! Live progress of a run, on a terminal's stderr.
 
-use std::{io::Write as _, sync::Arc, time::Duration};
+use std::{
+    io::Write as _,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use swarm_core::{
     journal::{Observer, RunEvent},
     run_view::Counts,
+    time::Timestamp,
 };
 
 use super::{Output, first_line, margin::Margin, printable};
@@ -16,6 +21,9 @@ use super::{Output, first_line, margin::Margin, printable};
 pub(crate) struct Progress {
     bar: ProgressBar,
     begins: Arc<dyn Fn() + Send + Sync>,
+    out: Output,
+    /// Until when agents wait, as far as it was said.
+    said: Arc<Mutex<Option<Timestamp>>>,
 }
 
 impl Progress {
@@ -33,6 +41,8 @@ impl Progress {
         Self {
             bar,
             begins: Arc::new(|| {}),
+            out,
+            said: Arc::default(),
         }
     }
 
@@ -69,6 +79,17 @@ impl Progress {
         self.bar.finish_and_clear();
     }
 
+    /// However many agents wait, it is for one reason.
+    fn say_once(&self, kind: &str, until: Timestamp) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.replace(until) != Some(until) {
+            let why = format!(
+                "agents of kind {kind} wait until {until}: their provider takes no more requests; ctrl-C stops the run"
+            );
+            self.aside(|| self.out.notice(&why));
+        }
+    }
+
     fn show(&self, event: &RunEvent) {
         let bar = &self.bar;
         match event {
@@ -90,6 +111,12 @@ impl Progress {
                     "{} {}",
                     ended.agent, ended.outcome.exit
                 )));
+            }
+            RunEvent::AgentWaits {
+                agent, kind, until, ..
+            } => {
+                bar.set_message(format!("{agent} waits"));
+                self.say_once(kind, *until);
             }
             RunEvent::Started { .. }
             | RunEvent::CancelRequested

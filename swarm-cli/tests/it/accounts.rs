@@ -173,3 +173,64 @@ fn an_mcp_server_that_nobody_set_up_is_an_error_before_anything_is_started() {
     );
     assert!(!stage.seen().exists());
 }
+
+/// Refuses the first of its agents until the second after the next.
+const REFUSED_AT_FIRST: &str = r#"#!/bin/sh
+cat > /dev/null
+if mkdir "$SEEN" 2> /dev/null; then
+  echo "{\"type\":\"rate_limit_event\",\"rate_limit_info\":{\"status\":\"rejected\",\"resetsAt\":$(($(date +%s) + 2))}}"
+  echo '{"type":"result","subtype":"success","is_error":true,"api_error_status":429,"result":"limit reached"}'
+  exit 1
+fi
+echo '{"type":"result","subtype":"success","is_error":false,"result":"done"}'
+"#;
+
+#[test]
+fn agents_that_wait_for_their_provider_say_why_once() {
+    let stage = Stage::new();
+    stage.0.write("bin/claude", REFUSED_AT_FIRST);
+    let path = format!(
+        "PATH={}:/usr/bin:/bin",
+        stage.0.work().join("bin").display()
+    );
+    let seen = format!("SEEN={}", stage.seen().display());
+    let args = [
+        "par",
+        "a",
+        "b",
+        "c",
+        "--agent",
+        "claude",
+        "--max-concurrency",
+        "1",
+        "--json",
+    ];
+    let env = [
+        "--env",
+        &path,
+        "--env",
+        &seen,
+        "--env",
+        "ANTHROPIC_API_KEY=k",
+    ];
+    let outcome = stage.0.swarm(&[&args[..], &env].concat()).code(1);
+    let notice = "agents of kind claude wait until 20";
+    assert_eq!(
+        outcome.stderr.matches(notice).count(),
+        1,
+        "{}",
+        outcome.stderr
+    );
+    let report = outcome.value();
+    let exits: Vec<_> = report["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["exit"]["kind"])
+        .collect();
+    assert_eq!(
+        exits,
+        ["rate_limited", "completed", "completed"],
+        "{report}"
+    );
+}

@@ -4,8 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use super::Stopped;
 use crate::{
+    agents::AgentKind,
+    breaker::Breakers,
     budget::{Budget, Reservation},
-    drive::Halt,
+    drive::{Halt, Start},
+    journal::{RunEvent, RunJournal},
     money::Usd,
     outcome::{AgentOutcome, ExitReason},
     refs::{BudgetStamp, DeadlineStamp},
@@ -21,9 +24,19 @@ const MORE_TIME: &str = "run it again with a later deadline, or with more agents
 #[derive(Debug)]
 pub(crate) struct Limits {
     pub(crate) pools: ResourcePools,
+    pub(crate) breakers: Breakers,
     pub(crate) budget: Budget,
     pub(crate) deadline: Option<Timestamp>,
     pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// What is to be admitted.
+#[derive(Clone, Copy)]
+pub(super) struct Applicant<'a> {
+    pub(super) start: &'a Start,
+    pub(super) kind: &'static dyn AgentKind,
+    /// Who runs already is no burden to its provider.
+    pub(super) is_new: bool,
 }
 
 /// Leave to start. The permits go back when it is settled or dropped.
@@ -52,10 +65,10 @@ impl Limits {
     /// `holds` its money already.
     pub(super) async fn admit(
         &self,
-        spec: &AgentSpec,
-        worst_case: Usd,
+        applicant: Applicant<'_>,
         holds: Option<Reservation>,
         halt: &Halt,
+        journal: &RunJournal,
     ) -> Result<Admission, Stopped> {
         let remaining = self.remaining();
         if remaining == Some(Duration::ZERO) {
@@ -70,7 +83,7 @@ impl Limits {
         tokio::select! {
             biased;
             () = halt.token().cancelled() => Err(halted(halt)),
-            admitted = self.wait(spec, worst_case, holds) => match admitted {
+            admitted = self.wait(applicant, holds, journal) => match admitted {
                 // The slot may come from somebody whom the deadline has just stopped.
                 Ok(_) if self.remaining() == Some(Duration::ZERO) => Err(self.too_late()),
                 admitted => admitted,
@@ -82,10 +95,12 @@ impl Limits {
     /// Money before permits: who waits for money must not keep others from a slot.
     async fn wait(
         &self,
-        spec: &AgentSpec,
-        worst_case: Usd,
+        applicant: Applicant<'_>,
         holds: Option<Reservation>,
+        journal: &RunJournal,
     ) -> Result<Admission, Stopped> {
+        let spec = applicant.start.spec.as_ref();
+        let worst_case = applicant.kind.worst_case(spec);
         let denied = |exit, error: String| Stopped::Denied(AgentOutcome::not_started(exit, error));
         let reservation = match holds {
             Some(holds) => holds,
@@ -95,15 +110,74 @@ impl Limits {
                 .await
                 .map_err(|error| denied(ExitReason::BudgetExhausted, error.to_string()))?,
         };
-        let permits = self
-            .pools
-            .acquire(spec.sandbox.pools())
-            .await
-            .map_err(|error| denied(ExitReason::QueueTimedOut, error.to_string()))?;
-        Ok(Admission {
-            reservation,
-            _permits: permits,
-        })
+        loop {
+            self.until_closed(applicant, journal).await?;
+            let permits = self
+                .pools
+                .acquire(spec.sandbox.pools())
+                .await
+                .map_err(|error| denied(ExitReason::QueueTimedOut, error.to_string()))?;
+            // The slot may come from somebody whose provider has just refused its requests.
+            if self.open_until(applicant).is_none() {
+                return Ok(Admission {
+                    reservation,
+                    _permits: permits,
+                });
+            }
+        }
+    }
+
+    /// Waits until the provider takes requests, and says so in the log.
+    async fn until_closed(
+        &self,
+        applicant: Applicant<'_>,
+        journal: &RunJournal,
+    ) -> Result<(), Stopped> {
+        let mut told = None;
+        while let Some(until) = self.open_until(applicant) {
+            if told != Some(until) {
+                let waits = RunEvent::AgentWaits {
+                    at: applicant.start.at.clone(),
+                    agent: applicant.start.agent.clone(),
+                    kind: applicant.kind.name().to_owned(),
+                    until,
+                };
+                journal
+                    .append(vec![waits])
+                    .await
+                    .map_err(|error| Stopped::Broken(error.into()))?;
+                told = Some(until);
+            }
+            tokio::time::sleep(until.since(self.clock.now())).await;
+        }
+        Ok(())
+    }
+
+    fn open_until(&self, applicant: Applicant<'_>) -> Option<Timestamp> {
+        if !applicant.is_new {
+            return None;
+        }
+        self.breakers
+            .open_until(applicant.kind.name(), self.clock.now())
+    }
+
+    /// Learns from how an agent ended whether its provider takes requests.
+    pub(super) fn learn(
+        &self,
+        kind: &'static dyn AgentKind,
+        exit: &ExitReason,
+        reset: Option<Timestamp>,
+    ) {
+        match exit {
+            ExitReason::RateLimited => self.breakers.trip(kind.name(), self.clock.now(), reset),
+            ExitReason::Completed => self.breakers.close(kind.name()),
+            _ => {}
+        }
+    }
+
+    /// The time in `wait`.
+    pub(super) fn after(&self, wait: Duration) -> Timestamp {
+        self.clock.now().plus(wait)
     }
 
     fn remaining(&self) -> Option<Duration> {

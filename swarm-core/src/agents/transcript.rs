@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{money::Usd, usage::Usage};
+use crate::{money::Usd, time::Timestamp, usage::Usage};
 
 /// The most text of an answer that is kept beside the stream, in bytes.
 pub const MAX_TEXT: usize = 8 * 1024 * 1024;
@@ -57,6 +57,8 @@ pub struct Conclusion {
     pub structured: Option<Value>,
     /// Whether the agent says that it did its task.
     pub verdict: Verdict,
+    /// When the provider takes requests again, if it refused them and said that.
+    pub resets_at: Option<Timestamp>,
     /// What it says that it did cost.
     pub cost: Option<Usd>,
     /// What else it tells.

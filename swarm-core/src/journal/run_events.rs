@@ -43,6 +43,17 @@ pub enum RunEvent {
         /// What was set aside for it.
         reserved: Usd,
     },
+    /// An agent is not started yet: the provider of its kind takes no requests.
+    AgentWaits {
+        /// Where in the plan.
+        at: Cursor,
+        /// Its name in the run.
+        agent: AgentId,
+        /// Its kind.
+        kind: String,
+        /// When it will be tried.
+        until: Timestamp,
+    },
     /// An agent ended, or will never start.
     AgentEnded(AgentEnded),
     /// Its limits are others from here on.
@@ -72,6 +83,7 @@ impl RunEvent {
         match self {
             Self::Started { .. } => "run_started",
             Self::AgentStarted { .. } => "agent_started",
+            Self::AgentWaits { .. } => "agent_waits",
             Self::AgentEnded(_) => "agent_ended",
             Self::LimitsChanged { .. } => "run_limits_changed",
             Self::CancelRequested => "run_cancel_requested",

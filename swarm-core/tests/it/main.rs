@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod agents;
+#[cfg(test)]
+mod breaker;
 mod engine_down;
 #[cfg(test)]
 mod event_log;

@@ -7,6 +7,7 @@ use swarm_core::{
     ids::RunId,
     money::Usd,
     report::{AgentReport, Report},
+    run_view::WaitingAgent,
 };
 
 use super::{super::Context, Summary};
@@ -31,6 +32,9 @@ struct Shown {
     #[serde(flatten)]
     summary: Summary,
     agents_seen: Vec<AgentReport>,
+    /// Agents that wait until their provider takes requests again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    waiting: Vec<WaitingAgent>,
     report: Report,
 }
 
@@ -41,6 +45,7 @@ impl Show {
         let shown = Shown {
             summary: Summary::new(&view, &session),
             agents_seen: Report::agents(&view, session.store.as_ref()).await?,
+            waiting: view.waiting.values().cloned().collect(),
             report: Report::new(&view, session.store.as_ref()).await?,
         };
         context.out.answer(&shown, || human(&shown, &view))?;
@@ -68,12 +73,19 @@ fn human(shown: &Shown, view: &RunView) -> String {
         row
     });
     let agents = table(COLUMNS, agents);
+    let waiting = shown.waiting.iter().map(|waiting| {
+        format!(
+            "\n{} waits until {}: the provider of {} takes no more requests",
+            waiting.agent, waiting.until, waiting.kind
+        )
+    });
+    let waiting = waiting.collect::<Vec<_>>().concat();
     let hint = match run.state {
         "interrupted" => format!("\n\n`{}` goes on", how_to_resume(view)),
         _ => String::new(),
     };
     format!(
-        "run      {}\nstate    {}\nop       {}\nruntime  {}\nstarted  {}\nupdated  {}\nspent    {}{budget}\n\n{agents}{hint}",
+        "run      {}\nstate    {}\nop       {}\nruntime  {}\nstarted  {}\nupdated  {}\nspent    {}{budget}\n\n{agents}{waiting}{hint}",
         run.run_id,
         run.state,
         run.command(),

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::{
     agents::transcript::{AgentEvent, Answer, Conclusion, Conversation, Transcript, Verdict},
     money::Usd,
+    time::Timestamp,
     usage::Usage,
 };
 
@@ -27,6 +28,8 @@ pub(super) struct StreamJson {
     streamed: Option<String>,
     /// The last one counts: background agents make a program give several.
     result: Option<RunResult>,
+    /// Until when the plan of the account is used up.
+    resets_at: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -52,6 +55,31 @@ struct Init {
     session_id: Option<String>,
     #[serde(default)]
     model: Option<String>,
+}
+
+/// Only accounts with a plan are told this.
+#[derive(Deserialize)]
+struct RateLimit {
+    rate_limit_info: RateLimitInfo,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RateLimitInfo {
+    #[serde(default)]
+    status: Option<String>,
+    /// Seconds since 1970.
+    #[serde(default)]
+    resets_at: Option<u64>,
+}
+
+impl RateLimit {
+    fn refused_until(&self) -> Option<Timestamp> {
+        let info = &self.rate_limit_info;
+        let seconds = info.resets_at?;
+        let millis = seconds.saturating_mul(1000);
+        (info.status.as_deref() == Some("rejected")).then(|| Timestamp::from_millis(millis))
+    }
 }
 
 #[derive(Deserialize)]
@@ -165,6 +193,11 @@ impl Transcript for StreamJson {
                     self.conversation.model = model;
                 }
             }
+            ("rate_limit_event", _) => {
+                if let Ok(limit) = serde_json::from_slice::<RateLimit>(line) {
+                    self.resets_at = limit.refused_until();
+                }
+            }
             ("system", Some("api_retry")) => {
                 let retry = serde_json::from_slice(line);
                 tell(AgentEvent::Retry {
@@ -189,6 +222,7 @@ impl Transcript for StreamJson {
             conversation,
             written,
             result,
+            resets_at,
             ..
         } = *self;
         let Some(result) = result else {
@@ -203,11 +237,20 @@ impl Transcript for StreamJson {
             Verdict::Succeeded => result.text.filter(|text| !text.is_empty()),
             _ => None,
         };
-        let schema = result.structured.as_ref().map(Value::to_string);
+        // By a schema, the text is that answer as the model wrote it.
+        let given = match (&result.structured, given) {
+            (Some(structured), given) => given
+                .filter(|text| {
+                    serde_json::from_str::<Value>(text).is_ok_and(|text| text == *structured)
+                })
+                .or_else(|| Some(structured.to_string())),
+            (None, given) => given,
+        };
         Conclusion {
-            text: given.or(schema).unwrap_or_else(|| written.finish()),
+            text: given.unwrap_or_else(|| written.finish()),
             structured: result.structured,
             verdict: result.verdict,
+            resets_at,
             cost: result.cost,
             conversation,
         }

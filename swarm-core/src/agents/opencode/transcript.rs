@@ -87,7 +87,7 @@ impl Transcript for RunEvents {
             verdict,
             cost: is_known.then_some(self.cost),
             conversation: self.conversation,
-            structured: None,
+            ..Conclusion::default()
         }
     }
 }
