@@ -164,6 +164,7 @@ impl Driver<'_> {
         let mut stops = Stops::listen(swarm.journal(run), self.out, &progress)?;
         let control = Control {
             observer: Some(progress.observer()),
+            onlooker: progress.onlooker(),
             stop: Some(stops.stop.clone()),
         };
         let ended = tokio::select! {

@@ -18,7 +18,7 @@ use self::{
     listener::{Heard, Listener},
 };
 use crate::{
-    agents::{AgentKind, Verdict, kind_of, reset::wait_in},
+    agents::{AgentKind, Onlooker, Verdict, kind_of, reset::wait_in},
     budget::Reservation,
     drive::{DriveError, Halt, Performed, Performer, Start},
     ids::{RefId, RunId},
@@ -35,7 +35,6 @@ use crate::{
 };
 
 /// Runs the agents of one run.
-#[derive(Debug)]
 pub(crate) struct AgentRunner {
     pub(crate) run: RunId,
     pub(crate) runtime: Arc<dyn AgentRuntime>,
@@ -44,6 +43,7 @@ pub(crate) struct AgentRunner {
     pub(crate) limits: Limits,
     pub(crate) prices: Arc<PriceBook>,
     pub(crate) supplies: Supplies,
+    pub(crate) onlooker: Option<Onlooker>,
     /// Agents that an earlier process started, and what it set aside for them.
     pub(crate) under_way: Mutex<HashMap<Cursor, Reservation>>,
 }
@@ -218,7 +218,8 @@ impl AgentRunner {
             kind.model(spec),
             limit,
             stop.clone(),
-        );
+        )
+        .seen_by(&job.id.agent, self.onlooker.as_ref());
         let mut ran = self.runtime.run(job, &mut listener, &stop).await;
         let heard = listener.conclude().await;
         if let Ok(exit) = &mut ran

@@ -18,7 +18,7 @@ mod written;
 
 use std::{collections::BTreeMap, fmt};
 
-pub use transcript::{AgentEvent, Conclusion, Conversation, Transcript, Verdict};
+pub use transcript::{AgentEvent, Conclusion, Conversation, Onlooker, Transcript, Verdict};
 
 use crate::{
     money::Usd,

@@ -10,7 +10,7 @@ use tokio::{sync::watch, task::spawn_blocking};
 
 use crate::{
     agent_runner::{AdmissionLimits, AgentRunner},
-    agents::kind_of,
+    agents::{Onlooker, kind_of},
     breaker::Breakers,
     budget::Budget,
     drive::{DriveError, Driven, Stop, drive},
@@ -72,6 +72,8 @@ impl From<Plan> for NewRun {
 pub struct Control {
     /// Sees each event once it is durable.
     pub observer: Option<Observer>,
+    /// Sees what agents do while they work, as far as their kind tells.
+    pub onlooker: Option<Onlooker>,
     /// Asks the run to stop.
     pub stop: Option<watch::Receiver<Option<Stop>>>,
 }
@@ -256,6 +258,7 @@ impl Swarm {
         let machine = Machine::new(new.plan);
         let mut runner = self.runner(&new.id, &journal, new.limits, Usd::ZERO, Vec::new());
         runner.supplies = supplies;
+        runner.onlooker = control.onlooker;
         self.drive(machine, runner, journal, control.stop).await
     }
 
@@ -287,6 +290,7 @@ impl Swarm {
         let spent = view.spent + lost.iter().map(|(_, reserved)| *reserved).sum();
         let mut runner = self.runner(run, &journal, view.limits, spent, held);
         runner.supplies = supplies;
+        runner.onlooker = control.onlooker;
         let view = self.drive(machine, runner, journal, control.stop).await?;
         // A loser of a race that was under way when the process died is nobody's any more.
         if let Err(error) = self.runtime.sweep(&|other| other != run).await {
@@ -419,6 +423,7 @@ impl Swarm {
             store: Arc::clone(&self.store),
             prices: Arc::clone(&self.prices),
             supplies: Supplies::default(),
+            onlooker: None,
             journal: journal.clone(),
             limits: AdmissionLimits {
                 pools: self.pools.clone(),

@@ -9,6 +9,7 @@ use std::{
 use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use swarm_core::{
+    agents::{AgentEvent, Onlooker},
     journal::{Observer, RunEvent},
     run_view::Counts,
     time::Timestamp,
@@ -67,6 +68,26 @@ impl Progress {
             }
             progress.show(event);
         })
+    }
+
+    /// Shows what agents do, if somebody watches.
+    pub(crate) fn onlooker(&self) -> Option<Onlooker> {
+        if self.bar.is_hidden() {
+            return None;
+        }
+        let bar = self.bar.clone();
+        Some(Arc::new(move |agent, event| {
+            let doing = match event {
+                AgentEvent::Text(text) => text.trim().to_owned(),
+                AgentEvent::ToolCall { name } => format!("uses {name}"),
+                AgentEvent::Retry { status: Some(429) } => "waits for its provider".to_owned(),
+                AgentEvent::Retry { .. } => "asks again".to_owned(),
+                AgentEvent::Request { .. } => return,
+            };
+            if !doing.is_empty() {
+                bar.set_message(printable(&format!("{agent} {}", first_line(&doing, 100))));
+            }
+        }))
     }
 
     /// Takes the line out of the way while `print` writes to stderr; else it would stay there for good.

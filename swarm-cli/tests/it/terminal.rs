@@ -1,6 +1,11 @@
 //! Text of an agent is shown by a terminal, not obeyed.
 
-use std::{fs::File, path::Path, process::Child};
+use std::{
+    fs::{self, File},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::Child,
+};
 
 use rustix::process::Signal;
 
@@ -161,4 +166,38 @@ fn nothing_of_the_progress_stays_after_ctrl_c() {
         shown.lines().any(|line| line.starts_with("note: stopping")),
         "{shown}"
     );
+}
+
+#[test]
+fn what_an_agent_does_is_shown_while_it_works() {
+    let env = TestEnvironment::new();
+    let gate = env.work().join("gate");
+    crate::common::fifo(&gate);
+    let call = r#"{"type":"assistant","message":{"content":[{"type":"tool_use","name":"Bash\u001b[2J"}]}}"#;
+    let program = env.write(
+        "bin/claude",
+        &format!("#!/bin/sh\necho '{call}'\ncat '{}'\n", gate.display()),
+    );
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("PATH={}:/usr/bin:/bin", env.work().join("bin").display());
+    let args = [
+        "run",
+        "x",
+        "--agent",
+        "claude",
+        "--env",
+        &path,
+        "--env",
+        "ANTHROPIC_API_KEY=k",
+    ];
+    let (mut child, mut terminal) = start_on_a_terminal(env.command(&args));
+    let mut written = Vec::new();
+    // The emulator leaves out what stands for the escape character.
+    while !screen(&written).contains("agent-0 uses Bash[2J") {
+        terminal.read(&mut written);
+    }
+    drop(File::create(&gate).unwrap());
+    let shown = at_the_end(terminal, written);
+    assert!(!shown.contains("uses Bash"), "{shown}");
+    assert_eq!(child.wait().unwrap().code(), Some(1), "{shown}");
 }

@@ -7,7 +7,8 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    agents::{AgentEvent, Conclusion, Transcript, lines::Lines},
+    agents::{AgentEvent, Conclusion, Onlooker, Transcript, lines::Lines},
+    ids::AgentId,
     money::Usd,
     prices::{Meter, PriceBook},
     refs::Recording,
@@ -32,6 +33,7 @@ struct Ear {
     /// The model that was asked for; some programs do not say which one they ask.
     model: String,
     spent: Usd,
+    onlooker: Option<(AgentId, Onlooker)>,
 }
 
 /// What was heard.
@@ -59,10 +61,19 @@ impl<'a> Listener<'a> {
                 meter: Meter::new(prices),
                 model: model.unwrap_or_default(),
                 spent: Usd::ZERO,
+                onlooker: None,
             }),
             limit,
             over_budget,
         }
+    }
+
+    /// Tells `onlooker` what the agent does.
+    pub(super) fn seen_by(mut self, agent: &AgentId, onlooker: Option<&Onlooker>) -> Self {
+        if let Some(ear) = &mut self.ear {
+            ear.onlooker = onlooker.map(|onlooker| (agent.clone(), Arc::clone(onlooker)));
+        }
+        self
     }
 
     async fn hear(&mut self, chunk: &[u8]) -> io::Result<()> {
@@ -105,9 +116,13 @@ impl Ear {
             meter,
             model: asked,
             spent,
+            onlooker,
         } = self;
         cut(lines, &mut |line| {
             transcript.read(line, &mut |event| {
+                if let Some((agent, look)) = onlooker {
+                    look(agent, &event);
+                }
                 if let AgentEvent::Request { id, model, usage } = event {
                     let model = if model.is_empty() { &*asked } else { &model };
                     *spent = meter.add(&id, model, usage);

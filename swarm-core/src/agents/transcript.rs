@@ -6,7 +6,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{money::Usd, time::Timestamp, usage::Usage};
+use std::sync::Arc;
+
+use crate::{ids::AgentId, money::Usd, time::Timestamp, usage::Usage};
 
 /// The most text of an answer that is kept beside the stream, in bytes.
 pub const MAX_TEXT: usize = 8 * 1024 * 1024;
@@ -47,6 +49,10 @@ pub enum AgentEvent {
         status: Option<u16>,
     },
 }
+
+/// Sees what agents do while they work, at once and not durably. It is called where it may block, but holds the agent's output
+/// up as long as it takes. What it is told comes from inside the sandbox.
+pub type Onlooker = Arc<dyn Fn(&AgentId, &AgentEvent) + Send + Sync>;
 
 /// What a transcript comes to.
 #[derive(Clone, Debug, Default, PartialEq)]

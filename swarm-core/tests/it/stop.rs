@@ -30,6 +30,7 @@ async fn stopped(swarm: &Swarm, new: NewRun, stops: &[(u64, Stop)]) -> Result<Ru
     let control = Control {
         stop: Some(asked),
         observer: None,
+        ..Control::default()
     };
     let asking = async {
         for &(seconds, stop) in stops {
@@ -135,6 +136,7 @@ async fn a_run_that_is_to_stop_before_it_began_starts_nothing() {
         let control = Control {
             stop: Some(asked),
             observer: None,
+            ..Control::default()
         };
         let view = swarm.run(new_run(&["60"]), control).await.unwrap();
         assert_eq!(view.end().is_some(), is_over);

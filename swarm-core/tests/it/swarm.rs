@@ -358,6 +358,7 @@ async fn an_observer_hears_of_each_event_once_and_only_when_it_is_in_the_log() {
     let control = Control {
         observer: Some(observer),
         stop: None,
+        ..Control::default()
     };
     swarm.run(new.clone(), control).await.unwrap();
     let mut heard = story(&heard.all());
@@ -420,6 +421,7 @@ impl Doomed {
         let control = Control {
             observer: Some(Arc::new(move |event| heard.add(event.clone()))),
             stop: None,
+            ..Control::default()
         };
         let log: Arc<dyn EventLog> = Arc::<FailingLog>::clone(&self.log);
         self.swarm(log).run(new, control).await
