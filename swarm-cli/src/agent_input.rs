@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, io::Read as _, num::NonZeroU32, path::Path, syn
 use serde_json::Value;
 use swarm_core::{
     catalog::Catalog,
-    spec::{Agent, AgentSpec, EnvVars, SandboxRef, SandboxSpec, SpecError, Task},
+    spec::{
+        Agent, AgentSpec, EnvVars, HostPattern, NetworkSpec, SandboxRef, SandboxSpec, SpecError,
+        Task,
+    },
 };
 
 use crate::{
@@ -157,7 +160,7 @@ pub(crate) fn overrides(args: &AgentArgs, folders: &Folders) -> Result<SandboxSp
             .input_file
             .map(|files| input_files(&files, folders))
             .transpose()?,
-        network: args.no_network.then_some(false),
+        network: network(args.no_network, args.allow_host),
         network_mode: args.network,
         memory: args.memory,
         cpus: args.cpus,
@@ -178,6 +181,15 @@ fn agent(kind: Option<String>, command: Vec<String>) -> Result<Option<Agent>, Cl
             "agent kind `{kind}` takes no program; leave out what follows `--`, or use --agent command"
         ))),
         _ => Ok(kind.map(Agent::Named)),
+    }
+}
+
+fn network(none: bool, allow: Option<Vec<HostPattern>>) -> Option<NetworkSpec> {
+    match allow {
+        Some(hosts) => Some(NetworkSpec::Allow {
+            allow: hosts.into_iter().collect(),
+        }),
+        None => none.then_some(NetworkSpec::Switch(false)),
     }
 }
 

@@ -29,7 +29,7 @@ use crate::{
     prompt::{self, Context},
     refs::{Classification, RecordHeader, Recording, RefError, RefStore, RetryStamp, Stamps},
     runtime::{AgentExit, AgentJob, AgentRuntime, Launch, RuntimeError},
-    spec::AgentSpec,
+    spec::{AgentSpec, Network, Sandbox},
     supplies::Supplies,
     time::Timestamp,
 };
@@ -117,7 +117,7 @@ impl AgentRunner {
             id,
             invocation: self.supplies.invocation(kind, spec),
             stdin: recording.prompt(),
-            sandbox: spec.sandbox.clone(),
+            sandbox: with_hosts(spec, kind),
             timeout: self.limits.timeout(spec),
             launch,
         };
@@ -330,6 +330,16 @@ impl AgentRunner {
             None => Ok(()),
         }
     }
+}
+
+/// The sandbox, with the hosts that the program needs among those that are listed. The spec stays as it was written, and
+/// with it its digest.
+fn with_hosts(spec: &AgentSpec, kind: &dyn AgentKind) -> Sandbox {
+    let mut sandbox = spec.sandbox.clone();
+    if let Network::Allow(listed) = sandbox.network {
+        sandbox.network = Network::Allow(listed.with(kind.hosts(spec)));
+    }
+    sandbox
 }
 
 fn denied(exit: ExitReason, error: String) -> Stopped {

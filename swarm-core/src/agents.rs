@@ -9,6 +9,7 @@ mod conformance;
 mod gemini;
 #[cfg(test)]
 mod golden;
+mod hosts;
 mod json;
 pub(crate) mod lines;
 mod opencode;
@@ -22,7 +23,7 @@ pub use transcript::{AgentEvent, Conclusion, Conversation, Onlooker, Transcript,
 
 use crate::{
     money::Usd,
-    spec::{Agent, AgentSpec, SpecError},
+    spec::{Agent, AgentSpec, HostPattern, SpecError},
     suggest::nearest,
     supplies::{AccountSource, McpServer},
 };
@@ -116,6 +117,12 @@ pub trait AgentKind: Send + Sync {
     fn cost(&self, spec: &AgentSpec) -> Option<Usd> {
         let _ = spec;
         None
+    }
+
+    /// The hosts that the program needs, for agents that may reach listed hosts only.
+    fn hosts(&self, spec: &AgentSpec) -> Vec<HostPattern> {
+        let _ = spec;
+        Vec::new()
     }
 
     /// The model that is asked, if that is known before it runs.

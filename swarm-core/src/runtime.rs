@@ -1,10 +1,12 @@
 //! Where agents run: the port, and the runtime that needs nothing.
 
+mod egress;
 #[cfg(feature = "process")]
 pub mod process;
 
 use std::{fmt, io, time::Duration};
 
+pub use egress::EgressDecision;
 use futures_util::future::BoxFuture;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -65,6 +67,12 @@ pub trait OutputSink: Send {
         stream: OutputStream,
         chunk: &'a [u8],
     ) -> BoxFuture<'a, io::Result<()>>;
+
+    /// Takes all that the agent tried to reach, if its sandbox lists hosts. Called once, when it has ended.
+    fn egress<'a>(&'a mut self, decisions: &'a [EgressDecision]) -> BoxFuture<'a, io::Result<()>> {
+        let _ = decisions;
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 /// How a started agent ended.

@@ -58,6 +58,8 @@ pub enum Part {
     Stream,
     /// What its agent printed to stderr.
     Stderr,
+    /// What its agent tried to reach, if its sandbox lists hosts.
+    Egress,
     /// The contents of a folder that was brought in, as a tar archive.
     Files,
     /// The prompt, which is sealed with the first result that it quotes.
@@ -66,11 +68,12 @@ pub enum Part {
 
 impl Part {
     /// Every part.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Text,
         Self::Error,
         Self::Stream,
         Self::Stderr,
+        Self::Egress,
         Self::Files,
         Self::Prompt,
     ];
@@ -128,6 +131,7 @@ fn start(
         && record.found.error.is_none()
         && !folder.holds(layout::STREAM)?
         && !folder.holds(layout::STDERR)?
+        && !folder.holds(layout::EGRESS)?
         && !folder.holds(layout::FILES)?;
     if is_empty {
         return Err(RefError::Invalid(format!(
@@ -151,6 +155,8 @@ fn start(
     for (name, part) in [
         (layout::STREAM, Part::Stream),
         (layout::STDERR, Part::Stderr),
+        // A name can carry what the text says.
+        (layout::EGRESS, Part::Egress),
     ] {
         if part == Part::Stream && !record.has_transcript {
             continue;
@@ -197,6 +203,7 @@ fn remove_plaintext(folder: &Folder) -> Result<(), RefError> {
         layout::STREAM,
         layout::ANSWER,
         layout::STDERR,
+        layout::EGRESS,
         layout::OUTPUT,
         layout::INSPECTION,
         layout::FILES,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde::Serialize;
-use swarm_core::{ids::RefId, refs::RefError};
+use swarm_core::{ids::RefId, refs::RefError, runtime::EgressDecision};
 
 use crate::{
     atomic,
@@ -40,6 +40,9 @@ pub struct Inspection {
     pub tool_calls: Vec<String>,
     /// Whether it has printed anything.
     pub has_partial_output: bool,
+    /// What it tried to reach, if its sandbox lists hosts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub egress: Vec<EgressDecision>,
 }
 
 pub(crate) fn inspect(store: &Store, id: &RefId) -> Result<Inspection, RefError> {
@@ -74,6 +77,7 @@ fn write(folder: &Folder, id: &RefId, record: Option<&Record>) -> Result<Inspect
     let size =
         size.map_err(|error| RefError::io("read", folder.path().join(layout::STREAM), error))?;
     let beginning = beginning(folder, record)?;
+    let egress = egress(folder, id)?;
     let place = folder.path().join(layout::INSPECTION);
     let mut found = Stream::default();
     atomic::replace(folder, layout::INSPECTION, |file| {
@@ -93,6 +97,7 @@ fn write(folder: &Folder, id: &RefId, record: Option<&Record>) -> Result<Inspect
                 writeln!(report, "\n## Stream Log ({size} bytes)")?;
                 found.write(&mut report, size)?;
             }
+            write_egress(&mut report, &egress)?;
             Ok(())
         };
         written().map_err(|error| RefError::io("write", &place, error))?;
@@ -106,7 +111,47 @@ fn write(folder: &Folder, id: &RefId, record: Option<&Record>) -> Result<Inspect
         file: place,
         tool_calls: found.calls,
         has_partial_output: record.map_or(size > 0, |record| record.found.size > 0),
+        egress,
     })
+}
+
+/// What the agent tried to reach. Lines that make no sense tell nothing.
+fn egress(folder: &Folder, id: &RefId) -> Result<Vec<EgressDecision>, RefError> {
+    let Some(file) = folder
+        .read(layout::EGRESS)
+        .map_err(|error| damaged(id, error))?
+    else {
+        return Ok(Vec::new());
+    };
+    let lines = BufReader::new(file.take(LONGEST_LINE)).split(b'\n');
+    let decisions = lines.map_while(Result::ok);
+    Ok(decisions
+        .filter_map(|line| serde_json::from_slice(&line).ok())
+        .collect())
+}
+
+fn write_egress(report: &mut impl Write, decisions: &[EgressDecision]) -> io::Result<()> {
+    if decisions.is_empty() {
+        return Ok(());
+    }
+    writeln!(report, "\n## Network")?;
+    for decision in decisions {
+        let EgressDecision {
+            first,
+            host,
+            port,
+            allowed,
+            reason,
+            count,
+            ..
+        } = decision;
+        let verdict = if *allowed { "allowed" } else { "denied" };
+        writeln!(
+            report,
+            "- {first} {verdict} {host}:{port} {count}x ({reason})"
+        )?;
+    }
+    Ok(())
 }
 
 fn write_result(report: &mut impl Write, record: Option<&Record>) -> io::Result<()> {

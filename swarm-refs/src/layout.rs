@@ -18,6 +18,8 @@ pub(crate) const ANSWER: &str = "answer.txt";
 pub(crate) const STREAM: &str = "stream.jsonl";
 /// Raw stderr.
 pub(crate) const STDERR: &str = "stderr.log";
+/// What the agent tried to reach, one host per line; there is none if its sandbox lists no hosts.
+pub(crate) const EGRESS: &str = "egress.jsonl";
 /// The text as somebody asked to read it.
 pub(crate) const OUTPUT: &str = "output.md";
 /// What an agent did, for a person.
@@ -40,6 +42,7 @@ pub(crate) const ASIDE: &str = ".tmp";
 ///                    stream.jsonl  raw stdout
 ///                    answer.txt    the text, if it is long and not raw stdout
 ///                    stderr.log    raw stderr
+///                    egress.jsonl  what it tried to reach, if its sandbox lists hosts
 ///                    result.json   the result, once there is one
 ///                    output.md     the text, when somebody asked for it
 ///                    inspect.md    what the agent did, when somebody asked for it
@@ -93,6 +96,7 @@ pub(crate) const fn sealed(part: Part) -> &'static str {
         Part::Error => "error.sealed",
         Part::Stream => "stream.jsonl.sealed",
         Part::Stderr => "stderr.log.sealed",
+        Part::Egress => "egress.jsonl.sealed",
         Part::Files => "files.tar.sealed",
         Part::Prompt => "prompt.txt.sealed",
     }

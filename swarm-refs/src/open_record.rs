@@ -13,7 +13,7 @@ use swarm_core::{
     ids::RefId,
     prompt::Piece,
     refs::{Classification, RecordEnd, RecordHeader, Ref, RefError, finished_ref},
-    runtime::OutputStream,
+    runtime::{EgressDecision, OutputStream},
 };
 
 use crate::{
@@ -137,6 +137,21 @@ impl OpenRecord {
             }
         }
         Ok(())
+    }
+
+    /// Takes what the agent tried to reach. Durable when it returns.
+    pub(crate) fn egress(&self, decisions: &[EgressDecision]) -> Result<(), RefError> {
+        if decisions.is_empty() {
+            return Ok(());
+        }
+        let mut lines = Vec::new();
+        for decision in decisions {
+            let place = || self.folder.path().join(layout::EGRESS);
+            serde_json::to_writer(&mut lines, decision)
+                .map_err(|error| RefError::io("write", place(), error.into()))?;
+            lines.push(b'\n');
+        }
+        atomic::replace_bytes(&self.folder, layout::EGRESS, &lines)
     }
 
     pub(crate) fn stderr_tail(&self) -> String {

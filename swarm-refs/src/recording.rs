@@ -9,7 +9,7 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use swarm_core::{
     content::Content,
     refs::{RecordEnd, Recording, Ref, RefError},
-    runtime::{OutputSink, OutputStream},
+    runtime::{EgressDecision, OutputSink, OutputStream},
 };
 
 use crate::{fs_store::blocking, open_record::OpenRecord};
@@ -41,6 +41,18 @@ impl OutputSink for FsRecording {
             let mut record = record.lock().unwrap_or_else(PoisonError::into_inner);
             match record.as_mut() {
                 Some(record) => record.write(stream, &chunk),
+                None => Ok(()),
+            }
+        });
+        async move { written.await.map_err(io::Error::other) }.boxed()
+    }
+
+    fn egress<'a>(&'a mut self, decisions: &'a [EgressDecision]) -> BoxFuture<'a, io::Result<()>> {
+        let (record, decisions) = (Arc::clone(&self.record), decisions.to_vec());
+        let written = blocking(move || {
+            let record = record.lock().unwrap_or_else(PoisonError::into_inner);
+            match record.as_ref() {
+                Some(record) => record.egress(&decisions),
                 None => Ok(()),
             }
         });

@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, time::Duration};
 use clap::Args;
 use swarm_core::{
     money::Usd,
-    spec::{ByteSize, Cpus, Mount},
+    spec::{ByteSize, Cpus, HostPattern, Mount},
 };
 
 use super::at_least_one;
@@ -48,6 +48,9 @@ pub(crate) struct AgentArgs {
     /// The same as `--network none`
     #[arg(long)]
     pub(crate) no_network: bool,
+    /// Host that the agent may reach, and no other but those that its kind needs: `HOST`, `*.DOMAIN`, HOST:PORT
+    #[arg(long, value_name = "HOST", conflicts_with_all = ["network", "no_network"])]
+    pub(crate) allow_host: Option<Vec<HostPattern>>,
     /// Folder or file to show the agent: SOURCE:TARGET[:ro|:rw], read-only by default
     #[arg(long, value_name = "MOUNT", value_parser = Mount::parse)]
     pub(crate) mount: Option<Vec<Mount>>,

@@ -12,7 +12,7 @@ use crate::{
     money::Usd,
     prices::{Meter, PriceBook},
     refs::Recording,
-    runtime::{OutputSink, OutputStream},
+    runtime::{EgressDecision, OutputSink, OutputStream},
 };
 
 /// A record that is listened to.
@@ -146,5 +146,9 @@ impl OutputSink for Listener<'_> {
             Ok(())
         }
         .boxed()
+    }
+
+    fn egress<'b>(&'b mut self, decisions: &'b [EgressDecision]) -> BoxFuture<'b, io::Result<()>> {
+        self.recording.egress(decisions)
     }
 }

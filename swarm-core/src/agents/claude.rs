@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::{AgentKind, Invocation, Transcript, checks};
+use super::{AgentKind, Invocation, Transcript, checks, hosts::hosts};
 use crate::{
     money::Usd,
-    spec::{AgentSpec, SpecError},
+    spec::{AgentSpec, HostPattern, SpecError},
     suggest::nearest,
     supplies::{AccountFile, AccountSource, McpServer},
 };
@@ -158,6 +158,10 @@ impl AgentKind for Claude {
 
     fn transcript(&self) -> Option<Box<dyn Transcript>> {
         Some(Box::<transcript::StreamJson>::default())
+    }
+
+    fn hosts(&self, spec: &AgentSpec) -> Vec<HostPattern> {
+        hosts(spec, ["api.anthropic.com"], &["ANTHROPIC_BASE_URL"])
     }
 
     fn model(&self, spec: &AgentSpec) -> Option<String> {

@@ -4,9 +4,9 @@
 
 mod transcript;
 
-use super::{AgentKind, Invocation, Transcript, checks};
+use super::{AgentKind, Invocation, Transcript, checks, hosts::hosts};
 use crate::{
-    spec::{AgentSpec, SpecError},
+    spec::{AgentSpec, HostPattern, SpecError},
     supplies::{AccountFile, AccountSource},
 };
 
@@ -106,6 +106,10 @@ impl AgentKind for Codex {
 
     fn transcript(&self) -> Option<Box<dyn Transcript>> {
         Some(Box::<transcript::ExecEvents>::default())
+    }
+
+    fn hosts(&self, spec: &AgentSpec) -> Vec<HostPattern> {
+        hosts(spec, ["api.openai.com"], &["OPENAI_BASE_URL"])
     }
 }
 

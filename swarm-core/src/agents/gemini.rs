@@ -9,9 +9,10 @@ use serde_json::json;
 use super::{
     AgentKind, Invocation, Transcript,
     checks::{self, NativeTool},
+    hosts::hosts,
 };
 use crate::{
-    spec::{AgentSpec, SpecError},
+    spec::{AgentSpec, HostPattern, SpecError},
     supplies::AccountSource,
 };
 
@@ -35,7 +36,9 @@ const SYSTEM_PROMPT: &str = ".gemini/swarm-system.md";
 const MEMORY: &str = ".gemini/GEMINI.md";
 
 /// With one of these the account is found elsewhere than in `GEMINI_API_KEY`.
-const OTHER_ACCOUNTS: [&str; 2] = ["GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_GCA"];
+const OTHER_ACCOUNTS: [&str; 2] = [VERTEX, CODE_ASSIST];
+const VERTEX: &str = "GOOGLE_GENAI_USE_VERTEXAI";
+const CODE_ASSIST: &str = "GOOGLE_GENAI_USE_GCA";
 
 impl AgentKind for Gemini {
     fn name(&self) -> &'static str {
@@ -110,6 +113,27 @@ impl AgentKind for Gemini {
 
     fn transcript(&self) -> Option<Box<dyn Transcript>> {
         Some(Box::<transcript::StreamJson>::default())
+    }
+
+    fn hosts(&self, spec: &AgentSpec) -> Vec<HostPattern> {
+        let is_set = |wanted| spec.sandbox.env_vars.names().any(|name| name == wanted);
+        let known: &[&str] = if is_set(VERTEX) {
+            &["aiplatform.googleapis.com", "oauth2.googleapis.com"]
+        } else if is_set(CODE_ASSIST) {
+            &["cloudcode-pa.googleapis.com", "oauth2.googleapis.com"]
+        } else {
+            &["generativelanguage.googleapis.com"]
+        };
+        let servers = ["GOOGLE_GEMINI_BASE_URL", "GOOGLE_VERTEX_BASE_URL"];
+        let mut hosts = hosts(spec, known.iter().copied(), &servers);
+        let mut vars = spec.sandbox.env_vars.iter();
+        if is_set(VERTEX)
+            && let Some((_, region)) = vars.find(|(name, _)| *name == "GOOGLE_CLOUD_LOCATION")
+            && !region.contains(['.', '*', ':'])
+        {
+            hosts.extend(format!("{region}-aiplatform.googleapis.com").parse().ok());
+        }
+        hosts
     }
 }
 

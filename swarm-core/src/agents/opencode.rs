@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use super::{
     AgentKind, Invocation, Transcript,
     checks::{self, NativeTool},
+    hosts::hosts,
 };
 use crate::{
-    spec::{AgentSpec, SpecError},
+    spec::{AgentSpec, HostPattern, SpecError},
     supplies::{AccountFile, AccountSource},
 };
 
@@ -31,6 +32,19 @@ const TOOLS: [NativeTool; 8] = [
     ("Bash", &["bash"]),
     ("WebFetch", &["webfetch"]),
     ("TodoWrite", &["todowrite"]),
+];
+
+/// Where the requests of a provider go, unless its settings say otherwise.
+const PROVIDERS: [(&str, &str); 9] = [
+    ("anthropic", "api.anthropic.com"),
+    ("deepseek", "api.deepseek.com"),
+    ("google", "generativelanguage.googleapis.com"),
+    ("groq", "api.groq.com"),
+    ("mistral", "api.mistral.ai"),
+    ("openai", "api.openai.com"),
+    ("opencode", "opencode.ai"),
+    ("openrouter", "openrouter.ai"),
+    ("xai", "api.x.ai"),
 ];
 
 const SYSTEM_PROMPT: &str = ".config/opencode/swarm-system.md";
@@ -139,6 +153,13 @@ impl AgentKind for Opencode {
 
     fn transcript(&self) -> Option<Box<dyn Transcript>> {
         Some(Box::<transcript::RunEvents>::default())
+    }
+
+    fn hosts(&self, spec: &AgentSpec) -> Vec<HostPattern> {
+        let model = spec.sandbox.model.as_deref().unwrap_or_default();
+        let provider = model.split_once('/').map(|(provider, _)| provider);
+        let known = PROVIDERS.iter().filter(|(name, _)| Some(*name) == provider);
+        hosts(spec, known.map(|(_, host)| *host), &[])
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Agent, ByteSize, Cpus, EnvVars, Mount, Network, SpecError, fields, lists::list,
+    Agent, ByteSize, Cpus, EnvVars, Mount, Network, NetworkSpec, SpecError, fields, lists::list,
     mount::check_inside,
 };
 use crate::{money::Usd, time::seconds};
@@ -66,10 +66,10 @@ pub struct SandboxSpec {
     /// Files to put in: path inside (relative to `workdir`, or absolute) to content, which copies of a sandbox share.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input_files: Option<BTreeMap<String, Arc<str>>>,
-    /// Whether there is a network.
+    /// Whether there is a network, or which hosts are all that can be reached.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub network: Option<bool>,
-    /// `none`, `bridge` or a network of the engine; wins over `network`.
+    pub network: Option<NetworkSpec>,
+    /// `none`, `bridge` or a network of the engine; wins over a `network` that is true or false.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network_mode: Option<String>,
     /// The most memory.
@@ -137,7 +137,14 @@ impl SandboxSpec {
     /// What `over` leaves open stays as it is. Lists and maps are replaced, not merged, so an empty
     /// list takes everything away.
     #[must_use]
-    pub fn overridden_by(self, over: Self) -> Self {
+    pub fn overridden_by(mut self, over: Self) -> Self {
+        // A list of hosts and a mode say the same thing in two ways, and exclude each other.
+        if matches!(over.network, Some(NetworkSpec::Allow { .. })) {
+            self.network_mode = None;
+        }
+        if over.network_mode.is_some() && matches!(self.network, Some(NetworkSpec::Allow { .. })) {
+            self.network = None;
+        }
         macro_rules! merge { ($($field:ident)*) => { Self { $($field: over.$field.or(self.$field),)* } } }
         merge! {
             agent model tools mcps system_prompt claude_md output_schema effort max_budget input_type
@@ -165,10 +172,7 @@ impl SandboxSpec {
             mounts: self.mounts.unwrap_or_default(),
             workdir: self.workdir.unwrap_or_else(|| DEFAULT_WORKDIR.to_owned()),
             input_files: self.input_files.unwrap_or_default(),
-            network: Network::from_fields(
-                self.network.unwrap_or(true),
-                self.network_mode.as_deref(),
-            )?,
+            network: Network::from_fields(self.network, self.network_mode.as_deref())?,
             memory: self.memory,
             cpus: self.cpus,
             pids: self.pids,
@@ -332,6 +336,34 @@ mod tests {
         assert_eq!(merged.tools, ["Read"]);
         assert_eq!(merged.model.as_deref(), Some("haiku"));
         assert_eq!(merged.timeout, Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_list_of_hosts_and_a_mode_override_each_other_and_never_stand_together() {
+        let list = json!({"network": {"allow": ["a.example"]}});
+        let mode = json!({"network_mode": "bridge"});
+        let merge = |base: &Value, over: &Value| {
+            let merged = spec(base.clone()).overridden_by(spec(over.clone()));
+            merged.resolve().unwrap().network
+        };
+        assert!(matches!(merge(&mode, &list), Network::Allow(_)));
+        assert_eq!(merge(&list, &mode), Network::Own);
+        assert_eq!(merge(&list, &json!({"network": false})), Network::None);
+        assert!(matches!(merge(&list, &json!({})), Network::Allow(_)));
+        let both = json!({"network": {"allow": ["a.example"]}, "network_mode": "bridge"});
+        let error = spec(both).resolve().unwrap_err().to_string();
+        assert!(
+            error.starts_with("network_mode \"bridge\" is refused"),
+            "{error}"
+        );
+        let bad = json!({"network": {"allow": ["*"]}});
+        let error = SandboxSpec::from_json(bad, "sandbox")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("sandbox.network: host \"*\": "),
+            "{error}"
+        );
     }
 
     #[test]

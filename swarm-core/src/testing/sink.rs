@@ -8,7 +8,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
-use crate::runtime::{OutputSink, OutputStream};
+use crate::runtime::{EgressDecision, OutputSink, OutputStream};
 
 /// Keeps what an agent prints. A clone sees the same, also while the agent runs.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +26,7 @@ struct Shared {
 struct Printed {
     stdout: Vec<u8>,
     stderr: Vec<u8>,
+    egress: Vec<EgressDecision>,
 }
 
 impl VecSink {
@@ -42,6 +43,11 @@ impl VecSink {
     /// Its stdout so far as text; what is not UTF-8 is replaced.
     pub fn text(&self) -> String {
         self.look(|printed| String::from_utf8_lossy(&printed.stdout).into_owned())
+    }
+
+    /// What it tried to reach, once it has ended.
+    pub fn decisions(&self) -> Vec<EgressDecision> {
+        self.look(|printed| printed.egress.clone())
     }
 
     /// Waits until its stdout holds `text`.
@@ -78,5 +84,10 @@ impl OutputSink for VecSink {
             self.shared.more.notify_waiters();
             Ok(())
         })
+    }
+
+    fn egress<'a>(&'a mut self, decisions: &'a [EgressDecision]) -> BoxFuture<'a, io::Result<()>> {
+        self.look(|printed| printed.egress.extend_from_slice(decisions));
+        Box::pin(std::future::ready(Ok(())))
     }
 }

@@ -11,7 +11,7 @@ use swarm_core::{
 };
 use swarm_refs::Part;
 
-use crate::support::{TestStore, ended, holding, id};
+use crate::support::{TestStore, ended, holding, id, tried};
 
 const CANARY: &str = "tweet-tweet-7f3a";
 
@@ -22,6 +22,10 @@ async fn no_plaintext_is_left_in_any_run() {
     recording.write(Stdout, CANARY.as_bytes()).await.unwrap();
     recording
         .write(Stderr, format!("failed: {CANARY}").as_bytes())
+        .await
+        .unwrap();
+    recording
+        .egress(&[tried(&format!("{CANARY}.example"))])
         .await
         .unwrap();
     let mut end = ended(ExitReason::Failed { code: 2 });

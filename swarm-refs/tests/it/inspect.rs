@@ -8,7 +8,7 @@ use swarm_core::{
     runtime::OutputStream::{Stderr, Stdout},
 };
 
-use crate::support::{TestStore, ended, id};
+use crate::support::{TestStore, ended, id, tried};
 
 const STREAM: &str = r#"{"type":"system"}
 {"type":"assistant","message":{"content":[{"type":"thinking","thinking":"Let me\nsee"},{"type":"text","text":"I look."}]}}
@@ -42,6 +42,32 @@ async fn the_stream_of_an_agent_is_summed_up() {
     ] {
         assert!(report.contains(line), "no {line:?} in:\n{report}");
     }
+}
+
+#[tokio::test]
+async fn what_an_agent_tried_to_reach_is_kept_and_shown() {
+    let store = TestStore::new();
+    let decision = tried("evil.example");
+    let mut recording = store.begin("run/a", &[]).await.unwrap();
+    recording.egress(&[]).await.unwrap();
+    assert!(!store.file(&id("run/a"), "egress.jsonl").exists());
+    recording
+        .egress(std::slice::from_ref(&decision))
+        .await
+        .unwrap();
+    recording
+        .finish(ended(ExitReason::Completed))
+        .await
+        .unwrap();
+    let inspection = store.inspect(&id("run/a")).await.unwrap();
+    assert_eq!(inspection.egress, [decision]);
+    let report = fs::read_to_string(inspection.file).unwrap();
+    assert!(
+        report.contains(
+            "## Network\n- 1970-01-01T00:00:01Z denied evil.example:443 3x (not listed)\n"
+        ),
+        "{report}"
+    );
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use swarm_core::{
     outcome::ExitReason,
     prompt::{Piece, parents},
     refs::{RecordEnd, RecordHeader, Recording, Ref, RefError, RefStore as _, Stamps},
-    runtime::OutputStream::Stdout,
+    runtime::{EgressDecision, OutputStream::Stdout},
     time::{Clock, SystemClock, Timestamp},
 };
 use swarm_refs::FsRefStore;
@@ -61,6 +61,18 @@ pub(crate) fn ended(exit: ExitReason) -> RecordEnd {
         duration: Duration::from_secs(1),
         text: None,
         stamps: Stamps::default(),
+    }
+}
+
+pub(crate) fn tried(host: &str) -> EgressDecision {
+    EgressDecision {
+        first: Timestamp::from_millis(1000),
+        last: Timestamp::from_millis(2000),
+        host: host.to_owned(),
+        port: 443,
+        allowed: false,
+        reason: "not listed".to_owned(),
+        count: 3,
     }
 }
 

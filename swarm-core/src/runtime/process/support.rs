@@ -24,6 +24,7 @@ pub(super) fn check(sandbox: &Sandbox) -> Result<(), RuntimeError> {
         Network::Own => {}
         Network::None => return refuse("network \"none\"".to_owned()),
         Network::Named(name) => return refuse(format!("network {name:?}")),
+        Network::Allow(_) => return refuse("a network with a list of hosts".to_owned()),
     }
     if let Some(memory) = sandbox.memory {
         return refuse(format!("memory {memory} bytes"));
@@ -94,6 +95,10 @@ mod tests {
         for (field, value) in [
             ("network \"none\"", json!({"network": false})),
             ("network \"lab\"", json!({"network_mode": "lab"})),
+            (
+                "a network with a list of hosts",
+                json!({"network": {"allow": ["a.example"]}}),
+            ),
             ("memory 2147483648 bytes", json!({"memory": "2g"})),
             ("cpus 1.5", json!({"cpus": 1.5})),
             ("pids 64", json!({"pids": 64})),

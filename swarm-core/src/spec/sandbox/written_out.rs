@@ -1,15 +1,16 @@
 //! A decided sandbox, written down again.
 
 use super::{Sandbox, SandboxSpec};
-use crate::spec::Network;
+use crate::spec::{Network, NetworkSpec};
 
 /// Every decision, in the fields in which it would be written. The agent is not part of a [`Sandbox`].
 impl From<Sandbox> for SandboxSpec {
     fn from(sandbox: Sandbox) -> Self {
         let (network, network_mode) = match sandbox.network {
-            Network::None => (Some(false), None),
-            Network::Own => (Some(true), None),
+            Network::None => (Some(NetworkSpec::Switch(false)), None),
+            Network::Own => (Some(NetworkSpec::Switch(true)), None),
             Network::Named(name) => (None, Some(name)),
+            Network::Allow(allow) => (Some(NetworkSpec::Allow { allow }), None),
         };
         Self {
             agent: None,
@@ -54,6 +55,8 @@ mod tests {
             json!({"network_mode": "none"}),
             json!({"network_mode": "bridge", "network": false}),
             json!({"network_mode": "lab"}),
+            json!({"network": {"allow": ["a.example", "*.b.example:8443", "127.0.0.1:4010"]}}),
+            json!({"network": {"allow": []}}),
             json!({"tools": "", "resources": "gpu,db"}),
             json!({
                 "model": "m", "tools": ["Read"], "mcps": "a,b", "system_prompt": "s", "claude_md": "c",
