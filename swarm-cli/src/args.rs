@@ -114,6 +114,9 @@ pub(crate) enum Command {
     Demo(commands::demo::Demo),
     /// Print the completions of a shell
     Completions(commands::completions::Completions),
+    /// Copy between an address and a socket
+    #[command(hide = true)]
+    EgressForward(commands::egress_forward::EgressForward),
     /// See the settings
     #[command(subcommand)]
     Config(commands::config::ConfigCommand),

@@ -7,6 +7,7 @@ pub(crate) mod config;
 pub(crate) mod decrypt;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+pub(crate) mod egress_forward;
 pub(crate) mod encrypt;
 pub(crate) mod gc;
 pub(crate) mod guard;
@@ -145,6 +146,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError> {
             Command::Demo(command) => command.execute(context).await,
             Command::Config(command) => command.execute(context),
             Command::Completions(command) => command.execute(),
+            Command::EgressForward(command) => command.execute().await,
         }
     })
 }

@@ -16,7 +16,7 @@ use swarm_core::{
     },
     time::{Clock as _, SystemClock},
 };
-use swarm_docker::{DockerOptions, DockerRuntime};
+use swarm_docker::{DockerOptions, DockerRuntime, EgressOptions};
 
 use crate::{
     agent_user::agent_user,
@@ -141,9 +141,19 @@ pub(crate) async fn connect(settings: &Settings) -> Result<DockerRuntime, Runtim
         image: settings.image.clone(),
         private: vec![settings.home.clone()],
         user: agent_user(),
+        egress: egress(settings),
         ..DockerOptions::new(home_label(settings))
     })
     .await
+}
+
+/// The forwarder is this program itself. Without a way to find that, lists of hosts are refused.
+fn egress(settings: &Settings) -> Option<EgressOptions> {
+    Some(EgressOptions {
+        program: std::env::current_exe().ok()?,
+        args: vec!["egress-forward".to_owned()],
+        folder: settings.home.join("egress"),
+    })
 }
 
 /// An id of the home folder that tells nothing about it; containers are labelled with it.

@@ -13,6 +13,7 @@ use swarm_core::{
 };
 
 use crate::{
+    egress,
     engine::EngineTraits,
     image_name,
     inputs::{self, InputVolume, clean, is_within},
@@ -158,7 +159,14 @@ fn environment(job: &AgentJob) -> Vec<String> {
     };
     let defaults = job.invocation.env.iter();
     let defaults = defaults.map(|(name, value)| (name.as_str(), value.as_str()));
-    for (name, value) in defaults.chain([("HOME", home)]) {
+    let defaults = defaults.chain([("HOME", home)]);
+    let mut defaults: Vec<_> = defaults
+        .map(|(name, value)| (name, value.to_owned()))
+        .collect();
+    if matches!(job.sandbox.network, Network::Allow(_)) {
+        defaults.extend(egress::environment());
+    }
+    for (name, value) in defaults {
         if !vars.names().any(|set| set == name) {
             env.push(format!("{name}={value}"));
         }
@@ -192,7 +200,8 @@ fn host_config(
         mounts: Some(mounts(job, sources, inputs, options, engine)),
         tmpfs: Some(scratch(sandbox, inputs, options.user)),
         network_mode: Some(match &sandbox.network {
-            Network::None => "none".to_owned(),
+            // An agent with a list of hosts joins its forwarder; if that was forgotten, it has nothing.
+            Network::None | Network::Allow(_) => "none".to_owned(),
             Network::Own => options.network.clone(),
             Network::Named(name) => name.clone(),
         }),
@@ -288,7 +297,7 @@ pub(crate) enum LogDriver {
 
 impl LogDriver {
     /// Always said, because the default of an engine may be a driver that cannot be read back.
-    fn config(self) -> HostConfigLogConfig {
+    pub(crate) fn config(self) -> HostConfigLogConfig {
         let config = match self {
             // Without these it would forget all but the newest 100 MB.
             Self::Local => Some(HashMap::from([

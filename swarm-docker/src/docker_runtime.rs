@@ -6,15 +6,19 @@ use futures_util::future::BoxFuture;
 use swarm_core::{
     ids::{RefId, RunId},
     runtime::{AgentExit, AgentJob, AgentRuntime, OutputSink, RuntimeError},
-    spec::Sandbox,
+    spec::{Network, Sandbox},
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     adopt, container,
+    egress::{self, EgressOptions},
     engine::{Engine, EngineInfo},
-    image::{self, ImageInfo, ImageRecipe},
+    image::{
+        self, ImageInfo, ImageRecipe,
+        program::{self, ProgramImage},
+    },
     inputs, lifecycle, mounts,
     network::OwnNetwork,
     options::DockerOptions,
@@ -40,9 +44,48 @@ pub(crate) struct Inner {
     pub(crate) tasks: TaskTracker,
     /// One image is built at a time.
     building: Mutex<()>,
+    /// The image of the forwarder, once it is known to be there.
+    forwarder: OnceCell<ProgramImage>,
 }
 
 impl Inner {
+    /// The image of the forwarder. Made once; which program it is does not change while we run.
+    pub(crate) async fn forwarder_image(
+        &self,
+        options: &EgressOptions,
+    ) -> Result<&ProgramImage, RuntimeError> {
+        self.forwarder
+            .get_or_try_init(|| program::ensure(&self.engine, &options.program, &self.building))
+            .await
+    }
+
+    /// Refuses a list of hosts where nobody could keep it.
+    fn check_egress(&self, sandbox: &Sandbox) -> Result<(), RuntimeError> {
+        let unsupported = |hint| {
+            Err(RuntimeError::Unsupported {
+                runtime: "docker",
+                field: "a network with a list of hosts".to_owned(),
+                hint,
+            })
+        };
+        if !matches!(sandbox.network, Network::Allow(_)) {
+            return Ok(());
+        }
+        if self.options.egress.is_none() {
+            return unsupported(
+                "it was started without a program for the forwarder (`DockerOptions::egress`); name one, or use \
+                 \"network\": false",
+            );
+        }
+        if self.engine.socket().is_none() {
+            return unsupported(
+                "the engine is on another machine and cannot reach the proxy on this one; use an engine with a \
+                 local socket, or \"network\": false",
+            );
+        }
+        Ok(())
+    }
+
     /// What no mount may lead to.
     pub(crate) fn forbidden(&self) -> mounts::Forbidden {
         mounts::Forbidden {
@@ -70,6 +113,7 @@ impl DockerRuntime {
                 network: OwnNetwork::default(),
                 tasks: TaskTracker::new(),
                 building: Mutex::new(()),
+                forwarder: OnceCell::new(),
             }),
         })
     }
@@ -143,6 +187,7 @@ impl AgentRuntime for DockerRuntime {
 
     fn check(&self, sandbox: &Sandbox) -> Result<(), RuntimeError> {
         container::check(sandbox, &self.inner.options.image)?;
+        self.inner.check_egress(sandbox)?;
         mounts::check(&sandbox.mounts, &self.inner.forbidden())?;
         inputs::plan(sandbox).map(drop)
     }
@@ -170,6 +215,14 @@ impl AgentRuntime for DockerRuntime {
         let Inner {
             engine, options, ..
         } = &*self.inner;
-        Box::pin(reaper::sweep(engine, &options.home, is_live))
+        Box::pin(async move {
+            let mut removed = reaper::sweep(engine, &options.home, is_live).await?;
+            if let Some(egress) = &options.egress {
+                removed.extend(egress::sweep(&egress.folder, is_live).await?);
+                removed.sort();
+                removed.dedup();
+            }
+            Ok(removed)
+        })
     }
 }

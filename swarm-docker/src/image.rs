@@ -1,6 +1,7 @@
 //! Images for agents: whether there is one, and how one is made.
 
 mod elf;
+pub(crate) mod program;
 
 use std::{io, path::PathBuf};
 
@@ -86,15 +87,22 @@ pub(crate) async fn build(
         }
     }
     .map_err(failed)?;
+    build_context(engine, name, context).await?;
+    let built = show(engine, name).await?;
+    built.ok_or_else(|| failed("the engine built it, but does not have it".to_owned()))
+}
+
+async fn build_context(engine: &Engine, name: &str, context: Vec<u8>) -> Result<(), RuntimeError> {
     engine
         .build(name, context)
         .await
         .map_err(|failure| match failure {
             Failure::Unreachable(_) | Failure::TimedOut => engine.error("build the image", failure),
-            failure => failed(failure.problem().to_owned()),
-        })?;
-    let built = show(engine, name).await?;
-    built.ok_or_else(|| failed("the engine built it, but does not have it".to_owned()))
+            failure => RuntimeError::ImageBuild {
+                image: name.to_owned(),
+                problem: failure.problem().to_owned(),
+            },
+        })
 }
 
 fn from_base(base: &str, (uid, gid): (u32, u32)) -> Result<Vec<u8>, String> {

@@ -39,6 +39,7 @@
 mod adopt;
 mod container;
 mod docker_runtime;
+mod egress;
 mod engine;
 mod exit;
 mod image;
@@ -55,6 +56,7 @@ mod rejoin;
 
 pub use container::{SCRATCH_BYTES, default_pids};
 pub use docker_runtime::DockerRuntime;
+pub use egress::{EgressOptions, forward as egress_forward};
 pub use engine::EngineInfo;
 pub use image::{DEFAULT_IMAGE, ImageInfo, ImageRecipe};
 pub use options::DockerOptions;

@@ -17,6 +17,7 @@ use crate::{
     adopt::{self, Survivor},
     container,
     docker_runtime::Inner,
+    egress::Gateway,
     engine::{Engine, State},
     exit::{self, Ended},
     output::{Output, Signals, Source},
@@ -33,6 +34,12 @@ struct Running {
     since: Instant,
 }
 
+/// An agent that was stopped before it started.
+const CANCELLED: AgentExit = AgentExit {
+    reason: ExitReason::Cancelled,
+    duration: Duration::ZERO,
+};
+
 /// Runs `job`. However this ends, its container is removed, or known to the reaper.
 pub(crate) async fn run(
     inner: &Inner,
@@ -42,39 +49,77 @@ pub(crate) async fn run(
 ) -> Result<AgentExit, RuntimeError> {
     let mut output = Output::new(sink);
     match job.launch {
-        Launch::New => {}
+        Launch::New | Launch::TakeOver => {}
         Launch::Again => adopt::clear(inner, &job.id).await?,
-        Launch::TakeOver => return take_over(inner, job, &mut output, stop).await,
     }
-
-    let cancelled = AgentExit {
-        reason: ExitReason::Cancelled,
-        duration: Duration::ZERO,
+    if job.launch != Launch::TakeOver && stop.is_cancelled() {
+        return Ok(CANCELLED);
+    }
+    let Some(gateway) = Gateway::open(inner, job).await? else {
+        return run_inside(inner, job, &mut output, stop, None).await;
     };
-    if stop.is_cancelled() {
-        return Ok(cancelled);
+    let ended = run_inside(inner, job, &mut output, stop, Some(&gateway)).await;
+    if matches!(ended, Err(RuntimeError::EngineUnavailable { .. })) {
+        gateway.leave();
+        return ended;
+    }
+    let noted = output.egress(&gateway.decisions()).await;
+    gateway.remove().await;
+    let ended = ended?;
+    noted?;
+    Ok(ended)
+}
+
+/// Runs `job`, whose way out is there if it is to have one.
+async fn run_inside(
+    inner: &Inner,
+    job: &AgentJob,
+    output: &mut Output<'_>,
+    stop: &CancellationToken,
+    gateway: Option<&Gateway>,
+) -> Result<AgentExit, RuntimeError> {
+    if job.launch == Launch::TakeOver {
+        return take_over(inner, job, output, stop, gateway).await;
     }
     let prompt = Prompt::open(&job.stdin).await?;
-    let created = launch::create(inner, job, &prompt).await?;
+    let created = launch::create(inner, job, &prompt, gateway).await?;
+    let start = async {
+        if let Some(gateway) = gateway {
+            gateway.start(&inner.engine).await?;
+        }
+        launch::start(inner, job, &created, prompt).await
+    };
     let started = tokio::select! {
         biased;
         () = stop.cancelled() => None,
-        started = launch::start(inner, job, &created, prompt) => Some(started),
+        started = start => Some(started),
     };
     let launch::Created { guard, .. } = created;
     match started {
         None => {
             guard.remove().await;
-            Ok(cancelled)
+            Ok(CANCELLED)
         }
         Some(Err(error)) => {
             guard.remove().await;
             Err(error)
         }
         Some(Ok(running)) => {
-            let ended = attend(inner, job, &guard, running, &mut output, stop).await;
+            let attended = attend(inner, job, &guard, running, output, stop);
+            let ended = served(gateway, attended).await;
             leave(guard, ended).await
         }
+    }
+}
+
+/// Lets the agent out while it is attended.
+async fn served<T>(gateway: Option<&Gateway>, attended: impl Future<Output = T>) -> T {
+    let Some(gateway) = gateway else {
+        return attended.await;
+    };
+    tokio::select! {
+        ended = attended => ended,
+        never = gateway.serve() => match never {},
     }
 }
 
@@ -84,6 +129,7 @@ async fn take_over(
     job: &AgentJob,
     output: &mut Output<'_>,
     stop: &CancellationToken,
+    gateway: Option<&Gateway>,
 ) -> Result<AgentExit, RuntimeError> {
     match adopt::find(inner, &job.id).await? {
         None => Err(RuntimeError::Lost(
@@ -96,7 +142,8 @@ async fn take_over(
                 already,
                 since: Instant::now(),
             };
-            let ended = attend(inner, job, &guard, running, output, stop).await;
+            let attended = attend(inner, job, &guard, running, output, stop);
+            let ended = served(gateway, attended).await;
             leave(guard, ended).await
         }
         Some(Survivor::Exited {

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use swarm_core::runtime::RuntimeError;
 
-use crate::image::DEFAULT_IMAGE;
+use crate::{egress::EgressOptions, image::DEFAULT_IMAGE};
 
 /// Where the engine is, and what holds for every agent.
 #[derive(Clone, Debug)]
@@ -24,10 +24,13 @@ pub struct DockerOptions {
     pub stop_grace: Duration,
     /// The name of swarm's own bridge network. It is made on first use, and stays.
     pub network: String,
+    /// What agents that may reach listed hosts need; without it they are refused.
+    pub egress: Option<EgressOptions>,
 }
 
 impl DockerOptions {
-    /// The defaults: local socket, image `swarm-agent:latest`, user 1000:1000, 100 ms of grace, network `swarm`.
+    /// The defaults: local socket, image `swarm-agent:latest`, user 1000:1000, 100 ms of grace, network `swarm`,
+    /// no lists of hosts.
     pub fn new(home: impl Into<String>) -> Self {
         Self {
             endpoint: None,
@@ -37,6 +40,7 @@ impl DockerOptions {
             user: (1000, 1000),
             stop_grace: Duration::from_millis(100),
             network: "swarm".to_owned(),
+            egress: None,
         }
     }
 
@@ -63,6 +67,14 @@ impl DockerOptions {
         }
         if self.image.is_empty() {
             return refused("image".to_owned(), "it is empty; name a default image");
+        }
+        if let Some(egress) = &self.egress
+            && !(egress.program.is_absolute() && egress.folder.is_absolute())
+        {
+            return refused(
+                "egress".to_owned(),
+                "the program and the folder are named by absolute paths",
+            );
         }
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if self.network.is_empty()

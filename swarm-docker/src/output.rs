@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use swarm_core::runtime::{OutputSink, RuntimeError};
+use swarm_core::runtime::{EgressDecision, OutputSink, RuntimeError};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -52,6 +52,17 @@ impl<'a> Output<'a> {
             sink,
             seen: Tally::default(),
         }
+    }
+
+    /// Hands on what the agent tried to reach.
+    pub(crate) async fn egress(
+        &mut self,
+        decisions: &[EgressDecision],
+    ) -> Result<(), RuntimeError> {
+        self.sink
+            .egress(decisions)
+            .await
+            .map_err(RuntimeError::Output)
     }
 
     /// Takes everything that the container `id` prints. Returns when it has all of it, which needs to be told

@@ -6,8 +6,8 @@ use bollard::{
     body_full,
     models::NetworkCreateRequest,
     query_parameters::{
-        BuildImageOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
-        RemoveVolumeOptionsBuilder,
+        BuildImageOptionsBuilder, ListImagesOptionsBuilder, ListNetworksOptionsBuilder,
+        ListVolumesOptionsBuilder, RemoveImageOptionsBuilder, RemoveVolumeOptionsBuilder,
     },
 };
 use bytes::Bytes;
@@ -146,6 +146,31 @@ impl Engine {
                 .and_then(|size| u64::try_from(size).ok())
                 .unwrap_or_default(),
         }))
+    }
+
+    /// The names of images with this label.
+    pub(crate) async fn images_labelled(
+        &self,
+        label: (&str, &str),
+    ) -> Result<Vec<String>, Failure> {
+        let options = ListImagesOptionsBuilder::new()
+            .filters(&HashMap::from([(
+                "label",
+                vec![format!("{}={}", label.0, label.1)],
+            )]))
+            .build();
+        let images = self.docker.list_images(Some(options)).await?;
+        Ok(images
+            .into_iter()
+            .flat_map(|image| image.repo_tags)
+            .collect())
+    }
+
+    /// Removes an image that nobody uses. Fine if it is gone.
+    pub(crate) async fn remove_image(&self, name: &str) -> Result<(), Failure> {
+        let options = RemoveImageOptionsBuilder::new().build();
+        let removed = self.docker.remove_image(name, Some(options), None).await;
+        or_missing(removed.map_err(Failure::from)).map(|_| ())
     }
 
     /// Builds an image from a tar that holds a `Dockerfile`. Steps of it have no network.

@@ -2,15 +2,28 @@
 
 /// Says why `file` cannot be the only file of an image.
 pub(super) fn check_static(file: &[u8]) -> Result<(), &'static str> {
-    match needs_interpreter(file) {
+    match find_interpreter(file) {
         None => Err("is not an ELF program"),
-        Some(true) => Err("is dynamically linked"),
-        Some(false) => Ok(()),
+        Some(Some(_)) => Err("is dynamically linked"),
+        Some(None) => Ok(()),
     }
 }
 
-/// Whether one of the program headers asks for a dynamic linker; `None` if this is no ELF file, or a torn one.
-fn needs_interpreter(file: &[u8]) -> Option<bool> {
+/// The path of the dynamic linker that `file` asks for, if it does; `None` if this is no ELF file, or a torn one.
+pub(super) fn interpreter(file: &[u8]) -> Option<Option<&str>> {
+    let Some((at, length)) = find_interpreter(file)? else {
+        return Some(None);
+    };
+    let at = usize::try_from(at).ok()?;
+    let end = at.checked_add(usize::try_from(length).ok()?)?;
+    let path = file.get(at..end)?.split(|byte| *byte == 0).next()?;
+    let path = std::str::from_utf8(path).ok()?;
+    path.starts_with('/').then_some(Some(path))
+}
+
+/// Where the program headers say that the path of a dynamic linker is, and how long that is; `None` if this is no ELF file,
+/// or a torn one.
+fn find_interpreter(file: &[u8]) -> Option<Option<(u64, u64)>> {
     const INTERPRETER: u64 = 3;
     file.strip_prefix(b"\x7fELF")?;
     let is_64 = *file.get(4)? == 2;
@@ -33,10 +46,15 @@ fn needs_interpreter(file: &[u8]) -> Option<bool> {
     if count == 0 {
         return None;
     }
-    let mut found = false;
+    let mut found = None;
     for i in 0..count {
-        let kind = number(table.checked_add(i.checked_mul(size)?)?, 4)?;
-        found |= kind == INTERPRETER;
+        let header = table.checked_add(i.checked_mul(size)?)?;
+        if number(header, 4)? == INTERPRETER {
+            let (at, length, width) = if is_64 { (8, 32, 8) } else { (4, 16, 4) };
+            let at = number(header.checked_add(at)?, width)?;
+            let length = number(header.checked_add(length)?, width)?;
+            found = Some((at, length));
+        }
     }
     Some(found)
 }
@@ -65,6 +83,18 @@ mod tests {
     }
 
     #[test]
+    fn the_interpreter_is_found_where_the_header_says() {
+        let mut file = elf(3);
+        file[64 + 8] = 120;
+        file[64 + 32] = 8;
+        file.extend(b"/lib/ld\0rest");
+        assert_eq!(interpreter(&file), Some(Some("/lib/ld")));
+        file[64 + 32] = 200;
+        assert_eq!(interpreter(&file), None);
+        assert_eq!(interpreter(&elf(1)), Some(None));
+    }
+
+    #[test]
     fn a_torn_file_is_no_program() {
         let whole = elf(1);
         for length in 0..68 {
@@ -82,6 +112,7 @@ mod tests {
             let mut file = b"\x7fELF".to_vec();
             file.extend(tail);
             let _: Result<(), &str> = check_static(&file);
+            let _: Option<Option<&str>> = interpreter(&file);
         }
     }
 }

@@ -17,6 +17,7 @@ use super::Running;
 use crate::{
     container::{self, LABEL_AGENT, LABEL_HOME, LABEL_RUN},
     docker_runtime::Inner,
+    egress::Gateway,
     engine::{Attached, Engine, Failure},
     inputs, mounts,
     output::Source,
@@ -51,6 +52,7 @@ pub(super) async fn create(
     inner: &Inner,
     job: &AgentJob,
     prompt: &Prompt,
+    gateway: Option<&Gateway>,
 ) -> Result<Created, RuntimeError> {
     let Inner {
         engine, options, ..
@@ -74,7 +76,12 @@ pub(super) async fn create(
         .prepare(engine, options, &sandbox.network)
         .await?;
     let reads_stdin = !matches!(prompt, Prompt::Empty);
-    let body = container::body(job, &sources, &volumes, options, engine.traits, reads_stdin);
+    let mut body = container::body(job, &sources, &volumes, options, engine.traits, reads_stdin);
+    if let Some(host_config) = &mut body.host_config
+        && let Some(network) = gateway.and_then(Gateway::network)
+    {
+        host_config.network_mode = Some(network);
+    }
     let name = match prompt {
         Prompt::Empty | Prompt::Short(_) => container::name(&job.id),
         Prompt::Long(_) => container::name_while_feeding(&job.id),
@@ -86,7 +93,7 @@ pub(super) async fn create(
             Ok(guard) => return Ok(Created { guard, uploads }),
             Err(failure) if failure.is_conflict() && attempt < ATTEMPTS => {
                 attempt += 1;
-                if !free_name(inner, job).await? {
+                if !free_name(inner, job, &name).await? {
                     return Err(engine.error("create the container", failure));
                 }
             }
@@ -112,7 +119,7 @@ async fn sources(inner: &Inner, job: &AgentJob) -> Result<Vec<String>, RuntimeEr
 
 /// Makes a container in a task of its own. If our future is dropped before the engine has answered, the
 /// task still learns the id, and the guard that nobody takes removes the container.
-async fn guarded_create(
+pub(crate) async fn guarded_create(
     inner: &Inner,
     name: &str,
     body: bollard::models::ContainerCreateBody,
@@ -132,10 +139,12 @@ async fn guarded_create(
 }
 
 /// Removes what holds the name of our container, if it is an earlier one of the same agent.
-async fn free_name(inner: &Inner, job: &AgentJob) -> Result<bool, RuntimeError> {
+async fn free_name(inner: &Inner, job: &AgentJob, name: &str) -> Result<bool, RuntimeError> {
     let engine = &inner.engine;
     let failed = |failure| engine.error("free the name of the container", failure);
-    let earlier = find(inner, &job.id).await.map_err(failed)?;
+    let mut earlier = find(inner, &job.id).await.map_err(failed)?;
+    // Not its forwarder, which is there already.
+    earlier.retain(|container| container.name == name);
     for container in &earlier {
         engine.remove(&container.id).await.map_err(failed)?;
     }

@@ -1,0 +1,173 @@
+//! All that gives one agent its way out, from start to end.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use futures_util::StreamExt as _;
+use swarm_core::{
+    runtime::{AgentJob, EgressDecision, Launch, RuntimeError},
+    spec::Network,
+};
+use tokio::{net::UnixListener, time::sleep};
+
+use super::{
+    container,
+    folder::SocketFolder,
+    proxy::{Proxy, resolve},
+};
+use crate::{
+    adopt,
+    docker_runtime::Inner,
+    engine::{Engine, Failure, LogPart},
+    lifecycle::launch,
+    reaper::Guard,
+};
+
+/// How long a forwarder may take to come up.
+const COME_UP: Duration = Duration::from_mins(1);
+/// How much of what a forwarder said goes into an error, in bytes.
+const SAID: usize = 500;
+
+/// The way out of one agent.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    proxy: Proxy,
+    listener: UnixListener,
+    folder: SocketFolder,
+    /// There is none if it was lost while nobody of us was there.
+    forwarder: Option<Guard>,
+}
+
+impl Gateway {
+    /// Makes what the agent needs, if its sandbox lists hosts, but does not start anything. An agent that is taken over has
+    /// its forwarder already.
+    pub(crate) async fn open(inner: &Inner, job: &AgentJob) -> Result<Option<Self>, RuntimeError> {
+        let (Network::Allow(hosts), Some(options)) = (&job.sandbox.network, &inner.options.egress)
+        else {
+            return Ok(None);
+        };
+        let resumed = job.launch == Launch::TakeOver;
+        // Before the folder is opened: as long as the engine does not answer, all stays as it is.
+        let earlier = if resumed {
+            find(inner, job).await?
+        } else {
+            None
+        };
+        let (folder, listener, ledger) =
+            SocketFolder::open(&options.folder, &job.id, resumed).await?;
+        let forwarder = if resumed {
+            earlier
+        } else {
+            let image = inner.forwarder_image(options).await?;
+            let body = container::body(
+                job,
+                image,
+                folder.shown(),
+                &inner.options,
+                options,
+                inner.engine.traits,
+            );
+            let name = container::name(&job.id);
+            let mut created = launch::guarded_create(inner, &name, body.clone()).await;
+            if created.as_ref().is_err_and(Failure::is_conflict) {
+                adopt::clear(inner, &job.id).await?;
+                created = launch::guarded_create(inner, &name, body).await;
+            }
+            let failed = |failure| inner.engine.error("create the forwarder", failure);
+            Some(created.map_err(failed)?)
+        };
+        Ok(Some(Self {
+            proxy: Proxy::new(hosts.clone(), ledger, resolve),
+            listener,
+            folder,
+            forwarder,
+        }))
+    }
+
+    /// The network that the agent is put on.
+    pub(crate) fn network(&self) -> Option<String> {
+        let forwarder = self.forwarder.as_ref()?;
+        Some(format!("container:{}", forwarder.id()))
+    }
+
+    /// Starts the forwarder, and waits until it listens. No agent runs yet that could be there before it.
+    pub(crate) async fn start(&self, engine: &Engine) -> Result<(), RuntimeError> {
+        let Some(forwarder) = &self.forwarder else {
+            return Ok(());
+        };
+        let id = forwarder.id();
+        engine
+            .start(id)
+            .await
+            .map_err(|failure| engine.error("start the forwarder", failure))?;
+        let problem = tokio::select! {
+            biased;
+            connected = self.listener.accept() => match connected {
+                Ok(_) => return Ok(()),
+                Err(error) => error.to_string(),
+            },
+            ended = engine.wait(id) => match ended {
+                Ok(status) => format!("it ended with status {status}: {}", said(engine, id).await),
+                Err(failure) => return Err(engine.error("wait for the forwarder", failure)),
+            },
+            () = sleep(COME_UP) => "it took too long".to_owned(),
+        };
+        Err(RuntimeError::Start(format!(
+            "the forwarder to its proxy did not come up: {problem}"
+        )))
+    }
+
+    /// Lets the agent out, for ever. When this is dropped, every connection is closed.
+    pub(crate) async fn serve(&self) -> Infallible {
+        self.proxy.serve(&self.listener).await
+    }
+
+    /// What the agent tried to reach so far.
+    pub(crate) fn decisions(&self) -> Vec<EgressDecision> {
+        self.proxy.ledger().decisions()
+    }
+
+    /// Removes all of it.
+    pub(crate) async fn remove(self) {
+        let Self {
+            listener,
+            folder,
+            forwarder,
+            ..
+        } = self;
+        drop(listener);
+        if let Some(forwarder) = forwarder {
+            forwarder.remove().await;
+        }
+        drop(folder);
+    }
+
+    /// Leaves all of it for whoever resumes the run.
+    pub(crate) fn leave(self) {
+        self.folder.keep();
+        if let Some(forwarder) = self.forwarder {
+            forwarder.disarm();
+        }
+    }
+}
+
+/// The forwarder that an earlier process of ours started.
+async fn find(inner: &Inner, job: &AgentJob) -> Result<Option<Guard>, RuntimeError> {
+    let found = launch::find(inner, &job.id).await;
+    let found =
+        found.map_err(|failure| inner.engine.error("look for an earlier forwarder", failure))?;
+    let name = container::name(&job.id);
+    let forwarder = found.into_iter().find(|container| container.name == name);
+    Ok(forwarder.map(|container| Guard::new(Arc::clone(&inner.reaper), container.id)))
+}
+
+/// The beginning of what a forwarder said.
+async fn said(engine: &Engine, id: &str) -> String {
+    let mut log = engine.log(id, LogPart::Last);
+    match log.next().await {
+        Some(Ok(chunk)) => {
+            let text = chunk.bytes.get(..SAID).unwrap_or(&chunk.bytes);
+            String::from_utf8_lossy(text).trim().to_owned()
+        }
+        _ => "it said nothing".to_owned(),
+    }
+}
