@@ -10,6 +10,7 @@
 mod adoption;
 mod cleanup;
 mod conformance;
+mod egress;
 mod engine;
 mod image;
 mod inputs;

@@ -1,9 +1,6 @@
 //! The proxy over real sockets, without an engine.
 
-use std::{
-    io::ErrorKind,
-    net::Ipv4Addr,
-};
+use std::{io::ErrorKind, net::Ipv4Addr};
 
 use proptest::prelude::*;
 use swarm_core::runtime::EgressDecision;
