@@ -325,12 +325,50 @@ fn a_control_that_processes_cannot_enforce_is_refused_not_ignored() {
         &["--mount", "/tmp:/data"],
         &["--network", "host"],
         &["--network", "container:x"],
+        &["--allow-host", "a.example"],
     ] {
         let args = [&["run", "x"], args, &["--", "cat"]].concat();
         let outcome = env.swarm(&args);
         assert!([2, 5].contains(&outcome.code), "{outcome:#?}");
         assert_eq!(env.swarm(&["runs", "list", "--json"]).ok().stdout, "");
     }
+}
+
+#[test]
+fn a_host_that_is_none_and_a_second_network_are_refused() {
+    let env = TestEnvironment::new();
+    for host in ["*", "https://a.example", "a.example:0", "127.1", "a b", ""] {
+        let args = ["run", "x", "--allow-host", host, "--", "cat"];
+        drop(env.swarm(&args).code(2).says(&["--allow-host", "host "]));
+    }
+    for other in [&["--network", "bridge"][..], &["--no-network"]] {
+        let args = [
+            &["run", "x", "--allow-host", "a.example"],
+            other,
+            &["--", "cat"],
+        ]
+        .concat();
+        drop(env.swarm(&args).code(2).says(&["cannot be used with"]));
+    }
+    let both = r#"{"network": {"allow": ["a.example"]}, "network_mode": "bridge"}"#;
+    let args = ["run", "x", "--sandbox", both, "--", "cat"];
+    drop(
+        env.swarm(&args)
+            .code(5)
+            .says(&["network_mode", "[refused]"]),
+    );
+    refused(
+        &[
+            "run",
+            "x",
+            "--sandbox",
+            r#"{"network": {"allow": ["*"]}}"#,
+            "--",
+            "cat",
+        ],
+        "invalid_input",
+        &["network", "host \"*\""],
+    );
 }
 
 #[test]

@@ -254,6 +254,115 @@ fn what_kill_9_leaves_is_removed_at_the_next_start_once_its_time_is_over() {
     });
 }
 
+/// A server of this machine that says hello once.
+fn server() -> (String, std::thread::JoinHandle<()>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let serving = std::thread::spawn(move || {
+        use std::io::{Read as _, Write as _};
+        let (mut stream, _) = listener.accept().unwrap();
+        let _read = stream.read(&mut [0; 4096]).unwrap();
+        stream
+            .write_all(b"HTTP/1.0 200 OK\r\nContent-Length: 6\r\n\r\nhello\n")
+            .unwrap();
+    });
+    (address, serving)
+}
+
+#[test]
+fn an_agent_reaches_the_hosts_that_are_allowed_and_its_record_tells_the_others() {
+    let env = ready();
+    let (address, serving) = server();
+    let script = format!(
+        "wget -q -O - http://{address}/; wget -q -O - http://evil.example/ 2>/dev/null || echo no; ls /sys/class/net"
+    );
+    let args = [
+        "run",
+        "x",
+        "--json",
+        "--allow-host",
+        &address,
+        "--allow-host",
+        "*.example.com",
+        "--",
+        "sh",
+        "-c",
+        &script,
+    ];
+    let found = run(&mut docker(&env, &args)).ok().value();
+    serving.join().unwrap();
+    let id = found["ref"].as_str().unwrap();
+    let text = run(&mut docker(&env, &["unwrap", "-p", id])).ok().stdout;
+    assert_eq!(text, "hello\nno\nlo\n");
+    let run_id = id.split('/').next().unwrap();
+    assert_eq!(containers(run_id), Vec::<String>::new());
+    let sockets = std::fs::read_dir(env.swarm_home().join("egress")).unwrap();
+    assert_eq!(sockets.count(), 0);
+
+    let shown = run(&mut docker(&env, &["inspect", "--json", id]))
+        .ok()
+        .value();
+    let tried: Vec<_> = shown["egress"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tried| {
+            (
+                tried["host"].as_str().unwrap(),
+                tried["allowed"].as_bool().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(tried, [("127.0.0.1", true), ("evil.example", false)]);
+    let report = std::fs::read_to_string(shown["file"].as_str().unwrap()).unwrap();
+    assert!(
+        report.contains("denied evil.example:80 1x (not listed)"),
+        "{report}"
+    );
+}
+
+#[test]
+fn ctrl_c_and_kill_9_leave_no_forwarder_and_no_socket() {
+    let env = ready();
+    let args = [
+        "run",
+        "x",
+        "--allow-host",
+        "a.example",
+        "--timeout",
+        "3s",
+        "--",
+        "sleep",
+        "1000",
+    ];
+    let sockets = || std::fs::read_dir(env.swarm_home().join("egress")).map_or(0, Iterator::count);
+    for sign in [Signal::INT, Signal::KILL] {
+        let child = docker(&env, &args)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let id = || {
+            newest_run(&env)["run_id"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        eventually("agent and forwarder are there", || {
+            newest_run(&env)["state"] == "running" && containers(&id()).len() == 2
+        });
+        let run_id = id();
+        signal(&child, sign);
+        let _output = child.wait_with_output().unwrap();
+        eventually("a start removes them", || {
+            if sign == Signal::KILL {
+                drop(run(&mut docker(&env, &["run", "y", "--", "true"])).ok());
+            }
+            containers(&run_id).is_empty() && sockets() == 0
+        });
+    }
+}
+
 /// A run whose process is dead and whose container goes on.
 fn interrupted(env: &TestEnvironment, timeout: &str) -> String {
     let args = ["run", "x", "--timeout", timeout, "--", "sleep", "1000"];

@@ -73,6 +73,29 @@ fn an_absent_argument_never_overrides_a_named_sandbox() {
 }
 
 #[test]
+fn a_list_of_hosts_and_a_network_override_each_other_as_a_whole() {
+    let env = TestEnvironment::new();
+    for (name, option) in [
+        ("few", ["--allow-host", "a.example"]),
+        ("all", ["--network", "bridge"]),
+    ] {
+        let save = [&["sandbox", "save", name], &option[..], &["--", "cat"]].concat();
+        drop(env.swarm(&save).ok());
+    }
+    let shown = env.json(&["sandbox", "show", "few"]);
+    assert_eq!(shown["network"], json!({"allow": ["a.example"]}));
+    // Processes cannot enforce a list, and so the refusal proves that it won.
+    let listed = ["run", "x", "--sandbox", "all", "--allow-host", "a.example"];
+    drop(
+        env.swarm(&listed)
+            .code(2)
+            .says(&["a list of hosts", "[unsupported]"]),
+    );
+    let open = ["run", "x", "--sandbox", "few", "--network", "bridge"];
+    drop(env.swarm(&open).ok());
+}
+
+#[test]
 fn a_value_of_the_environment_is_not_written_into_a_sandbox_by_accident() {
     let env = TestEnvironment::new();
     let mut command = env.command(&["sandbox", "save", "x", "--env", "TOKEN"]);
@@ -153,6 +176,7 @@ fn what_is_shown_of_a_sandbox_is_a_sandbox() {
     for (i, fields) in [
         json!({"agent": {"command": ["cat"]}}),
         json!({"agent": {"command": ["cat"]}, "network": false, "memory": "64m"}),
+        json!({"network": {"allow": ["a.example", "127.0.0.1:4010", "*.b.example:8443"]}}),
         json!({"network_mode": "lab", "env_vars": {"GREETING": "hi"}, "gpu": true}),
     ]
     .iter()

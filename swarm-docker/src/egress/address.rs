@@ -29,20 +29,17 @@ fn is_public_v4(ip: Ipv4Addr) -> bool {
 }
 
 fn is_public_v6(ip: Ipv6Addr) -> bool {
-    let [a, b, c, d, e, f, g, h] = ip.segments();
-    // An address of IPv4 behind a translator.
-    if [a, b, c, d, e, f] == [0x64, 0xff9b, 0, 0, 0, 0] {
-        let [g1, g2] = g.to_be_bytes();
-        let [h1, h2] = h.to_be_bytes();
-        return is_public_v4(Ipv4Addr::new(g1, g2, h1, h2));
+    match ip.segments() {
+        // An address of IPv4 behind a translator.
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            let bits = (u32::from(high) << 16) | u32::from(low);
+            is_public_v4(Ipv4Addr::from_bits(bits))
+        }
+        // Tunnels that carry addresses of IPv4, and addresses for books.
+        [0x2001, 0..0x200 | 0xdb8, ..] | [0x2002, ..] | [0x3fff, 0..0x1000, ..] => false,
+        [0x2000..0x4000, ..] => true,
+        _ => false,
     }
-    let assigned = (0x2000..0x4000).contains(&a);
-    // Tunnels that carry addresses of IPv4, and addresses for books.
-    let special = (a == 0x2001 && b < 0x200)
-        || (a == 0x2001 && b == 0xdb8)
-        || a == 0x2002
-        || (a == 0x3fff && b < 0x1000);
-    assigned && !special
 }
 
 #[cfg(test)]

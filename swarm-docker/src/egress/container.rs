@@ -88,3 +88,91 @@ pub(super) fn body(
         ..ContainerCreateBody::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, time::Duration};
+
+    use serde_json::json;
+    use swarm_core::{agents::Invocation, content::Content, runtime::Launch, spec::SandboxSpec};
+
+    use super::*;
+    use crate::container::LogDriver;
+
+    #[test]
+    fn the_forwarder_is_as_confined_as_an_agent_and_on_no_network() {
+        let sandbox = json!({"network": {"allow": ["a.example"]}, "cpus": 0.5});
+        let job = AgentJob {
+            id: "3f0c9a1b2c4d/agent-0".parse().unwrap(),
+            invocation: Invocation::new(["true"]),
+            stdin: Content::empty(),
+            sandbox: SandboxSpec::from_json(sandbox, "sandbox")
+                .unwrap()
+                .resolve()
+                .unwrap(),
+            timeout: Duration::from_secs(5),
+            launch: Launch::New,
+        };
+        let image = ProgramImage {
+            name: "swarm-forwarder:1".to_owned(),
+            program: "/usr/bin/swarm".to_owned(),
+        };
+        let egress = EgressOptions {
+            program: "/usr/bin/swarm".into(),
+            args: vec!["egress-forward".to_owned()],
+            folder: "/home/egress".into(),
+        };
+        let engine = EngineTraits {
+            log: LogDriver::JsonFile,
+            recursive_read_only: false,
+            init: true,
+        };
+        let options = DockerOptions::new("home-1");
+        let folder = "/home/egress/x/socket".to_owned();
+        let body = body(&job, &image, folder, &options, &egress, engine);
+        assert_eq!(
+            serde_json::to_value(body).unwrap(),
+            json!({
+                "Image": "swarm-forwarder:1",
+                "Entrypoint": ["/usr/bin/swarm", "egress-forward", "127.0.0.1:61080", "/run/swarm/proxy.sock"],
+                "User": "1000:1000",
+                "Labels": {
+                    "swarm.run": "3f0c9a1b2c4d", "swarm.agent": "agent-0", "swarm.home": "home-1",
+                },
+                "Tty": false,
+                "Healthcheck": {"Test": ["NONE"]},
+                "HostConfig": {
+                    "Memory": MEMORY,
+                    "MemorySwap": MEMORY,
+                    "NanoCpus": 500_000_000,
+                    "PidsLimit": PIDS,
+                    "Mounts": [{
+                        "Type": "bind", "Source": "/home/egress/x/socket", "Target": "/run/swarm", "ReadOnly": true,
+                    }],
+                    "NetworkMode": "none",
+                    "IpcMode": "private",
+                    "Privileged": false,
+                    "ReadonlyRootfs": true,
+                    "CapDrop": ["ALL"],
+                    "SecurityOpt": ["no-new-privileges:true"],
+                    "AutoRemove": false,
+                    "LogConfig": {"Type": "json-file"},
+                },
+            })
+        );
+        assert!(name(&job.id).ends_with("..egress"));
+    }
+
+    #[test]
+    fn programs_find_the_proxy_by_either_spelling() {
+        let env: BTreeMap<&str, String> = environment().collect();
+        for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+            assert_eq!(env[name], "http://127.0.0.1:61080");
+            assert_eq!(env[name], env[name.to_lowercase().as_str()]);
+        }
+        assert_eq!(
+            (env["NO_PROXY"].as_str(), env["no_proxy"].as_str()),
+            ("", "")
+        );
+    }
+}

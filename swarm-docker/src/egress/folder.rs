@@ -213,12 +213,14 @@ mod tests {
         assert_eq!(sweep(&root, &|_| true).await.unwrap(), []);
         assert!(own.exists());
         fs::create_dir(root.join("unrelated")).unwrap();
-        assert_eq!(sweep(&root, &|_| false).await.unwrap(), [id.clone()]);
-        assert!(!own.exists() && root.join("unrelated").exists());
-
-        let (folder, _, _) = SocketFolder::open(&root, &id, false).await.unwrap();
+        let (folder, _, _) = SocketFolder::open(&root, &id, true).await.unwrap();
         drop(folder);
         assert!(!own.exists());
+        let (folder, _, _) = SocketFolder::open(&root, &id, false).await.unwrap();
+        folder.keep();
+        assert_eq!(sweep(&root, &|_| false).await.unwrap(), [id]);
+        assert!(!own.exists() && root.join("unrelated").exists());
+
         let nowhere = root.join("nowhere");
         assert_eq!(sweep(&nowhere, &|_| false).await.unwrap(), []);
     }

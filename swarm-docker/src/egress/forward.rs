@@ -25,6 +25,7 @@ const BREATHER: Duration = Duration::from_millis(100);
 /// # Errors
 ///
 /// If nobody can listen on `address`.
+#[expect(clippy::infinite_loop, reason = "it ends when its container does")]
 pub async fn forward(address: SocketAddr, path: &Path) -> io::Result<Infallible> {
     let listener = TcpListener::bind(address).await?;
     drop(UnixStream::connect(path).await);

@@ -182,9 +182,7 @@ mod tests {
         assert_eq!(found, expected);
         let mut file = file;
         file.seek(SeekFrom::Start(0)).unwrap();
-        let mut text = String::new();
-        file.read_to_string(&mut text).unwrap();
-        assert_eq!(text.lines().count(), 11, "{text}");
+        assert_eq!(BufReader::new(&file).lines().count(), 11);
         // Whoever takes over goes on from the newest line.
         file.seek(SeekFrom::Start(0)).unwrap();
         let again = Ledger::open(file).unwrap();

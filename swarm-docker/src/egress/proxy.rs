@@ -98,6 +98,7 @@ impl Proxy {
     }
 
     /// Serves whoever connects, for ever. When this is dropped, every connection is closed.
+    #[expect(clippy::infinite_loop, reason = "it ends when it is dropped")]
     pub(super) async fn serve(&self, listener: &UnixListener) -> Infallible {
         let permits = Arc::new(Semaphore::new(AT_ONCE));
         let mut connections = JoinSet::new();
@@ -135,6 +136,8 @@ impl Proxy {
             let served = http1::Builder::new()
                 // What follows the first request is not looked at, so nothing can be hidden behind it.
                 .keep_alive(false)
+                // Who has said all that it has to say still gets its answer.
+                .half_close(true)
                 .max_buf_size(LONGEST_HEAD)
                 .max_headers(MOST_HEADERS)
                 .timer(TokioTimer::new())

@@ -1,29 +1,38 @@
 //! Whether a program runs by itself. Pure.
 
+/// Who starts a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loader<T> {
+    /// The kernel alone.
+    None,
+    /// A dynamic linker.
+    Linker(T),
+}
+
 /// Says why `file` cannot be the only file of an image.
 pub(super) fn check_static(file: &[u8]) -> Result<(), &'static str> {
     match find_interpreter(file) {
         None => Err("is not an ELF program"),
-        Some(Some(_)) => Err("is dynamically linked"),
-        Some(None) => Ok(()),
+        Some(Loader::Linker(_)) => Err("is dynamically linked"),
+        Some(Loader::None) => Ok(()),
     }
 }
 
 /// The path of the dynamic linker that `file` asks for, if it does; `None` if this is no ELF file, or a torn one.
-pub(super) fn interpreter(file: &[u8]) -> Option<Option<&str>> {
-    let Some((at, length)) = find_interpreter(file)? else {
-        return Some(None);
+pub(super) fn interpreter(file: &[u8]) -> Option<Loader<&str>> {
+    let Loader::Linker((at, length)) = find_interpreter(file)? else {
+        return Some(Loader::None);
     };
     let at = usize::try_from(at).ok()?;
     let end = at.checked_add(usize::try_from(length).ok()?)?;
     let path = file.get(at..end)?.split(|byte| *byte == 0).next()?;
     let path = std::str::from_utf8(path).ok()?;
-    path.starts_with('/').then_some(Some(path))
+    path.starts_with('/').then_some(Loader::Linker(path))
 }
 
 /// Where the program headers say that the path of a dynamic linker is, and how long that is; `None` if this is no ELF file,
 /// or a torn one.
-fn find_interpreter(file: &[u8]) -> Option<Option<(u64, u64)>> {
+fn find_interpreter(file: &[u8]) -> Option<Loader<(u64, u64)>> {
     const INTERPRETER: u64 = 3;
     file.strip_prefix(b"\x7fELF")?;
     let is_64 = *file.get(4)? == 2;
@@ -46,14 +55,14 @@ fn find_interpreter(file: &[u8]) -> Option<Option<(u64, u64)>> {
     if count == 0 {
         return None;
     }
-    let mut found = None;
+    let mut found = Loader::None;
     for i in 0..count {
         let header = table.checked_add(i.checked_mul(size)?)?;
         if number(header, 4)? == INTERPRETER {
             let (at, length, width) = if is_64 { (8, 32, 8) } else { (4, 16, 4) };
             let at = number(header.checked_add(at)?, width)?;
             let length = number(header.checked_add(length)?, width)?;
-            found = Some((at, length));
+            found = Loader::Linker((at, length));
         }
     }
     Some(found)
@@ -88,10 +97,10 @@ mod tests {
         file[64 + 8] = 120;
         file[64 + 32] = 8;
         file.extend(b"/lib/ld\0rest");
-        assert_eq!(interpreter(&file), Some(Some("/lib/ld")));
+        assert_eq!(interpreter(&file), Some(Loader::Linker("/lib/ld")));
         file[64 + 32] = 200;
         assert_eq!(interpreter(&file), None);
-        assert_eq!(interpreter(&elf(1)), Some(None));
+        assert_eq!(interpreter(&elf(1)), Some(Loader::None));
     }
 
     #[test]
@@ -112,7 +121,7 @@ mod tests {
             let mut file = b"\x7fELF".to_vec();
             file.extend(tail);
             let _: Result<(), &str> = check_static(&file);
-            let _: Option<Option<&str>> = interpreter(&file);
+            let _: Option<Loader<&str>> = interpreter(&file);
         }
     }
 }

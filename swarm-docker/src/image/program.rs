@@ -96,9 +96,12 @@ async fn collect(path: &Path) -> Result<(String, Files), String> {
         .to_str()
         .ok_or("the path of the program is not UTF-8")?;
     let content = read(program).await?;
-    let loader = elf::interpreter(&content)
-        .ok_or_else(|| format!("{shown} is not an ELF program"))?
-        .map(str::to_owned);
+    let loader =
+        elf::interpreter(&content).ok_or_else(|| format!("{shown} is not an ELF program"))?;
+    let loader = match loader {
+        elf::Loader::None => None,
+        elf::Loader::Linker(path) => Some(path.to_owned()),
+    };
     let mut files = Files::from([(program.to_owned(), content)]);
     let Some(loader) = loader else {
         return Ok((program.to_owned(), files));

@@ -396,7 +396,7 @@ impl Owner {
             .env("SWARM_TEST_FOLDER", egress.folder.path())
             .env("SWARM_TEST_RUN", job.id.run.as_str())
             .env("SWARM_TEST_NETWORK", sandbox)
-            .env("SWARM_TEST_SCRIPT", &job.invocation.argv[2])
+            .env("SWARM_TEST_SCRIPT", job.invocation.argv.last().unwrap())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .kill_on_drop(true)
@@ -494,6 +494,6 @@ async fn what_a_killed_process_left_is_swept_away() {
     assert_eq!(removed.unwrap(), []);
     assert_eq!(egress.bench.leftovers().await.len(), 2);
     let removed = egress.bench.runtime.sweep(&|_| false).await.unwrap();
-    assert_eq!(removed, [job.id.clone()]);
+    assert_eq!(removed, [job.id]);
     egress.assert_nothing_left().await;
 }

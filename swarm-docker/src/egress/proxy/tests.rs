@@ -51,11 +51,7 @@ impl Agent {
         // The proxy may have heard enough before the end.
         drop(self.stream.write_all(request.as_ref()).await);
         let mut answer = Vec::new();
-        let heard = timeout(
-            Duration::from_secs(60),
-            self.stream.read_to_end(&mut answer),
-        )
-        .await;
+        let heard = timeout(Duration::from_mins(1), self.stream.read_to_end(&mut answer)).await;
         heard.expect("the proxy closes").unwrap();
         String::from_utf8_lossy(&answer).into_owned()
     }
@@ -327,6 +323,19 @@ async fn no_request_is_hidden_in_another() {
             assert_eq!(heard.matches("HTTP/1.1").count(), 1, "{heard}");
         }
     }
+}
+
+#[tokio::test]
+async fn who_closes_its_side_after_asking_is_answered() {
+    let proxy = proxy(&[]);
+    let mut agent = Agent::connect(&proxy);
+    agent
+        .stream
+        .write_all(b"CONNECT evil.example:443 HTTP/1.1\r\n\r\n")
+        .await
+        .unwrap();
+    agent.stream.shutdown().await.unwrap();
+    assert!(agent.says("").await.starts_with("HTTP/1.1 403 "));
 }
 
 #[tokio::test]
