@@ -82,11 +82,21 @@ async fn run_inside(
         return take_over(inner, job, output, stop, gateway).await;
     }
     let prompt = Prompt::open(&job.stdin).await?;
-    let created = launch::create(inner, job, &prompt, gateway).await?;
-    let start = async {
-        if let Some(gateway) = gateway {
-            gateway.start(&inner.engine).await?;
+    let way_out = async {
+        match gateway {
+            None => Ok(()),
+            Some(gateway) => tokio::select! {
+                // Seen again below.
+                () = stop.cancelled() => Ok(()),
+                started = gateway.start(&inner.engine) => started,
+            },
         }
+    };
+    let create = launch::create(inner, job, &prompt, gateway);
+    let (created, way_out) = tokio::join!(create, way_out);
+    let created = created?;
+    let start = async {
+        way_out?;
         launch::start(inner, job, &created, prompt).await
     };
     let started = tokio::select! {
@@ -107,7 +117,7 @@ async fn run_inside(
         Some(Ok(running)) => {
             let attended = attend(inner, job, &guard, running, output, stop);
             let ended = served(gateway, attended).await;
-            leave(guard, ended).await
+            leave(guard, gateway, ended).await
         }
     }
 }
@@ -144,7 +154,7 @@ async fn take_over(
             };
             let attended = attend(inner, job, &guard, running, output, stop);
             let ended = served(gateway, attended).await;
-            leave(guard, ended).await
+            leave(guard, gateway, ended).await
         }
         Some(Survivor::Exited {
             guard,
@@ -152,7 +162,7 @@ async fn take_over(
             duration,
         }) => {
             let ended = collect(inner, guard.id(), &state, duration, output).await;
-            leave(guard, ended).await
+            leave(guard, gateway, ended).await
         }
     }
 }
@@ -161,11 +171,19 @@ async fn take_over(
 /// for whoever resumes the run: it may still work, or have ended with something to show.
 async fn leave(
     guard: Guard,
+    gateway: Option<&Gateway>,
     ended: Result<AgentExit, RuntimeError>,
 ) -> Result<AgentExit, RuntimeError> {
     match &ended {
         Err(RuntimeError::EngineUnavailable { .. }) => guard.disarm(),
-        _ => guard.remove().await,
+        _ => {
+            let forwarder = async {
+                if let Some(gateway) = gateway {
+                    gateway.remove_forwarder().await;
+                }
+            };
+            tokio::join!(guard.remove(), forwarder);
+        }
     }
     ended
 }

@@ -1,6 +1,10 @@
 //! All that gives one agent its way out, from start to end.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures_util::StreamExt as _;
 use swarm_core::{
@@ -34,7 +38,7 @@ pub(crate) struct Gateway {
     listener: UnixListener,
     folder: SocketFolder,
     /// There is none if it was lost while nobody of us was there.
-    forwarder: Option<Guard>,
+    forwarder: Mutex<Option<Guard>>,
 }
 
 impl Gateway {
@@ -79,22 +83,31 @@ impl Gateway {
             proxy: Proxy::new(hosts.clone(), ledger, resolve),
             listener,
             folder,
-            forwarder,
+            forwarder: Mutex::new(forwarder),
         }))
     }
 
     /// The network that the agent is put on.
     pub(crate) fn network(&self) -> Option<String> {
-        let forwarder = self.forwarder.as_ref()?;
-        Some(format!("container:{}", forwarder.id()))
+        Some(format!("container:{}", self.id()?))
+    }
+
+    /// The id of the forwarder.
+    fn id(&self) -> Option<String> {
+        let forwarder = self
+            .forwarder
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        forwarder
+            .as_ref()
+            .map(|forwarder| forwarder.id().to_owned())
     }
 
     /// Starts the forwarder, and waits until it listens. No agent runs yet that could be there before it.
     pub(crate) async fn start(&self, engine: &Engine) -> Result<(), RuntimeError> {
-        let Some(forwarder) = &self.forwarder else {
+        let Some(id) = &self.id() else {
             return Ok(());
         };
-        let id = forwarder.id();
         engine
             .start(id)
             .await
@@ -126,25 +139,28 @@ impl Gateway {
         self.proxy.ledger().decisions()
     }
 
-    /// Removes all of it.
-    pub(crate) async fn remove(self) {
-        let Self {
-            listener,
-            folder,
-            forwarder,
-            ..
-        } = self;
-        drop(listener);
-        if let Some(forwarder) = forwarder {
+    /// Removes the forwarder; its agent has ended.
+    pub(crate) async fn remove_forwarder(&self) {
+        let taken = self
+            .forwarder
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(forwarder) = taken {
             forwarder.remove().await;
         }
-        drop(folder);
+    }
+
+    /// Removes all of it.
+    pub(crate) async fn remove(self) {
+        self.remove_forwarder().await;
     }
 
     /// Leaves all of it for whoever resumes the run.
     pub(crate) fn leave(self) {
         self.folder.keep();
-        if let Some(forwarder) = self.forwarder {
+        let forwarder = self.forwarder.into_inner();
+        if let Some(forwarder) = forwarder.unwrap_or_else(PoisonError::into_inner) {
             forwarder.disarm();
         }
     }

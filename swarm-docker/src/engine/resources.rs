@@ -148,11 +148,11 @@ impl Engine {
         }))
     }
 
-    /// The names of images with this label.
+    /// The images with this label: id and names.
     pub(crate) async fn images_labelled(
         &self,
         label: (&str, &str),
-    ) -> Result<Vec<String>, Failure> {
+    ) -> Result<Vec<(String, Vec<String>)>, Failure> {
         let options = ListImagesOptionsBuilder::new()
             .filters(&HashMap::from([(
                 "label",
@@ -162,7 +162,7 @@ impl Engine {
         let images = self.docker.list_images(Some(options)).await?;
         Ok(images
             .into_iter()
-            .flat_map(|image| image.repo_tags)
+            .map(|image| (image.id, image.repo_tags))
             .collect())
     }
 

@@ -78,12 +78,15 @@ pub(crate) async fn ensure(
 
 /// Removes images of what the program was before. Those in use stay.
 async fn forget_older(engine: &Engine, source: &str, newest: &str) {
-    let Ok(names) = engine.images_labelled((LABEL, source)).await else {
+    let Ok(images) = engine.images_labelled((LABEL, source)).await else {
         return;
     };
-    for name in names.iter().filter(|name| *name != newest) {
-        if let Err(failure) = engine.remove_image(name).await {
-            tracing::debug!(name, problem = failure.problem(), "an older image stays");
+    for (id, names) in images {
+        // Two processes that build the same leave one without a name.
+        if !names.iter().any(|name| name == newest)
+            && let Err(failure) = engine.remove_image(&id).await
+        {
+            tracing::debug!(id, problem = failure.problem(), "an older image stays");
         }
     }
 }
