@@ -29,7 +29,7 @@ use crate::{
     prompt::{self, Context},
     refs::{Classification, RecordHeader, Recording, RefError, RefStore, RetryStamp, Stamps},
     runtime::{AgentExit, AgentJob, AgentRuntime, Launch, RuntimeError},
-    spec::{AgentSpec, Network, Sandbox},
+    spec::{AgentSpec, HostPattern, Network, Sandbox},
     supplies::Supplies,
     time::Timestamp,
 };
@@ -113,11 +113,14 @@ impl AgentRunner {
         if launch != Launch::TakeOver {
             self.note_start(start, &mut admission).await?;
         }
+        let invocation = self.supplies.invocation(kind, spec);
+        let mut needed = kind.hosts(spec, &invocation);
+        needed.extend(self.supplies.hosts(spec));
         let job = AgentJob {
             id,
-            invocation: self.supplies.invocation(kind, spec),
+            invocation,
             stdin: recording.prompt(),
-            sandbox: with_hosts(spec, kind),
+            sandbox: with_hosts(spec, needed),
             timeout: self.limits.timeout(spec),
             launch,
         };
@@ -334,10 +337,10 @@ impl AgentRunner {
 
 /// The sandbox, with the hosts that the program needs among those that are listed. The spec stays as it was written, and
 /// with it its digest.
-fn with_hosts(spec: &AgentSpec, kind: &dyn AgentKind) -> Sandbox {
+fn with_hosts(spec: &AgentSpec, needed: Vec<HostPattern>) -> Sandbox {
     let mut sandbox = spec.sandbox.clone();
     if let Network::Allow(listed) = sandbox.network {
-        sandbox.network = Network::Allow(listed.with(kind.hosts(spec)));
+        sandbox.network = Network::Allow(listed.with(needed));
     }
     sandbox
 }

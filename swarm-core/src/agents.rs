@@ -119,9 +119,9 @@ pub trait AgentKind: Send + Sync {
         None
     }
 
-    /// The hosts that the program needs, for agents that may reach listed hosts only.
-    fn hosts(&self, spec: &AgentSpec) -> Vec<HostPattern> {
-        let _ = spec;
+    /// The hosts that the program needs when it is started so, for agents that may reach listed hosts only.
+    fn hosts(&self, spec: &AgentSpec, invocation: &Invocation) -> Vec<HostPattern> {
+        let _ = (spec, invocation);
         Vec::new()
     }
 

@@ -20,7 +20,7 @@ pub use mcp::McpServer;
 use self::{account::Account, mcp::Shelves};
 use crate::{
     agents::{AgentKind, Invocation, kind_of},
-    spec::AgentSpec,
+    spec::{AgentSpec, HostPattern},
 };
 
 /// The machine of the user: where accounts and MCP servers are set up. Implementations may block.
@@ -92,6 +92,13 @@ impl Supplies {
             }
         }
         Ok(supplies)
+    }
+
+    /// The hosts of the MCP servers that this agent gets and that are elsewhere.
+    pub(crate) fn hosts(&self, spec: &AgentSpec) -> impl Iterator<Item = HostPattern> {
+        let servers = spec.sandbox.mcps.iter();
+        let servers = servers.filter_map(|name| self.mcp_servers.get(name));
+        servers.filter_map(|server| HostPattern::of_url(server.definition().get("url")?.as_str()?))
     }
 
     /// What to start, with what this agent, and no other, gets.

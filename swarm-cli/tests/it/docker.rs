@@ -296,7 +296,7 @@ fn an_agent_reaches_the_hosts_that_are_allowed_and_its_record_tells_the_others()
     assert_eq!(text, "hello\nno\nlo\n");
     let run_id = id.split('/').next().unwrap();
     assert_eq!(containers(run_id), Vec::<String>::new());
-    let sockets = std::fs::read_dir(env.swarm_home().join("egress")).unwrap();
+    let sockets = fs::read_dir(env.swarm_home().join("egress")).unwrap();
     assert_eq!(sockets.count(), 0);
 
     let shown = run(&mut docker(&env, &["inspect", "--json", id]))
@@ -314,7 +314,7 @@ fn an_agent_reaches_the_hosts_that_are_allowed_and_its_record_tells_the_others()
         })
         .collect();
     assert_eq!(tried, [("127.0.0.1", true), ("evil.example", false)]);
-    let report = std::fs::read_to_string(shown["file"].as_str().unwrap()).unwrap();
+    let report = fs::read_to_string(shown["file"].as_str().unwrap()).unwrap();
     assert!(
         report.contains("denied evil.example:80 1x (not listed)"),
         "{report}"
@@ -335,7 +335,7 @@ fn ctrl_c_and_kill_9_leave_no_forwarder_and_no_socket() {
         "sleep",
         "1000",
     ];
-    let sockets = || std::fs::read_dir(env.swarm_home().join("egress")).map_or(0, Iterator::count);
+    let sockets = || fs::read_dir(env.swarm_home().join("egress")).map_or(0, Iterator::count);
     for sign in [Signal::INT, Signal::KILL] {
         let child = docker(&env, &args)
             .stdout(std::process::Stdio::null())

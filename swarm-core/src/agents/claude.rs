@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::{AgentKind, Invocation, Transcript, checks, hosts::hosts};
+use super::{
+    AgentKind, Invocation, Transcript, checks,
+    hosts::{hosts, variable},
+};
 use crate::{
     money::Usd,
     spec::{AgentSpec, HostPattern, SpecError},
@@ -160,8 +163,16 @@ impl AgentKind for Claude {
         Some(Box::<transcript::StreamJson>::default())
     }
 
-    fn hosts(&self, spec: &AgentSpec) -> Vec<HostPattern> {
-        hosts(spec, ["api.anthropic.com"], &["ANTHROPIC_BASE_URL"])
+    fn hosts(&self, spec: &AgentSpec, invocation: &Invocation) -> Vec<HostPattern> {
+        let mut known = vec!["api.anthropic.com"];
+        let has_key = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"]
+            .iter()
+            .any(|name| variable(spec, invocation, name).is_some());
+        if !has_key {
+            // Where the account of a subscription is renewed.
+            known.extend(["console.anthropic.com", "platform.claude.com"]);
+        }
+        hosts(spec, invocation, known, &["ANTHROPIC_BASE_URL"])
     }
 
     fn model(&self, spec: &AgentSpec) -> Option<String> {

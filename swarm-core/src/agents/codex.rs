@@ -4,7 +4,10 @@
 
 mod transcript;
 
-use super::{AgentKind, Invocation, Transcript, checks, hosts::hosts};
+use super::{
+    AgentKind, Invocation, Transcript, checks,
+    hosts::{hosts, variable},
+};
 use crate::{
     spec::{AgentSpec, HostPattern, SpecError},
     supplies::{AccountFile, AccountSource},
@@ -108,8 +111,13 @@ impl AgentKind for Codex {
         Some(Box::<transcript::ExecEvents>::default())
     }
 
-    fn hosts(&self, spec: &AgentSpec) -> Vec<HostPattern> {
-        hosts(spec, ["api.openai.com"], &["OPENAI_BASE_URL"])
+    fn hosts(&self, spec: &AgentSpec, invocation: &Invocation) -> Vec<HostPattern> {
+        let mut known = vec!["api.openai.com"];
+        if variable(spec, invocation, "CODEX_API_KEY").is_none() {
+            // Where the account of a subscription is used and renewed.
+            known.extend(["auth.openai.com", "chatgpt.com"]);
+        }
+        hosts(spec, invocation, known, &["OPENAI_BASE_URL"])
     }
 }
 

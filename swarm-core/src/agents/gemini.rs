@@ -115,7 +115,7 @@ impl AgentKind for Gemini {
         Some(Box::<transcript::StreamJson>::default())
     }
 
-    fn hosts(&self, spec: &AgentSpec) -> Vec<HostPattern> {
+    fn hosts(&self, spec: &AgentSpec, invocation: &Invocation) -> Vec<HostPattern> {
         let is_set = |wanted| spec.sandbox.env_vars.names().any(|name| name == wanted);
         let known: &[&str] = if is_set(VERTEX) {
             &["aiplatform.googleapis.com", "oauth2.googleapis.com"]
@@ -125,7 +125,7 @@ impl AgentKind for Gemini {
             &["generativelanguage.googleapis.com"]
         };
         let servers = ["GOOGLE_GEMINI_BASE_URL", "GOOGLE_VERTEX_BASE_URL"];
-        let mut hosts = hosts(spec, known.iter().copied(), &servers);
+        let mut hosts = hosts(spec, invocation, known.iter().copied(), &servers);
         let mut vars = spec.sandbox.env_vars.iter();
         if is_set(VERTEX)
             && let Some((_, region)) = vars.find(|(name, _)| *name == "GOOGLE_CLOUD_LOCATION")

@@ -1,18 +1,32 @@
 //! Hosts that programs of several kinds need.
 
+use super::Invocation;
 use crate::spec::{AgentSpec, HostPattern};
 
-/// These hosts, and those of the URLs in these variables, as far as the sandbox sets them.
+/// These hosts, and those of the URLs in these variables, as far as they are set.
 pub(super) fn hosts<'h>(
     spec: &AgentSpec,
+    invocation: &Invocation,
     known: impl IntoIterator<Item = &'h str>,
     urls: &[&str],
 ) -> Vec<HostPattern> {
-    let vars = spec.sandbox.env_vars.iter();
-    let named = vars.filter(|(name, _)| urls.contains(name));
-    let named = named.filter_map(|(_, url)| HostPattern::of_url(url));
     let known = known.into_iter().filter_map(|host| host.parse().ok());
+    let named = urls
+        .iter()
+        .filter_map(|name| HostPattern::of_url(variable(spec, invocation, name)?));
     known.chain(named).collect()
+}
+
+/// What the agent finds in a variable.
+pub(super) fn variable<'s>(
+    spec: &'s AgentSpec,
+    invocation: &'s Invocation,
+    wanted: &str,
+) -> Option<&'s str> {
+    let mut vars = spec.sandbox.env_vars.iter();
+    let of_sandbox = vars.find(|(name, _)| *name == wanted);
+    let of_kind = || invocation.env.get(wanted).map(String::as_str);
+    of_sandbox.map(|(_, value)| value).or_else(of_kind)
 }
 
 #[cfg(test)]
@@ -27,16 +41,35 @@ mod tests {
     fn hosts(sandbox: Value) -> Vec<String> {
         let sandbox = SandboxSpec::from_json(sandbox, "sandbox").unwrap();
         let spec = AgentSpec::new("Do it.", sandbox).unwrap();
-        let hosts = kind_of(&spec.agent).unwrap().hosts(&spec);
+        let kind = kind_of(&spec.agent).unwrap();
+        let hosts = kind.hosts(&spec, &kind.invocation(&spec));
         hosts.iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn each_kind_brings_what_its_program_asks() {
-        let kinds: [(Value, &[&str]); 7] = [
+        let kinds: [(Value, &[&str]); 9] = [
             (json!({"agent": {"command": ["cat"]}}), &[]),
-            (json!({"agent": "claude"}), &["api.anthropic.com"]),
-            (json!({"agent": "codex"}), &["api.openai.com"]),
+            (
+                json!({"agent": "claude", "env_vars": {"ANTHROPIC_API_KEY": "k"}}),
+                &["api.anthropic.com"],
+            ),
+            (
+                json!({"agent": "claude"}),
+                &[
+                    "api.anthropic.com",
+                    "console.anthropic.com",
+                    "platform.claude.com",
+                ],
+            ),
+            (
+                json!({"agent": "codex", "env_vars": {"CODEX_API_KEY": "k"}}),
+                &["api.openai.com"],
+            ),
+            (
+                json!({"agent": "codex"}),
+                &["api.openai.com", "auth.openai.com", "chatgpt.com"],
+            ),
             (
                 json!({"agent": "gemini"}),
                 &["generativelanguage.googleapis.com"],
@@ -63,6 +96,20 @@ mod tests {
     }
 
     #[test]
+    fn another_server_that_comes_with_the_account_is_among_them() {
+        let sandbox = SandboxSpec::from_json(json!({"agent": "claude"}), "sandbox").unwrap();
+        let spec = AgentSpec::new("Do it.", sandbox).unwrap();
+        let kind = kind_of(&spec.agent).unwrap();
+        let mut invocation = kind.invocation(&spec);
+        invocation.set("ANTHROPIC_BASE_URL", "https://gateway.example/v1");
+        let hosts = kind.hosts(&spec, &invocation);
+        assert!(
+            hosts.contains(&"gateway.example:443".parse().unwrap()),
+            "{hosts:?}"
+        );
+    }
+
+    #[test]
     fn another_server_that_the_sandbox_names_is_among_them() {
         for (kind, variable) in [
             ("claude", "ANTHROPIC_BASE_URL"),
@@ -71,7 +118,11 @@ mod tests {
         ] {
             let with = |url: &str| hosts(json!({"agent": kind, "env_vars": {variable: url}}));
             assert!(with("http://127.0.0.1:4010/v1").contains(&"127.0.0.1:4010".to_owned()));
-            assert!(with("https://*.example.com").len() == 1, "{kind}");
+            assert!(
+                !with("https://*.example.com")
+                    .iter()
+                    .any(|host| host.contains('*'))
+            );
         }
     }
 }

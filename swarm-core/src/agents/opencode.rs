@@ -155,11 +155,11 @@ impl AgentKind for Opencode {
         Some(Box::<transcript::RunEvents>::default())
     }
 
-    fn hosts(&self, spec: &AgentSpec) -> Vec<HostPattern> {
+    fn hosts(&self, spec: &AgentSpec, invocation: &Invocation) -> Vec<HostPattern> {
         let model = spec.sandbox.model.as_deref().unwrap_or_default();
         let provider = model.split_once('/').map(|(provider, _)| provider);
         let known = PROVIDERS.iter().filter(|(name, _)| Some(*name) == provider);
-        hosts(spec, known.map(|(_, host)| *host), &[])
+        hosts(spec, invocation, known.map(|(_, host)| *host), &[])
     }
 }
 
