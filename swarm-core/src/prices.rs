@@ -1,7 +1,7 @@
 //! What models cost, to stop an agent at its budget while it runs.
 //!
-//! `prices.json` beside this file has list prices as Claude Code 2.1.329 counts them. They are an estimate: the cost that an
-//! agent reports of itself at its end replaces them.
+//! `prices.json` beside this file has list prices as Claude Code 2.1.329 counts them. They are an estimate: if an
+//! agent reports more of itself at its end, that counts.
 
 use std::{
     collections::{BTreeMap, VecDeque},

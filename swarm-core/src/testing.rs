@@ -7,3 +7,4 @@ pub mod ref_store;
 pub mod runtime;
 pub mod scripted;
 pub mod sink;
+pub mod transcript;

@@ -71,7 +71,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// Durations as a number of seconds in JSON, to the millisecond.
+/// Durations as a number of seconds in JSON.
 pub mod seconds {
     use std::time::Duration;
 
@@ -79,7 +79,7 @@ pub mod seconds {
 
     /// Writes whole seconds as an integer, anything else with its fraction.
     pub fn serialize<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
-        if duration.subsec_millis() == 0 {
+        if duration.subsec_nanos() == 0 {
             duration.as_secs().serialize(to)
         } else {
             duration.as_secs_f64().serialize(to)

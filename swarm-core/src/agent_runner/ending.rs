@@ -68,9 +68,10 @@ pub(super) fn heed(end: &mut RecordEnd, heard: Heard, worst_case: Usd, stderr: &
     end.cost = match conclusion.verdict {
         // Whoever was stopped may have spent more than it had time to tell.
         Verdict::Unfinished => (metered > worst_case).then_some(metered),
+        // It may have told more on the way than it admits at the end.
         _ => conclusion
             .cost
-            .or_else(|| (metered > Usd::ZERO).then_some(metered)),
+            .max((metered > Usd::ZERO).then_some(metered)),
     };
     let ended_by_itself = matches!(end.exit, ExitReason::Completed | ExitReason::Failed { .. });
     if !ended_by_itself {

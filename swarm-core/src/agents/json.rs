@@ -5,14 +5,16 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::transcript::{MAX_NAME, beginning};
+
 /// The text at `pointer`.
 pub(super) fn text<'v>(value: &'v Value, pointer: &str) -> Option<&'v str> {
     value.pointer(pointer)?.as_str()
 }
 
-/// The text at `pointer`, to keep.
+/// The name or id at `pointer`, to keep.
 pub(super) fn owned(value: &Value, pointer: &str) -> Option<String> {
-    text(value, pointer).map(str::to_owned)
+    text(value, pointer).map(|name| beginning(name, MAX_NAME).to_owned())
 }
 
 /// The number at `pointer`; nothing counts as none.

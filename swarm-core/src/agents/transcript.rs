@@ -12,6 +12,10 @@ use crate::{ids::AgentId, money::Usd, time::Timestamp, usage::Usage};
 
 /// The most text of an answer that is kept beside the stream, in bytes.
 pub const MAX_TEXT: usize = 8 * 1024 * 1024;
+/// The longest name or id that is kept, in bytes; the rest of a longer one is cut off.
+pub const MAX_NAME: usize = 1024;
+/// The longest message of a program that is kept, in bytes; the rest of a longer one is cut off.
+pub const MAX_MESSAGE: usize = 64 * 1024;
 
 /// Reads what one kind of agent prints on stdout. Pure: no I/O, no clock.
 ///
@@ -117,6 +121,24 @@ pub struct Conversation {
     /// What all requests used.
     #[serde(default)]
     pub usage: Usage,
+}
+
+/// The beginning of `text`, at most `most` bytes. Some are kept by the dozen, and a line may be nothing but one of them.
+pub(super) fn beginning(text: &str, most: usize) -> &str {
+    text.get(..text.floor_char_boundary(most)).unwrap_or(text)
+}
+
+impl Verdict {
+    /// The same with a message that can be kept.
+    pub(super) fn shortened(mut self) -> Self {
+        if let Self::Failed { message }
+        | Self::OverBudget { message }
+        | Self::RateLimited { message } = &mut self
+        {
+            message.truncate(beginning(message, MAX_MESSAGE).len());
+        }
+        self
+    }
 }
 
 /// An answer that grows piece by piece, up to [`MAX_TEXT`].

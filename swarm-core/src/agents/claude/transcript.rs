@@ -9,7 +9,12 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 
 use crate::{
-    agents::transcript::{AgentEvent, Answer, Conclusion, Conversation, Transcript, Verdict},
+    agents::{
+        json::{owned, text},
+        transcript::{
+            AgentEvent, Answer, Conclusion, Conversation, MAX_NAME, Transcript, Verdict, beginning,
+        },
+    },
     money::Usd,
     time::Timestamp,
     usage::Usage,
@@ -26,7 +31,8 @@ pub(super) struct StreamJson {
     written: Answer,
     /// The message whose text came in pieces, so that it is not taken twice when it comes as a whole.
     streamed: Option<String>,
-    /// The last one counts: background agents make a program give several.
+    /// Background agents make a program give several. The last one has the answer and all the cost, but what an earlier
+    /// one said against the agent, no later one takes back.
     result: Option<RunResult>,
     /// Until when the plan of the account is used up.
     resets_at: Option<Timestamp>,
@@ -38,6 +44,20 @@ struct RunResult {
     structured: Option<Value>,
     verdict: Verdict,
     cost: Option<Usd>,
+}
+
+impl RunResult {
+    /// This one, after an `earlier` one.
+    fn after(self, earlier: Self) -> Self {
+        Self {
+            verdict: match earlier.verdict {
+                Verdict::Succeeded => self.verdict,
+                against => against,
+            },
+            cost: self.cost.max(earlier.cost),
+            ..self
+        }
+    }
 }
 
 /// Enough of a line to know what it is.
@@ -189,8 +209,9 @@ impl Transcript for StreamJson {
             }
             ("system", Some("init")) => {
                 if let Ok(Init { session_id, model }) = serde_json::from_slice(line) {
-                    self.conversation.session_id = session_id;
-                    self.conversation.model = model;
+                    let kept = |name: String| beginning(&name, MAX_NAME).to_owned();
+                    self.conversation.session_id = session_id.map(kept);
+                    self.conversation.model = model.map(kept);
                 }
             }
             ("rate_limit_event", _) => {
@@ -211,7 +232,11 @@ impl Transcript for StreamJson {
                 // Bytes that are no text cost nothing but themselves.
                 let line = String::from_utf8_lossy(line);
                 let line = serde_json::from_str(&line).unwrap_or_default();
-                self.result = Some(self.run_result(&line));
+                let result = self.run_result(&line);
+                self.result = Some(match self.result.take() {
+                    Some(earlier) => result.after(earlier),
+                    None => result,
+                });
             }
             _ => {}
         }
@@ -272,7 +297,7 @@ impl StreamJson {
                     (&line.api_message_id, event.usage, &self.conversation.model)
                 {
                     tell(AgentEvent::Request {
-                        id: id.to_string(),
+                        id: beginning(id, MAX_NAME).to_owned(),
                         model: model.clone(),
                         usage: usage.into(),
                     });
@@ -323,8 +348,9 @@ impl StreamJson {
                 }
                 "tool_use" => {
                     self.conversation.tool_calls += 1;
+                    let name = block.name.unwrap_or_default();
                     tell(AgentEvent::ToolCall {
-                        name: block.name.unwrap_or_default(),
+                        name: beginning(&name, MAX_NAME).to_owned(),
                     });
                 }
                 _ => {}
@@ -339,7 +365,7 @@ impl StreamJson {
             conversation.session_id = Some(session_id);
         }
         let models = line.pointer("/modelUsage").and_then(Value::as_object);
-        conversation.usage = models.into_iter().flat_map(serde_json::Map::values).fold(
+        let usage = models.into_iter().flat_map(serde_json::Map::values).fold(
             Usage::default(),
             |sum, used| {
                 let tokens = |name| used.get(name).and_then(Value::as_u64).unwrap_or_default();
@@ -351,6 +377,7 @@ impl StreamJson {
                 }
             },
         );
+        conversation.usage = conversation.usage.at_least(usage);
         let denials = line
             .pointer("/permission_denials")
             .and_then(Value::as_array);
@@ -362,12 +389,12 @@ impl StreamJson {
             .collect();
         let cost = line.pointer("/total_cost_usd").and_then(Value::as_f64);
         RunResult {
-            text: owned(line, "/result"),
+            text: text(line, "/result").map(str::to_owned),
             structured: line
                 .pointer("/structured_output")
                 .filter(|output| !output.is_null())
                 .cloned(),
-            verdict: verdict(line),
+            verdict: verdict(line).shortened(),
             cost: cost.and_then(|dollars| Usd::try_from(dollars).ok()),
         }
     }
@@ -376,8 +403,8 @@ impl StreamJson {
 fn request(message: &Message<'_>, tell: &mut dyn FnMut(AgentEvent)) {
     if let (Some(id), Some(model), Some(usage)) = (&message.id, &message.model, message.usage) {
         tell(AgentEvent::Request {
-            id: id.to_string(),
-            model: model.to_string(),
+            id: beginning(id, MAX_NAME).to_owned(),
+            model: beginning(model, MAX_NAME).to_owned(),
             usage: usage.into(),
         });
     }
@@ -409,14 +436,6 @@ fn verdict(line: &Value) -> Verdict {
         }
         _ => Verdict::Failed { message },
     }
-}
-
-fn text<'v>(value: &'v Value, pointer: &str) -> Option<&'v str> {
-    value.pointer(pointer)?.as_str()
-}
-
-fn owned(value: &Value, pointer: &str) -> Option<String> {
-    text(value, pointer).map(str::to_owned)
 }
 
 #[cfg(test)]

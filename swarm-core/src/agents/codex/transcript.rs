@@ -66,7 +66,7 @@ impl Transcript for ExecEvents {
         };
         Conclusion {
             text,
-            verdict,
+            verdict: verdict.shortened(),
             conversation: self.conversation,
             ..Conclusion::default()
         }
@@ -95,9 +95,12 @@ impl ExecEvents {
             }
             // An item of type `error` is a notice, such as of another way to the provider.
             _ => {
-                let id = text(line, "/item/id");
-                let open = self.open_calls.iter();
-                match open.map(String::as_str).position(|open| id == Some(open)) {
+                let id = owned(line, "/item/id");
+                match self
+                    .open_calls
+                    .iter()
+                    .position(|open| id.as_ref() == Some(open))
+                {
                     Some(at) => drop(self.open_calls.remove(at)),
                     None => drop(self.call(line, tell)),
                 }
@@ -112,10 +115,8 @@ impl ExecEvents {
             return false;
         }
         self.conversation.tool_calls += 1;
-        let name = text(line, "/item/tool").unwrap_or(kind);
-        tell(AgentEvent::ToolCall {
-            name: name.to_owned(),
-        });
+        let name = owned(line, "/item/tool").unwrap_or_else(|| kind.to_owned());
+        tell(AgentEvent::ToolCall { name });
         true
     }
 
@@ -134,7 +135,7 @@ impl ExecEvents {
             cache_read,
             cache_write,
         };
-        self.conversation.usage = usage;
+        self.conversation.usage = self.conversation.usage.at_least(usage);
         tell(AgentEvent::Request {
             id: self.conversation.session_id.clone().unwrap_or_default(),
             model: String::new(),

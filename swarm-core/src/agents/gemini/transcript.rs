@@ -10,7 +10,9 @@ use serde_json::Value;
 use crate::{
     agents::{
         json::{count, owned, parsed, text, type_of},
-        transcript::{AgentEvent, Conclusion, Conversation, Transcript, Verdict},
+        transcript::{
+            AgentEvent, Conclusion, Conversation, MAX_NAME, Transcript, Verdict, beginning,
+        },
         written::Written,
     },
     usage::Usage,
@@ -71,7 +73,7 @@ impl Transcript for StreamJson {
         };
         Conclusion {
             text,
-            verdict,
+            verdict: verdict.shortened(),
             conversation: self.conversation,
             ..Conclusion::default()
         }
@@ -103,12 +105,9 @@ impl StreamJson {
 
     fn answered(&mut self, line: &Value) {
         self.written.end_part();
-        let id = text(line, "/tool_id");
-        let open = self.open_calls.iter();
-        let Some(at) = open
-            .map(|(open, _)| open.as_str())
-            .position(|open| id == Some(open))
-        else {
+        let id = owned(line, "/tool_id");
+        let mut open = self.open_calls.iter();
+        let Some(at) = open.position(|(open, _)| id.as_ref() == Some(open)) else {
             return;
         };
         let call = self.open_calls.remove(at);
@@ -123,7 +122,9 @@ impl StreamJson {
     }
 
     fn result(&mut self, line: &Value, tell: &mut dyn FnMut(AgentEvent)) {
-        self.is_success = Some(text(line, "/status") == Some("success"));
+        // Nothing that comes later takes a failure back.
+        let is_success = text(line, "/status") == Some("success");
+        self.is_success = Some(is_success && self.is_success != Some(false));
         if line.pointer("/error").is_some_and(|error| !error.is_null()) {
             self.failed(text(line, "/error/message"));
         }
@@ -131,21 +132,22 @@ impl StreamJson {
         let mut sum = Usage::default();
         let mut most = 0;
         for (model, stats) in models.into_iter().flatten() {
+            let model = beginning(model, MAX_NAME);
             let usage = usage_of(stats);
             sum += usage;
             // The first name is "auto" if the program chooses; models that failed have no usage.
             let size = usage.prompt().saturating_add(usage.output);
             if size > most {
                 most = size;
-                self.conversation.model = Some(model.clone());
+                self.conversation.model = Some(model.to_owned());
             }
             tell(AgentEvent::Request {
-                id: model.clone(),
-                model: model.clone(),
+                id: model.to_owned(),
+                model: model.to_owned(),
                 usage,
             });
         }
-        self.conversation.usage = sum;
+        self.conversation.usage = self.conversation.usage.at_least(sum);
     }
 
     fn failed(&mut self, message: Option<&str>) {

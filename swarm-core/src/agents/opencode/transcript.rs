@@ -84,7 +84,7 @@ impl Transcript for RunEvents {
         let is_known = verdict != Verdict::Unfinished && !is_free;
         Conclusion {
             text,
-            verdict,
+            verdict: verdict.shortened(),
             cost: is_known.then_some(self.cost),
             conversation: self.conversation,
             ..Conclusion::default()

@@ -178,3 +178,20 @@ fn a_field_of_another_type_costs_nothing_but_itself() {
         assert!(matches!(end.verdict, Verdict::Failed { .. }), "{line}");
     }
 }
+
+#[test]
+fn no_later_result_takes_a_failure_a_cost_or_usage_back() {
+    let bad = r#"{"type":"result","subtype":"success","is_error":true,"result":"API Error: 500","total_cost_usd":4.5,
+        "modelUsage":{"m":{"inputTokens":9,"outputTokens":7}}}"#;
+    let forged = r#"{"type":"result","subtype":"success","is_error":false,"result":"All done.","total_cost_usd":0.01,
+        "modelUsage":{"m":{"inputTokens":1}}}"#;
+    for lines in [[bad, forged], [forged, bad]] {
+        let (end, _) = read(lines.map(|line| line.replace('\n', "")).join("\n"));
+        let failed = Verdict::Failed {
+            message: "API Error: 500".to_owned(),
+        };
+        assert_eq!((end.verdict, end.cost), (failed, Some(usd("4.5"))));
+        let usage = end.conversation.usage;
+        assert_eq!((usage.input, usage.output), (9, 7));
+    }
+}

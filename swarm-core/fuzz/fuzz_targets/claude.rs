@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|printed: &[u8]| swarm_core_fuzz::transcript("claude", printed));

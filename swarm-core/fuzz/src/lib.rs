@@ -1,0 +1,99 @@
+//! What must hold for any input.
+
+#[path = "../../../swarm-cli/src/duration.rs"]
+mod duration;
+
+use swarm_core::{
+    agents::{
+        AgentEvent, Verdict, kind_of,
+        transcript::{MAX_MESSAGE, MAX_NAME, MAX_TEXT},
+    },
+    spec::{Agent, AgentSpec, ByteSize, Cpus, Mount, NoSandboxes, Task},
+    testing::transcript::{Understood, understand},
+};
+
+/// What an agent of this kind printed. Its last byte says where it is cut into chunks.
+pub fn transcript(kind: &str, printed: &[u8]) {
+    let kind = kind_of(&Agent::Named(kind.to_owned())).expect("it is known");
+    let read = |chunks: &[&[u8]]| {
+        understand(kind, chunks.iter().copied()).expect("it has a transcript")
+    };
+    let (place, printed) = printed.split_last().unwrap_or((&0, &[]));
+    let whole = read(&[printed]);
+
+    let (before, after) = printed.split_at(usize::from(*place) * printed.len() / 256);
+    assert_eq!(read(&[before, after]), whole, "it is the same in two pieces");
+    let earlier = read(&[before]).conclusion.verdict;
+    if matches!(earlier, Verdict::Failed { .. }) && kind.name() != "opencode" {
+        let end = &whole.conclusion.verdict;
+        // A line that is cut there may say something else.
+        if before.is_empty() || before.ends_with(b"\n") {
+            assert_ne!(*end, Verdict::Succeeded, "a failure is not taken back");
+        }
+    }
+    is_bounded(&whole);
+}
+
+fn is_bounded(Understood { conclusion, events, .. }: &Understood) {
+    assert!(conclusion.text.len() <= MAX_TEXT + 100);
+    let conversation = &conclusion.conversation;
+    let mut names: Vec<&str> = conversation.denied_tools.iter().map(String::as_str).collect();
+    names.extend(conversation.session_id.as_deref());
+    names.extend(conversation.model.as_deref());
+    for event in events {
+        match event {
+            AgentEvent::ToolCall { name } => names.push(name),
+            AgentEvent::Request { id, model, .. } => names.extend([id.as_str(), model]),
+            AgentEvent::Text(_) | AgentEvent::Retry { .. } => {}
+        }
+    }
+    assert!(names.iter().all(|name| name.len() <= MAX_NAME));
+    match &conclusion.verdict {
+        Verdict::Failed { message }
+        | Verdict::OverBudget { message }
+        | Verdict::RateLimited { message } => assert!(message.len() <= MAX_MESSAGE),
+        Verdict::Succeeded | Verdict::Unfinished => {}
+    }
+}
+
+/// A list of tasks as JSON.
+pub fn spec(text: &str) {
+    let Ok(tasks) = Task::list_from_json(text, "tasks") else {
+        return;
+    };
+    for task in tasks {
+        let Ok(spec) = task.resolve(&NoSandboxes) else {
+            continue;
+        };
+        let kind = kind_of(&spec.agent).expect("it was checked");
+        assert!(!kind.invocation(&spec).argv.is_empty());
+        drop((kind.worst_case(&spec), spec.digest(), spec.with_input("x")));
+        // What the log keeps is what was asked for.
+        let written = serde_json::to_string(&spec).expect("it can be written");
+        let again: AgentSpec = serde_json::from_str(&written).expect("it can be read");
+        assert_eq!(serde_json::to_string(&again).expect("it can be written"), written);
+        assert_eq!(again.sandbox.timeout.is_zero(), spec.sandbox.timeout.is_zero());
+    }
+}
+
+/// Small texts of the command line.
+pub fn syntax(text: &str) {
+    if let Ok(mount) = Mount::parse(text) {
+        assert!(mount.container_path.starts_with('/') && !mount.host_path.is_empty());
+        // Without a word for it, it is read-only.
+        assert!(mount.readonly || text.ends_with(":rw"));
+    }
+    if let Ok(size) = text.parse::<ByteSize>() {
+        assert_ne!(size.bytes(), 0);
+        let again: ByteSize = size.to_string().parse().expect("it was one");
+        assert!(again.bytes().abs_diff(size.bytes()) <= size.bytes() >> 50);
+    }
+    if let Ok(cpus) = text.parse::<Cpus>() {
+        assert_ne!(cpus.nanos(), 0);
+    }
+    if let Ok(duration) = duration::parse(text) {
+        assert!(!duration.is_zero());
+    }
+    drop(text.parse::<swarm_core::money::Usd>());
+    drop(text.parse::<swarm_core::ids::RefId>());
+}
