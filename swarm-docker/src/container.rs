@@ -80,6 +80,13 @@ pub(crate) fn check(sandbox: &Sandbox, default_image: &str) -> Result<(), Runtim
                 .to_owned(),
         });
     }
+    // Such as the descriptors that an old engine forgets to close, which lead to the host.
+    if inputs::is_of_kernel(&clean(&sandbox.workdir)) {
+        return Err(RuntimeError::Refused {
+            field: format!("workdir {:?}", sandbox.workdir),
+            reason: "/proc, /sys and /dev belong to the kernel; use another folder".to_owned(),
+        });
+    }
     if let Some(memory) = sandbox.memory
         && memory.bytes() < LEAST_MEMORY
     {
@@ -524,6 +531,12 @@ mod tests {
             assert!(
                 check(&job(sandbox.clone()).sandbox, "busybox").is_err(),
                 "{sandbox} was accepted"
+            );
+        }
+        for workdir in ["/proc/self/fd/7", "/sys", "//dev/./x"] {
+            assert!(
+                check(&job(json!({"workdir": workdir})).sandbox, "busybox").is_err(),
+                "{workdir} was accepted"
             );
         }
         // From a log, past the checks of a spec.

@@ -146,6 +146,11 @@ fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(parent, _)| parent)
 }
 
+/// Whether `path`, which is clean, is in a folder of the kernel.
+pub(crate) fn is_of_kernel(path: &str) -> bool {
+    KERNEL.iter().any(|folder| is_within(path, folder))
+}
+
 fn check_target(path: &str, field: &dyn Fn() -> String) -> Result<(), RuntimeError> {
     if path.split('/').any(|part| part == "..") || path.contains('\0') {
         return Err(RuntimeError::Refused {
@@ -159,7 +164,7 @@ fn check_target(path: &str, field: &dyn Fn() -> String) -> Result<(), RuntimeErr
             "the root of a container is read-only; use a folder, such as the working folder",
         ));
     }
-    if KERNEL.iter().any(|folder| is_within(path, folder)) {
+    if is_of_kernel(path) {
         return Err(RuntimeError::Refused {
             field: field(),
             reason: "/proc, /sys and /dev belong to the kernel; use another folder".to_owned(),

@@ -10,6 +10,8 @@ use rustix::process::Signal;
 
 use crate::common::{Outcome, TestEnvironment, eventually, fifo, run, signal};
 
+mod forgery;
+
 const IMAGE: &str = "swarm-test:latest";
 
 /// Runs `swarm` with containers.

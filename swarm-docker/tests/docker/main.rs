@@ -12,6 +12,7 @@ mod cleanup;
 mod conformance;
 mod egress;
 mod engine;
+mod escape;
 mod image;
 mod inputs;
 mod isolation;
