@@ -11,6 +11,7 @@ use rustix::process::Signal;
 use crate::common::{Outcome, TestEnvironment, eventually, fifo, run, signal};
 
 mod forgery;
+mod secrets;
 
 const IMAGE: &str = "swarm-test:latest";
 

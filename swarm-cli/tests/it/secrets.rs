@@ -39,3 +39,36 @@ fn an_agent_sees_none_of_our_variables() {
     .ok();
     assert!(!outcome.stdout.contains(CANARY), "{outcome:#?}");
 }
+
+/// The place is wrong, the error is right: it does not repeat what may be a secret.
+#[test]
+fn an_error_does_not_quote_a_variable_that_was_written_wrongly() {
+    let env = TestEnvironment::new();
+    let as_text = format!(r#"{{"env_vars": "TOKEN={CANARY}"}}"#);
+    let as_list = format!(r#"{{"env_vars": ["TOKEN={CANARY}"]}}"#);
+    let unfinished = format!(r#"{{"env_vars": {{"TOKEN": "{CANARY}"}}"#);
+    let misspelt = format!(r#"{{"env": {{"TOKEN": "{CANARY}"}}}}"#);
+    let named = format!(r#"{{"env_vars": {{"TO=KEN": "{CANARY}"}}}}"#);
+    let assigned = format!("TOKEN={CANARY}");
+    let nameless = format!("={CANARY}");
+    for wrong in [
+        &["--sandbox", &as_text][..],
+        &["--sandbox", &as_list],
+        &["--sandbox", &unfinished],
+        &["--sandbox", &misspelt],
+        &["--sandbox", &named],
+        &["--env", &nameless],
+        &["--env", &assigned, "--no-such-option"],
+        &["--env", &assigned, "--memory", "much"],
+        &["--env", &assigned, "--image", "no such"],
+    ] {
+        let args = [&["run", "x"], wrong, &["--", "true"]].concat();
+        let outcome = env.swarm(&args);
+        assert_eq!(
+            (outcome.code, outcome.stdout.as_str()),
+            (2, ""),
+            "{outcome:#?}"
+        );
+        assert!(!outcome.stderr.contains(CANARY), "{outcome:#?}");
+    }
+}

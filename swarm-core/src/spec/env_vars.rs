@@ -6,8 +6,30 @@ use serde::{Deserialize, Serialize};
 
 /// Variables given to one agent. `Debug` shows their names only.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "Written", into = "BTreeMap<String, String>")]
 pub struct EnvVars(BTreeMap<String, String>);
+
+/// Variables as they are read: an error never quotes what is there, which may be a secret in the wrong place.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected an object of names and texts, such as {\"TOKEN\": \"value\"}; what is there is not shown"
+)]
+enum Written {
+    Vars(BTreeMap<String, String>),
+}
+
+impl From<Written> for EnvVars {
+    fn from(Written::Vars(vars): Written) -> Self {
+        Self(vars)
+    }
+}
+
+impl From<EnvVars> for BTreeMap<String, String> {
+    fn from(vars: EnvVars) -> Self {
+        vars.0
+    }
+}
 
 impl EnvVars {
     /// Name and value of each, by name.
@@ -53,5 +75,21 @@ mod tests {
     fn values_do_not_appear_in_debug_output() {
         let vars = EnvVars::from_iter([("TOKEN".to_owned(), "canary".to_owned())]);
         assert_eq!(format!("{vars:?}"), r#"{"TOKEN"}"#);
+    }
+
+    #[test]
+    fn an_error_does_not_quote_what_may_be_a_secret() {
+        for written in [
+            r#""TOKEN=7001""#,
+            r#"["TOKEN=7001"]"#,
+            r#"{"TOKEN": 7001}"#,
+            r#"{"TOKEN": {"x": "7001"}}"#,
+            "7001",
+        ] {
+            let error = serde_json::from_str::<EnvVars>(written).unwrap_err();
+            let error = error.to_string();
+            assert!(error.contains("object of names"), "{error}");
+            assert!(!error.contains("7001"), "{error}");
+        }
     }
 }
