@@ -15,14 +15,17 @@ use swarm_core::{
 /// What an agent of this kind printed. Its last byte says where it is cut into chunks.
 pub fn transcript(kind: &str, printed: &[u8]) {
     let kind = kind_of(&Agent::Named(kind.to_owned())).expect("it is known");
-    let read = |chunks: &[&[u8]]| {
-        understand(kind, chunks.iter().copied()).expect("it has a transcript")
-    };
+    let read =
+        |chunks: &[&[u8]]| understand(kind, chunks.iter().copied()).expect("it has a transcript");
     let (place, printed) = printed.split_last().unwrap_or((&0, &[]));
     let whole = read(&[printed]);
 
     let (before, after) = printed.split_at(usize::from(*place) * printed.len() / 256);
-    assert_eq!(read(&[before, after]), whole, "it is the same in two pieces");
+    assert_eq!(
+        read(&[before, after]),
+        whole,
+        "it is the same in two pieces"
+    );
     let earlier = read(&[before]).conclusion.verdict;
     if matches!(earlier, Verdict::Failed { .. }) && kind.name() != "opencode" {
         let end = &whole.conclusion.verdict;
@@ -34,10 +37,18 @@ pub fn transcript(kind: &str, printed: &[u8]) {
     is_bounded(&whole);
 }
 
-fn is_bounded(Understood { conclusion, events, .. }: &Understood) {
+fn is_bounded(
+    Understood {
+        conclusion, events, ..
+    }: &Understood,
+) {
     assert!(conclusion.text.len() <= MAX_TEXT + 100);
     let conversation = &conclusion.conversation;
-    let mut names: Vec<&str> = conversation.denied_tools.iter().map(String::as_str).collect();
+    let mut names: Vec<&str> = conversation
+        .denied_tools
+        .iter()
+        .map(String::as_str)
+        .collect();
     names.extend(conversation.session_id.as_deref());
     names.extend(conversation.model.as_deref());
     for event in events {
@@ -71,8 +82,14 @@ pub fn spec(text: &str) {
         // What the log keeps is what was asked for.
         let written = serde_json::to_string(&spec).expect("it can be written");
         let again: AgentSpec = serde_json::from_str(&written).expect("it can be read");
-        assert_eq!(serde_json::to_string(&again).expect("it can be written"), written);
-        assert_eq!(again.sandbox.timeout.is_zero(), spec.sandbox.timeout.is_zero());
+        assert_eq!(
+            serde_json::to_string(&again).expect("it can be written"),
+            written
+        );
+        assert_eq!(
+            again.sandbox.timeout.is_zero(),
+            spec.sandbox.timeout.is_zero()
+        );
     }
 }
 
