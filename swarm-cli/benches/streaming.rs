@@ -71,7 +71,15 @@ fn stream(kind: &str, agents: usize, folder: &Path) -> Result<u64, Failure> {
     args.extend(["--mount", &mount, "--env", &wait]);
     match kind {
         "command" => {}
-        named => args.extend(["--env", "PATH=/agents:/bin", "--agent", named]),
+        named => {
+            args.extend([
+                "--env",
+                "ANTHROPIC_API_KEY=none",
+                "--env",
+                "PATH=/agents:/bin",
+            ]);
+            args.extend(["--agent", named]);
+        }
     }
     args.extend(prompts);
     if kind == "command" {

@@ -93,6 +93,8 @@ fn an_agent_that_lies_about_its_end_or_its_cost_is_not_believed() {
         "bin:/lies",
         "--env",
         "PATH=/lies:/bin",
+        "--env",
+        "ANTHROPIC_API_KEY=none",
         "--timeout",
         "50s",
     ];
