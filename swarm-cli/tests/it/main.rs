@@ -8,6 +8,9 @@ mod accounts;
 mod architecture;
 #[cfg(test)]
 mod bad_input;
+#[cfg(feature = "claude-tests")]
+#[cfg(test)]
+mod claude;
 #[cfg(test)]
 mod combinators;
 #[cfg(test)]
@@ -25,6 +28,9 @@ mod fallback;
 mod home;
 #[cfg(test)]
 mod limits;
+#[cfg(feature = "claude-tests")]
+#[cfg(test)]
+mod model_server;
 #[cfg(test)]
 mod refs;
 #[cfg(test)]
