@@ -92,12 +92,13 @@ impl ModelServer {
     /// Stops it, and says what was not as written; once.
     fn end(&mut self) -> Vec<String> {
         if let Some(stop) = self.stop.take() {
-            drop(stop.send(()));
+            // It may be gone already.
+            stop.send(()).unwrap_or_default();
         }
         if let Some(thread) = self.thread.take() {
             thread.join().unwrap();
         }
-        self.script(|script| script.take_complaints())
+        self.script(Script::take_complaints)
     }
 }
 
@@ -137,5 +138,5 @@ async fn answer(
     let body = to_bytes(body, MAX_REQUEST).await.unwrap_or_default();
     let request = Request::new(&parts, &body);
     let mut script = script.lock().unwrap_or_else(PoisonError::into_inner);
-    script.play(request)
+    script.play(&request)
 }

@@ -1,20 +1,14 @@
 //! In containers.
 
-use super::stage::Stage;
-use crate::model_server::Turn;
-
-#[test]
-fn what_it_says_is_the_result() {
-    let stage = Stage::in_container([Turn::text("Hello, world.")]);
-    let found = stage.run("Say hello.", &[]).ok().value();
-    eprintln!("{found:#}");
-    assert_eq!(stage.text(&found), "Hello, world.");
-    for r in stage.model.requests() {
-        eprintln!(
-            "{:#?} {}",
-            r.headers,
-            serde_json::to_string(&r.body).unwrap().len()
-        );
-        eprintln!("{:?}", r.tools());
-    }
-}
+#[cfg(test)]
+mod answers;
+#[cfg(test)]
+mod errors;
+#[cfg(test)]
+mod repository;
+#[cfg(test)]
+mod secrets;
+#[cfg(test)]
+mod stops;
+#[cfg(test)]
+mod tools;

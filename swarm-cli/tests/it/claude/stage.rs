@@ -126,20 +126,11 @@ impl Stage {
         ids.collect()
     }
 
-    /// Names of what the engine has of a run.
-    pub(super) fn things(&self, run_id: &str) -> Vec<String> {
-        let filter = format!("label=swarm.run={run_id}");
-        let containers = docker(&["ps", "--all", "--format", "{{.Names}}", "--filter", &filter]);
-        let volumes = docker(&["volume", "ls", "--format", "{{.Name}}", "--filter", &filter]);
-        let names = [containers, volumes].concat();
-        names.lines().map(str::to_owned).collect()
-    }
-
     fn assert_nothing_left(&self) {
         match self.place {
             Place::Container => {
                 for run_id in self.runs() {
-                    assert_eq!(self.things(&run_id), Vec::<String>::new(), "run {run_id}");
+                    assert_eq!(things_of(&run_id), Vec::<String>::new(), "run {run_id}");
                 }
             }
             Place::Process => {
@@ -156,6 +147,15 @@ impl Drop for Stage {
             self.assert_nothing_left();
         }
     }
+}
+
+/// Names of what the engine has of a run.
+pub(super) fn things_of(run_id: &str) -> Vec<String> {
+    let filter = format!("label=swarm.run={run_id}");
+    let containers = docker(&["ps", "--all", "--format", "{{.Names}}", "--filter", &filter]);
+    let volumes = docker(&["volume", "ls", "--format", "{{.Name}}", "--filter", &filter]);
+    let names = [containers, volumes].concat();
+    names.lines().map(str::to_owned).collect()
 }
 
 pub(super) fn docker(args: &[&str]) -> String {

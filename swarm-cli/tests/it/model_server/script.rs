@@ -31,20 +31,20 @@ impl Script {
     }
 
     /// Answers a request.
-    pub(super) fn play(&mut self, request: Request) -> Response<Body> {
+    pub(super) fn play(&mut self, request: &Request) -> Response<Body> {
         let number = self.requests.len() + 1;
         self.requests.push(request.clone());
         let what = format!("request {number}, {} {}", request.method, request.path);
         match (request.method.as_str(), request.path.as_str()) {
             ("POST", "/v1/messages") => {
-                self.check(&what, &request);
+                self.check(&what, request);
                 match self.next() {
-                    Some(turn) => respond(&turn, &request, number),
+                    Some(turn) => respond(&turn, request, number),
                     None => self.refuse(400, format!("{what}: the script is at its end")),
                 }
             }
             ("POST", "/v1/messages/count_tokens") => {
-                self.check(&what, &request);
+                self.check(&what, request);
                 let length = request.body.to_string().len();
                 json_response(200, &json!({"input_tokens": length / 4}), &[])
             }

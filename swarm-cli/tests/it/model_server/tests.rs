@@ -41,7 +41,7 @@ fn turns_are_played_in_their_order() {
         refusal.header("retry-after", "7"),
         Turn::thinking("Hm.")
             .and_text("So.")
-            .and_tool("Read", json!({"file_path": "/a"})),
+            .and_tool("Read", &json!({"file_path": "/a"})),
     ]);
     for _ in 0..2 {
         let answer = ask(&model, "/v1/messages?beta=true", &question());

@@ -95,7 +95,7 @@ impl Turn {
     }
 
     /// It calls a tool.
-    pub(crate) fn tool(name: &str, input: Value) -> Self {
+    pub(crate) fn tool(name: &str, input: &Value) -> Self {
         Self::message(Vec::new()).and_tool(name, input)
     }
 
@@ -120,7 +120,7 @@ impl Turn {
     }
 
     /// And calls a tool in the same breath.
-    pub(crate) fn and_tool(self, name: &str, input: Value) -> Self {
+    pub(crate) fn and_tool(self, name: &str, input: &Value) -> Self {
         self.with(|message| {
             let call = json!({"type": "tool_use", "name": name, "input": input});
             message.blocks.push(call);
