@@ -156,6 +156,16 @@ impl Answer {
         self.is_cut |= end < piece.len();
     }
 
+    /// In bytes.
+    pub(super) fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// What was pushed since it had this length.
+    pub(super) fn tail(&self, length: usize) -> &str {
+        self.text.get(length..).unwrap_or_default()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.text.is_empty()
     }

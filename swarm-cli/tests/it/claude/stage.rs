@@ -77,7 +77,6 @@ impl Stage {
     /// `swarm run` with `claude`, which tries nothing again of its own accord.
     pub(super) fn agent(&self, prompt: &str, options: &[&str]) -> Command {
         let mut args = vec!["run", prompt, "--agent", "claude", "--json"];
-        args.extend(["--env", "ANTHROPIC_API_KEY", "--env", "ANTHROPIC_BASE_URL"]);
         args.extend(["--env", "CLAUDE_CODE_MAX_RETRIES=0"]);
         if self.place == Place::Process {
             args.extend(["--env", "PATH"]);

@@ -29,6 +29,10 @@ pub(super) struct StreamJson {
     conversation: Conversation,
     /// All that the main agent wrote.
     written: Answer,
+    /// Where in that the text of the newest message begins.
+    newest: usize,
+    /// Messages that ended at their greatest length, for the next one to go on.
+    unended: Unended,
     /// The message whose text came in pieces, so that it is not taken twice when it comes as a whole.
     streamed: Option<String>,
     /// Background agents make a program give several. The last one has the answer and all the cost, but what an earlier
@@ -36,6 +40,14 @@ pub(super) struct StreamJson {
     result: Option<RunResult>,
     /// Until when the plan of the account is used up.
     resets_at: Option<Timestamp>,
+}
+
+/// What the result leaves out: it has only the last message.
+#[derive(Debug, Default)]
+struct Unended {
+    text: Answer,
+    /// Whether the newest message is the last of them.
+    is_newest: bool,
 }
 
 #[derive(Debug)]
@@ -138,6 +150,8 @@ struct Block<'l> {
     text: Option<Cow<'l, str>>,
     #[serde(default)]
     name: Option<String>,
+    #[serde(borrow, default)]
+    stop_reason: Option<Cow<'l, str>>,
 }
 
 #[derive(Deserialize)]
@@ -282,6 +296,16 @@ impl Transcript for StreamJson {
     }
 }
 
+impl Unended {
+    fn followed_by(self, text: &str) -> String {
+        let mut answer = self.text;
+        if !self.is_newest {
+            answer.push(text);
+        }
+        answer.finish()
+    }
+}
+
 impl StreamJson {
     fn streamed(&mut self, line: &Streamed<'_>, tell: &mut dyn FnMut(AgentEvent)) {
         let event = &line.event;
@@ -302,6 +326,11 @@ impl StreamJson {
                         usage: usage.into(),
                     });
                 }
+                if let (Some(delta), None) = (&event.delta, &line.parent_tool_use_id)
+                    && let Some(reason) = &delta.stop_reason
+                {
+                    self.ended(reason);
+                }
             }
             "content_block_delta" if line.parent_tool_use_id.is_none() => {
                 let Some(Block { kind, text, .. }) = &event.delta else {
@@ -309,7 +338,11 @@ impl StreamJson {
                 };
                 if let ("text_delta", Some(text)) = (kind.as_ref(), text) {
                     if self.streamed.as_deref() != line.api_message_id.as_deref() {
-                        self.separate();
+                        if !self.unended.is_newest {
+                            self.separate();
+                        }
+                        self.unended.is_newest = false;
+                        self.newest = self.written.len();
                         self.streamed = line.api_message_id.as_deref().map(str::to_owned);
                     }
                     self.written.push(text);
@@ -317,6 +350,16 @@ impl StreamJson {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// The newest message of the main agent has come to its end.
+    fn ended(&mut self, reason: &str) {
+        if reason == "max_tokens" {
+            self.unended.text.push(self.written.tail(self.newest));
+            self.unended.is_newest = true;
+        } else if reason == "tool_use" {
+            self.unended = Unended::default();
         }
     }
 
@@ -388,12 +431,16 @@ impl StreamJson {
             .take(MAX_DENIED)
             .collect();
         let cost = line.pointer("/total_cost_usd").and_then(Value::as_f64);
+        let structured = line
+            .pointer("/structured_output")
+            .filter(|output| !output.is_null());
+        let unended = std::mem::take(&mut self.unended);
         RunResult {
-            text: text(line, "/result").map(str::to_owned),
-            structured: line
-                .pointer("/structured_output")
-                .filter(|output| !output.is_null())
-                .cloned(),
+            text: match (text(line, "/result"), structured) {
+                (Some(text), None) if !text.is_empty() => Some(unended.followed_by(text)),
+                (given, _) => given.map(str::to_owned),
+            },
+            structured: structured.cloned(),
             verdict: verdict(line).shortened(),
             cost: cost.and_then(|dollars| Usd::try_from(dollars).ok()),
         }

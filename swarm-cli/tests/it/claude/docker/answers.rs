@@ -53,11 +53,11 @@ fn a_slow_answer_arrives_whole() {
 #[test]
 fn an_answer_that_is_too_long_for_one_turn_goes_on() {
     let stage = Stage::in_container([
-        Turn::text("The first half,").stop_reason("max_tokens"),
+        Turn::text("The first half, ").stop_reason("max_tokens"),
         Turn::text("and the second."),
     ]);
     let found = stage.run("Be long.", &[]).ok().value();
-    assert_eq!(stage.text(&found), "The first half,and the second.");
+    assert_eq!(stage.text(&found), "The first half, and the second.");
 }
 
 #[test]

@@ -195,3 +195,49 @@ fn no_later_result_takes_a_failure_a_cost_or_usage_back() {
         assert_eq!((usage.input, usage.output), (9, 7));
     }
 }
+
+/// One message, as it streams.
+fn streamed(id: &str, text: &str, stop_reason: &str) -> String {
+    let event = |event: serde_json::Value| {
+        let line =
+            serde_json::json!({"type": "stream_event", "event": event, "api_message_id": id});
+        format!("{line}\n")
+    };
+    let delta = serde_json::json!({"type": "text_delta", "text": text});
+    event(serde_json::json!({"type": "content_block_delta", "delta": delta}))
+        + &event(
+            serde_json::json!({"type": "message_delta", "delta": {"stop_reason": stop_reason}}),
+        )
+}
+
+#[test]
+fn an_answer_that_took_several_messages_is_whole() {
+    let result = |text: &str| {
+        let line = serde_json::json!({
+            "type": "result", "subtype": "success", "is_error": false, "result": text,
+        });
+        format!("{line}\n")
+    };
+    let (first, second) = (
+        streamed("m1", "The first", "max_tokens"),
+        streamed("m2", " and the second half.", "end_turn"),
+    );
+    let whole = "The first and the second half.";
+    let (end, _) = read(first.clone() + &second + &result(" and the second half."));
+    assert_eq!(end.text, whole);
+    // It gave up.
+    let (end, _) = read(first.clone() + &result("The first"));
+    assert_eq!(end.text, "The first");
+    // It was stopped.
+    let (end, _) = read(first.clone() + &second);
+    assert_eq!(end.text, whole);
+    // What came before a tool is no answer.
+    let tool = streamed("m2", " look", "tool_use");
+    let last = streamed("m3", "Done.", "end_turn");
+    let (end, _) = read(first.clone() + &tool + &last + &result("Done."));
+    assert_eq!(end.text, "Done.");
+    // Nor is what was the answer to something else.
+    let (end, _) =
+        read(first + &second + &result(" and the second half.") + &last + &result("Done."));
+    assert_eq!(end.text, "Done.");
+}
