@@ -7,8 +7,12 @@ mod errors;
 #[cfg(test)]
 mod repository;
 #[cfg(test)]
+mod resume;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod stops;
+#[cfg(test)]
+mod supplies;
 #[cfg(test)]
 mod tools;

@@ -125,6 +125,11 @@ impl Stage {
         ids.collect()
     }
 
+    /// Asserts that nothing that we keep has `secret` in it: no record, and not the log.
+    pub(super) fn assert_nowhere_in_home(&self, secret: &str) {
+        assert_nowhere(&self.env.swarm_home(), secret);
+    }
+
     fn assert_nothing_left(&self) {
         match self.place {
             Place::Container => {
@@ -182,4 +187,17 @@ fn has_process(home: &Path) -> bool {
         fs::read(entry.path().join("environ"))
             .is_ok_and(|environ| String::from_utf8_lossy(&environ).contains(home))
     })
+}
+
+fn assert_nowhere(folder: &Path, secret: &str) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            assert_nowhere(&path, secret);
+        } else {
+            let bytes = fs::read(&path).unwrap();
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(!text.contains(secret), "{} holds it", path.display());
+        }
+    }
 }

@@ -1,7 +1,5 @@
 //! The key is for the agent alone.
 
-use std::{fs, path::Path};
-
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -58,19 +56,6 @@ fn the_key_is_in_no_record_and_no_answer() {
             assert!(!format!("{said:?}").contains(KEY), "{args:?}: {said:#?}");
         }
         assert!(!format!("{outcome:?}").contains(KEY), "{outcome:#?}");
-        assert_nowhere(&stage.env.swarm_home().join("runs"));
-    }
-}
-
-fn assert_nowhere(folder: &Path) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            assert_nowhere(&path);
-        } else {
-            let bytes = fs::read(&path).unwrap();
-            let text = String::from_utf8_lossy(&bytes);
-            assert!(!text.contains(KEY), "{} holds it", path.display());
-        }
+        stage.assert_nowhere_in_home(KEY);
     }
 }

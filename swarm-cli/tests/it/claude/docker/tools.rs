@@ -37,7 +37,7 @@ fn tools_really_run_and_what_they_do_is_there() {
     let requests = stage.model.requests();
     let results = requests[3].tool_results();
     assert!(results.iter().all(|(_, is_error)| !is_error), "{results:?}");
-    assert!(results[0].0.contains("1000"), "{results:?}");
+    assert_ne!(results[0].0.trim(), "0", "it is root");
     assert!(results[1].0.contains("what I was given"), "{results:?}");
 }
 
