@@ -16,6 +16,8 @@ use super::turn::{Ending, Message, Usage};
 const PIECE: usize = 24;
 /// How often a stream that is held gives a sign of life.
 const HEARTBEAT: Duration = Duration::from_millis(200);
+/// How long a program gets to read what came before its connection is lost.
+const BEFORE_CUT: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) enum Step {
@@ -184,8 +186,8 @@ pub(super) fn body(steps: Vec<Step>) -> Body {
                 }
                 Step::Send(name, data) => Ok(event(name, &data)),
                 Step::Cut => {
-                    // What is not on its way when a connection fails never is.
-                    tokio::task::yield_now().await;
+                    // Whoever has not read what came before the failure may never get to see it.
+                    tokio::time::sleep(BEFORE_CUT).await;
                     Err(Error::from(ErrorKind::ConnectionReset))
                 }
             };

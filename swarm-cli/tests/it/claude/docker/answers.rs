@@ -108,6 +108,16 @@ fn an_answer_with_a_schema_is_that_object() {
 }
 
 #[test]
+fn an_answer_that_never_is_as_the_schema_wants_is_a_failure_and_kept() {
+    // The program asks once more, and then calls it a success.
+    let stage = Stage::in_container([Turn::text("Three.").times(2)]);
+    let schema = r#"--output-schema={"type": "object"}"#;
+    let found = stage.run("Count.", &[schema]).code(1).value();
+    assert_eq!(found["exit"]["kind"], "invalid_output");
+    assert!(stage.text(&found).contains("Three."));
+}
+
+#[test]
 fn one_chain_may_mix_programs_and_models() {
     let stage = Stage::in_container([Turn::text("three lines")]);
     let env = json!({

@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::*;
 use crate::{
     agents::golden::{self, called, recorded, told},
@@ -67,10 +69,7 @@ fn what_is_metered_on_the_way_is_what_the_program_reports_at_the_end() {
 fn an_answer_by_a_schema_is_kept_as_such() {
     let (end, _) = read(recorded!("claude", "schema").as_bytes());
     assert_eq!(end.verdict, Verdict::Succeeded);
-    assert_eq!(
-        end.structured,
-        Some(serde_json::json!({"name": "ok", "n": 3}))
-    );
+    assert_eq!(end.structured, Some(json!({"name": "ok", "n": 3})));
     assert_eq!(end.text, r#"{"name":"ok","n":3}"#);
 }
 
@@ -198,22 +197,19 @@ fn no_later_result_takes_a_failure_a_cost_or_usage_back() {
 
 /// One message, as it streams.
 fn streamed(id: &str, text: &str, stop_reason: &str) -> String {
-    let event = |event: serde_json::Value| {
-        let line =
-            serde_json::json!({"type": "stream_event", "event": event, "api_message_id": id});
+    let event = |event: Value| {
+        let line = json!({"type": "stream_event", "event": event, "api_message_id": id});
         format!("{line}\n")
     };
-    let delta = serde_json::json!({"type": "text_delta", "text": text});
-    event(serde_json::json!({"type": "content_block_delta", "delta": delta}))
-        + &event(
-            serde_json::json!({"type": "message_delta", "delta": {"stop_reason": stop_reason}}),
-        )
+    let delta = json!({"type": "text_delta", "text": text});
+    event(json!({"type": "content_block_delta", "delta": delta}))
+        + &event(json!({"type": "message_delta", "delta": {"stop_reason": stop_reason}}))
 }
 
 #[test]
 fn an_answer_that_took_several_messages_is_whole() {
     let result = |text: &str| {
-        let line = serde_json::json!({
+        let line = json!({
             "type": "result", "subtype": "success", "is_error": false, "result": text,
         });
         format!("{line}\n")
