@@ -8,16 +8,12 @@
 //! `cargo bench -p swarm-docker --bench run` needs an engine, the `docker` command and a statically linked
 //! `/bin/busybox`.
 
-use std::{collections::HashMap, error::Error, path::PathBuf, process::ExitCode, process::Stdio};
+#[path = "support/bare.rs"]
+mod bare;
 
-use bollard::{
-    Docker,
-    models::{ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig},
-    query_parameters::{
-        LogsOptionsBuilder, RemoveContainerOptionsBuilder, WaitContainerOptionsBuilder,
-    },
-};
-use futures_util::StreamExt as _;
+use std::{path::PathBuf, process::ExitCode, process::Stdio};
+
+use bollard::Docker;
 use swarm_core::{
     agents::Invocation,
     content::Content,
@@ -30,11 +26,10 @@ use swarm_docker::{DockerOptions, DockerRuntime, ImageRecipe, SCRATCH_BYTES};
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-const IMAGE: &str = "swarm-test:latest";
+use bare::{Failure, IMAGE, median, millis};
+
 const ROUNDS: usize = 40;
 const TEXT: &str = "hello\n";
-
-type Failure = Box<dyn Error>;
 
 #[expect(
     clippy::print_stdout,
@@ -86,25 +81,18 @@ async fn compare() -> Result<String, Failure> {
         ("create, start, wait, logs, remove", &bare),
         ("docker run --rm", &shell),
     ] {
-        let millis = times.iter().map(|time| time.as_secs_f64() * 1000.0);
         let ratio = times
             .iter()
             .zip(&ours)
             .map(|(other, ours)| ours.as_secs_f64() / other.as_secs_f64());
         let line = format!(
             "  {name:<36} {:>7.1} ms   ours / this: {:.3}\n",
-            median(millis),
+            millis(times),
             median(ratio)
         );
         table += &line;
     }
     Ok(table)
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 async fn run_ours(runtime: &DockerRuntime) -> Result<Duration, Failure> {
@@ -135,66 +123,9 @@ fn expect(fine: bool) -> Result<(), Failure> {
     }
 }
 
-/// What the runtime asks for, written out.
-fn same_container() -> ContainerCreateBody {
-    let scratch = format!("rw,exec,nosuid,nodev,uid=1000,gid=1000,mode=1777,size={SCRATCH_BYTES}");
-    let text = |text: &str| text.to_owned();
-    ContainerCreateBody {
-        image: Some(text(IMAGE)),
-        entrypoint: Some(vec![text("echo"), text("hello")]),
-        env: Some(vec![text("HOME=/tmp")]),
-        user: Some(text("1000:1000")),
-        working_dir: Some(text("/workspace")),
-        labels: Some(HashMap::from([(text("swarm.bench"), text("1"))])),
-        attach_stdout: Some(true),
-        attach_stderr: Some(true),
-        healthcheck: Some(HealthConfig {
-            test: Some(vec![text("NONE")]),
-            ..HealthConfig::default()
-        }),
-        host_config: Some(HostConfig {
-            pids_limit: Some(513),
-            tmpfs: Some(HashMap::from([
-                (text("/tmp"), scratch.clone()),
-                (text("/workspace"), scratch),
-            ])),
-            network_mode: Some(text("none")),
-            ipc_mode: Some(text("private")),
-            readonly_rootfs: Some(true),
-            cap_drop: Some(vec![text("ALL")]),
-            security_opt: Some(vec![text("no-new-privileges:true")]),
-            init: Some(true),
-            log_config: Some(HostConfigLogConfig {
-                typ: Some(text("local")),
-                config: Some(HashMap::from([
-                    (text("max-size"), text("100t")),
-                    (text("max-file"), text("1")),
-                    (text("compress"), text("false")),
-                ])),
-            }),
-            ..HostConfig::default()
-        }),
-        ..ContainerCreateBody::default()
-    }
-}
-
 async fn run_bare(docker: &Docker) -> Result<Duration, Failure> {
-    let body = same_container();
-    let start = Instant::now();
-    let id = docker.create_container(None, body).await?.id;
-    docker.start_container(&id, None).await?;
-    let wait = WaitContainerOptionsBuilder::new().build();
-    let ended = docker.wait_container(&id, Some(wait)).next().await;
-    let logs = LogsOptionsBuilder::new().stdout(true).stderr(true).build();
-    let mut logs = Box::pin(docker.logs(&id, Some(logs)));
-    let mut text = Vec::new();
-    while let Some(chunk) = logs.next().await {
-        text.extend_from_slice(&chunk?.into_bytes());
-    }
-    let remove = RemoveContainerOptionsBuilder::new().v(true).build();
-    docker.remove_container(&id, Some(remove)).await?;
-    let time = start.elapsed();
-    expect(matches!(ended, Some(Ok(_))) && text == TEXT.as_bytes())?;
+    let (time, text) = bare::run(docker, bare::same_container(&["echo", "hello"])).await?;
+    expect(text == TEXT.as_bytes())?;
     Ok(time)
 }
 
