@@ -53,6 +53,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             }
         })),
         stop: Some(asked),
+        ..Control::default()
     };
     let new = NewRun {
         id: id.clone(),

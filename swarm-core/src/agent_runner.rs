@@ -113,17 +113,7 @@ impl AgentRunner {
         if launch != Launch::TakeOver {
             self.note_start(start, &mut admission).await?;
         }
-        let invocation = self.supplies.invocation(kind, spec);
-        let mut needed = kind.hosts(spec, &invocation);
-        needed.extend(self.supplies.hosts(spec));
-        let job = AgentJob {
-            id,
-            invocation,
-            stdin: recording.prompt(),
-            sandbox: with_hosts(spec, needed),
-            timeout: self.limits.timeout(spec),
-            launch,
-        };
+        let job = self.job(id, kind, spec, recording.as_ref(), launch);
         let Listened { ran, heard, stdout } = self
             .listen(&job, kind, spec, recording.as_mut(), halt)
             .await;
@@ -165,6 +155,28 @@ impl AgentRunner {
             ..Stamps::default()
         };
         Ok(keep(recording, end).await)
+    }
+
+    /// What the runtime is told.
+    fn job(
+        &self,
+        id: RefId,
+        kind: &dyn AgentKind,
+        spec: &AgentSpec,
+        recording: &dyn Recording,
+        launch: Launch,
+    ) -> AgentJob {
+        let invocation = self.supplies.invocation(kind, spec);
+        let mut needed = kind.hosts(spec, &invocation);
+        needed.extend(self.supplies.hosts(spec));
+        AgentJob {
+            id,
+            invocation,
+            stdin: recording.prompt(),
+            sandbox: with_hosts(spec, needed),
+            timeout: self.limits.timeout(spec),
+            launch,
+        }
     }
 
     /// Writes down that the agent is about to be started.
