@@ -326,6 +326,7 @@ mod tests {
     fn job(sandbox: Value) -> AgentJob {
         AgentJob {
             id: "3f0c9a1b2c4d/agent-0".parse().unwrap(),
+            kind: "command",
             invocation: Invocation::new(["wc", "-l"]),
             stdin: Content::empty(),
             sandbox: SandboxSpec::from_json(sandbox, "sandbox")
