@@ -14,7 +14,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     adopt, container,
     engine::{Engine, EngineInfo},
-    image::{self, ImageInfo, ImageRecipe},
+    image::{self, ImageInfo, ImageRecipe, Misses},
     inputs, lifecycle, mounts,
     network::OwnNetwork,
     options::DockerOptions,
@@ -40,6 +40,8 @@ pub(crate) struct Inner {
     pub(crate) tasks: TaskTracker,
     /// One image is built at a time.
     building: Mutex<()>,
+    /// One missing image, too.
+    pub(crate) misses: Misses,
 }
 
 impl Inner {
@@ -70,6 +72,7 @@ impl DockerRuntime {
                 network: OwnNetwork::default(),
                 tasks: TaskTracker::new(),
                 building: Mutex::new(()),
+                misses: Misses::default(),
             }),
         })
     }
@@ -92,7 +95,9 @@ impl DockerRuntime {
         image::show(&self.inner.engine, name).await
     }
 
-    /// Builds an image under this name, also if there is one already.
+    /// Builds an image under this name, also if there is one already. `tell` gets each line that the engine says of it.
+    ///
+    /// An engine stops to build when the future is dropped.
     ///
     /// # Errors
     ///
@@ -101,9 +106,13 @@ impl DockerRuntime {
         &self,
         name: &str,
         recipe: &ImageRecipe,
+        tell: &(dyn Fn(&str) + Sync),
     ) -> Result<ImageInfo, RuntimeError> {
+        let Inner {
+            engine, options, ..
+        } = &*self.inner;
         let _turn = self.inner.building.lock().await;
-        image::build(&self.inner.engine, name, recipe, self.inner.options.user).await
+        image::build(engine, name, recipe, options.user, tell).await
     }
 
     /// The image of this name; built if there is none. However many ask at once, it is built once.
@@ -123,7 +132,8 @@ impl DockerRuntime {
         if let Some(found) = self.show_image(name).await? {
             return Ok(found);
         }
-        image::build(&self.inner.engine, name, recipe, self.inner.options.user).await
+        let user = self.inner.options.user;
+        image::build(&self.inner.engine, name, recipe, user, &|_| {}).await
     }
 
     /// Waits until every container of a dropped future is gone, or is left to the next sweep after several
@@ -142,7 +152,7 @@ impl AgentRuntime for DockerRuntime {
     }
 
     fn check(&self, sandbox: &Sandbox) -> Result<(), RuntimeError> {
-        container::check(sandbox, &self.inner.options.image)?;
+        container::check(sandbox)?;
         mounts::check(&sandbox.mounts, &self.inner.forbidden())?;
         inputs::plan(sandbox).map(drop)
     }

@@ -56,5 +56,8 @@ mod rejoin;
 pub use container::{SCRATCH_BYTES, default_pids};
 pub use docker_runtime::DockerRuntime;
 pub use engine::EngineInfo;
-pub use image::{DEFAULT_IMAGE, ImageInfo, ImageRecipe};
+pub use image::{
+    AgentCli, BuildMissing, BuildNews, DEFAULT_BASE, DEFAULT_IMAGE, ImageInfo, ImageOrigin,
+    ImageRecipe, default_image,
+};
 pub use options::DockerOptions;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use swarm_core::{
     outcome::ExitReason,
+    refs::ImageStamp,
     runtime::{AgentExit, AgentJob, Launch, OutputSink, RuntimeError},
 };
 use tokio::time::Instant;
@@ -31,6 +32,7 @@ struct Running {
     /// How long it had been running when we came to it.
     already: Duration,
     since: Instant,
+    image: ImageStamp,
 }
 
 /// Runs `job`. However this ends, its container is removed, or known to the reaper.
@@ -55,7 +57,12 @@ pub(crate) async fn run(
         return Ok(cancelled);
     }
     let prompt = Prompt::open(&job.stdin).await?;
-    let created = launch::create(inner, job, &prompt).await?;
+    // Building an image takes a while.
+    let created = tokio::select! {
+        biased;
+        () = stop.cancelled() => return Ok(cancelled),
+        created = launch::create(inner, job, &prompt) => created?,
+    };
     let started = tokio::select! {
         biased;
         () = stop.cancelled() => None,
@@ -89,12 +96,17 @@ async fn take_over(
         None => Err(RuntimeError::Lost(
             "its container was removed by somebody else".to_owned(),
         )),
-        Some(Survivor::Running { guard, already }) => {
+        Some(Survivor::Running {
+            guard,
+            already,
+            image,
+        }) => {
             let running = Running {
                 source: Source::Log,
                 feeding: None,
                 already,
                 since: Instant::now(),
+                image,
             };
             let ended = attend(inner, job, &guard, running, output, stop).await;
             leave(guard, ended).await
@@ -137,7 +149,9 @@ async fn attend(
         feeding,
         already,
         since,
+        image,
     } = running;
+    output.started_in(image);
     let engine = &inner.engine;
     let id = guard.id();
     let signals = Signals::default();
@@ -205,6 +219,7 @@ async fn collect(
     let engine = &inner.engine;
     let signals = Signals::default();
     signals.ended.cancel();
+    output.started_in(state.image.clone());
     output.take_all(engine, id, Source::Log, &signals).await?;
     let status = state.exit_code;
     let oom = status != 0 && explain::out_of_memory(engine, id, status, state).await;
