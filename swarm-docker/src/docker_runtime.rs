@@ -14,7 +14,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     adopt, container,
     engine::{Engine, EngineInfo},
-    image::{self, ImageInfo, ImageRecipe, Misses},
+    image::{self, ImageInfo, ImageRecipe},
     inputs, lifecycle, mounts,
     network::OwnNetwork,
     options::DockerOptions,
@@ -40,8 +40,6 @@ pub(crate) struct Inner {
     pub(crate) tasks: TaskTracker,
     /// One image is built at a time.
     building: Mutex<()>,
-    /// One missing image, too.
-    pub(crate) misses: Misses,
 }
 
 impl Inner {
@@ -72,7 +70,6 @@ impl DockerRuntime {
                 network: OwnNetwork::default(),
                 tasks: TaskTracker::new(),
                 building: Mutex::new(()),
-                misses: Misses::default(),
             }),
         })
     }

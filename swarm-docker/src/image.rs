@@ -14,8 +14,8 @@ use std::collections::HashMap;
 pub(crate) use build::build;
 pub(crate) use context::Body;
 pub use kinds::{AgentCli, DEFAULT_BASE, DEFAULT_IMAGE, default_image};
-pub use missing::{BuildMissing, BuildNews};
-pub(crate) use missing::{Misses, hint, provide};
+pub use missing::{BuildMissing, BuildNews, TellBuild};
+pub(crate) use missing::{hint, provide};
 pub use recipe::ImageRecipe;
 use swarm_core::{runtime::RuntimeError, time::Timestamp};
 

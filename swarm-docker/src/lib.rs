@@ -58,6 +58,6 @@ pub use docker_runtime::DockerRuntime;
 pub use engine::EngineInfo;
 pub use image::{
     AgentCli, BuildMissing, BuildNews, DEFAULT_BASE, DEFAULT_IMAGE, ImageInfo, ImageOrigin,
-    ImageRecipe, default_image,
+    ImageRecipe, TellBuild, default_image,
 };
 pub use options::DockerOptions;

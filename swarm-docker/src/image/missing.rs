@@ -1,17 +1,17 @@
 //! Builds the default image of a kind when a run misses it: once, however many runs in however many processes miss it.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     fmt,
     fs::{File, OpenOptions, TryLockError},
     io::{self, Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use swarm_core::{hash, runtime::RuntimeError};
-use tokio::{sync::Mutex, task::spawn_blocking, time::sleep};
+use tokio::{task::spawn_blocking, time::sleep};
 
 use super::{AgentCli, ImageRecipe, build, show};
 use crate::docker_runtime::Inner;
@@ -31,8 +31,11 @@ pub struct BuildMissing {
     /// A folder for lock files, absolute, made on first use. Processes that name the same one build an image once.
     pub locks: PathBuf,
     /// Is told what goes on; must not block for long.
-    pub tell: Arc<dyn Fn(BuildNews<'_>) + Send + Sync>,
+    pub tell: TellBuild,
 }
+
+/// Takes what goes on while an image is missing.
+pub type TellBuild = Arc<dyn Fn(BuildNews<'_>) + Send + Sync>;
 
 impl fmt::Debug for BuildMissing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -67,9 +70,6 @@ pub enum BuildNews<'a> {
         image: &'a str,
     },
 }
-
-/// The images that could not be built in this process, and when that was known.
-pub(crate) type Misses = Mutex<HashMap<String, (SystemTime, String)>>;
 
 /// What to do about an image that is missing.
 pub(crate) fn hint(kind: &str, is_default: bool) -> String {
@@ -109,18 +109,10 @@ pub(crate) async fn provide(inner: &Inner, kind: &str, image: &str) -> Result<()
     };
     let options = inner.options.build_missing.as_ref().ok_or_else(missing)?;
     let recipe = options.recipes.get(kind).ok_or_else(missing)?;
-    let asked = SystemTime::now();
     let failed = |problem: String| RuntimeError::ImageBuild {
         image: image.to_owned(),
         problem,
     };
-    let mut misses = inner.misses.lock().await;
-    if let Some((at, problem)) = misses.get(image)
-        && *at >= asked
-    {
-        // Whoever had this turn before us tried it after we had asked.
-        return Err(failed(problem.clone()));
-    }
     let lock = lock(&options.locks, image, || {
         (options.tell)(BuildNews::Waits { image });
     });
@@ -128,7 +120,7 @@ pub(crate) async fn provide(inner: &Inner, kind: &str, image: &str) -> Result<()
     if show(&inner.engine, image).await?.is_some() {
         return Ok(());
     }
-    if let Some(problem) = lock.problem_since(asked) {
+    if let Some(problem) = lock.problem_meanwhile() {
         return Err(failed(problem));
     }
     (options.tell)(BuildNews::Begins { image, kind });
@@ -140,7 +132,6 @@ pub(crate) async fn provide(inner: &Inner, kind: &str, image: &str) -> Result<()
         }
         Err(error) => {
             if let RuntimeError::ImageBuild { problem, .. } = &error {
-                misses.insert(image.to_owned(), (SystemTime::now(), problem.clone()));
                 lock.note(problem);
             }
             Err(error)
@@ -148,11 +139,15 @@ pub(crate) async fn provide(inner: &Inner, kind: &str, image: &str) -> Result<()
     }
 }
 
-/// Held while an image is built. What is in the file is why that failed the last time.
+/// Held while an image is built. What is in the file is how often that failed, and why the last time.
+///
+/// A lock of this kind belongs to the opened file, so it also holds among the tasks of one process.
 struct Lock {
     /// Locked; closing it gives the lock back.
     file: File,
     path: PathBuf,
+    /// What was in it when we began to wait.
+    before: String,
 }
 
 /// Waits until nobody else, in whatever process, builds `image`.
@@ -168,13 +163,13 @@ async fn lock(folder: &Path, image: &str, waits: impl Fn()) -> Result<Lock, Runt
         let path = path.clone();
         spawn_blocking(move || open(&path)).await
     };
-    let file = opened
+    let (file, before) = opened
         .map_err(|error| unusable(error.into()))?
         .map_err(unusable)?;
     let mut has_said = false;
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(Lock { file, path }),
+            Ok(()) => return Ok(Lock { file, path, before }),
             // Not by waiting in the kernel: nobody could be called away from there.
             Err(TryLockError::WouldBlock) => {
                 if !has_said {
@@ -188,7 +183,7 @@ async fn lock(folder: &Path, image: &str, waits: impl Fn()) -> Result<Lock, Runt
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
+fn open(path: &Path) -> io::Result<(File, String)> {
     use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
     if let Some(folder) = path.parent() {
         std::fs::DirBuilder::new()
@@ -196,35 +191,41 @@ fn open(path: &Path) -> io::Result<File> {
             .mode(0o700)
             .create(folder)?;
     }
-    OpenOptions::new()
+    let mut file = OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
-        .open(path)
+        .open(path)?;
+    let before = content(&mut file)?;
+    Ok((file, before))
+}
+
+fn content(file: &mut File) -> io::Result<String> {
+    let mut content = Vec::new();
+    file.rewind()?;
+    file.take(LONGEST_PROBLEM).read_to_end(&mut content)?;
+    Ok(String::from_utf8_lossy(&content).into_owned())
 }
 
 impl Lock {
-    /// Why it could not be built, if somebody found that out after `asked`.
-    fn problem_since(&mut self, asked: SystemTime) -> Option<String> {
-        let noted = self.file.metadata().ok()?;
-        if noted.len() == 0 || noted.modified().ok()? < asked {
-            return None;
-        }
-        let mut problem = String::new();
-        let mut noted = (&mut self.file).take(LONGEST_PROBLEM);
-        noted.read_to_string(&mut problem).ok()?;
-        Some(problem)
+    /// Why it could not be built, if somebody tried while we waited.
+    fn problem_meanwhile(&mut self) -> Option<String> {
+        let now = content(&mut self.file).ok()?;
+        let (_, problem) = now.split_once('\n')?;
+        (now != self.before).then(|| problem.to_owned())
     }
 
     /// Tells those who wait. If that fails, they find out for themselves.
     fn note(&mut self, problem: &str) {
-        let noted = self
-            .file
-            .set_len(0)
-            .and_then(|()| self.file.rewind())
-            .and_then(|()| self.file.write_all(problem.as_bytes()));
+        let noted = content(&mut self.file).and_then(|last| {
+            let count = last.split_once('\n').map(|(count, _)| count.parse());
+            let count: u64 = count.and_then(Result::ok).unwrap_or_default();
+            self.file.set_len(0)?;
+            self.file.rewind()?;
+            write!(self.file, "{}\n{problem}", count.wrapping_add(1))
+        });
         if let Err(error) = noted {
             tracing::debug!(path = %self.path.display(), %error, "not noted");
         }
@@ -244,30 +245,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_second_one_waits_and_is_told_what_the_first_found_out() {
+    async fn who_waited_is_told_what_was_found_out_meanwhile_and_who_did_not_finds_out_anew() {
         let folder = tempfile::tempdir().unwrap();
-        // Files have times of a coarser clock.
-        let asked = SystemTime::now() - Duration::from_secs(1);
-        let mut first = lock(folder.path(), "x", || panic!("nobody has it"))
-            .await
-            .unwrap();
-        let (said, mut waits) = tokio::sync::mpsc::unbounded_channel();
-        let second = lock(folder.path(), "x", || said.send(()).unwrap());
-        let release = async {
-            waits.recv().await.unwrap();
-            first.note("no such host");
-            drop(first);
-        };
-        let (second, ()) = tokio::join!(second, release);
-        let mut second = second.unwrap();
-        assert_eq!(second.problem_since(asked).as_deref(), Some("no such host"));
-        let later = SystemTime::now() + Duration::from_secs(1);
-        assert_eq!(second.problem_since(later), None);
-        // Another image is not held up.
-        drop(
-            lock(folder.path(), "y", || panic!("nobody has it"))
-                .await
-                .unwrap(),
-        );
+        // The same problem as before is still news.
+        for _ in 0..2 {
+            let nobody = || panic!("nobody has it");
+            let mut first = lock(folder.path(), "x", nobody).await.unwrap();
+            assert_eq!(first.problem_meanwhile(), None);
+            let (said, mut waits) = tokio::sync::mpsc::unbounded_channel();
+            let second = lock(folder.path(), "x", || said.send(()).unwrap());
+            let release = async {
+                waits.recv().await.unwrap();
+                // Another image is not held up.
+                drop(lock(folder.path(), "y", nobody).await.unwrap());
+                first.note("no such host\n--- really");
+                drop(first);
+            };
+            let (second, ()) = tokio::join!(second, release);
+            assert_eq!(
+                second.unwrap().problem_meanwhile().as_deref(),
+                Some("no such host\n--- really")
+            );
+        }
     }
 }
