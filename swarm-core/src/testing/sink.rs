@@ -8,7 +8,10 @@ use std::{
 use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
-use crate::runtime::{OutputSink, OutputStream};
+use crate::{
+    refs::ImageStamp,
+    runtime::{OutputSink, OutputStream},
+};
 
 /// Keeps what an agent prints. A clone sees the same, also while the agent runs.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +29,7 @@ struct Shared {
 struct Printed {
     stdout: Vec<u8>,
     stderr: Vec<u8>,
+    image: Option<ImageStamp>,
 }
 
 impl VecSink {
@@ -42,6 +46,11 @@ impl VecSink {
     /// Its stdout so far as text; what is not UTF-8 is replaced.
     pub fn text(&self) -> String {
         self.look(|printed| String::from_utf8_lossy(&printed.stdout).into_owned())
+    }
+
+    /// Which image it started in; `None` if nobody said.
+    pub fn image(&self) -> Option<ImageStamp> {
+        self.look(|printed| printed.image.clone())
     }
 
     /// Waits until its stdout holds `text`.
@@ -65,6 +74,10 @@ impl VecSink {
 }
 
 impl OutputSink for VecSink {
+    fn started_in(&mut self, image: ImageStamp) {
+        self.look(|printed| printed.image = Some(image));
+    }
+
     fn write<'a>(
         &'a mut self,
         stream: OutputStream,

@@ -108,6 +108,7 @@ impl Engine {
         let mut answers = Box::pin(patient.build_image(options.build(), None, Some(body)));
         let mut at_base = false;
         let mut last_lines = VecDeque::new();
+        let mut lines = Lines::default();
         while let Some(answer) = answers.next().await {
             let failed = |failure, last_lines: VecDeque<String>| BuildFailure {
                 failure,
@@ -121,22 +122,22 @@ impl Engine {
             if let Some(message) = answer.error_detail.and_then(|detail| detail.message) {
                 return Err(failed(Failure::Garbled(message), last_lines));
             }
-            let lines = answer.stream.or(answer.status).unwrap_or_default();
-            for line in lines
-                .lines()
-                .map(str::trim_end)
-                .filter(|line| !line.is_empty())
-            {
+            if let Some(piece) = &answer.stream {
+                lines.add(piece);
+            } else if let Some(status) = &answer.status {
+                lines.add(&format!("{status}\n"));
+            }
+            while let Some(line) = lines.take() {
                 if line.starts_with("Step ") {
                     at_base = line.contains(" : ARG ") || line.contains(" : FROM ");
                     last_lines.clear();
-                } else {
+                } else if !is_about_layers(&line) {
                     last_lines.push_back(line.chars().take(LONGEST_LINE).collect());
                     if last_lines.len() > LAST_LINES {
                         last_lines.pop_front();
                     }
                 }
-                tell(line);
+                tell(&line);
             }
         }
         Ok(())
@@ -165,10 +166,64 @@ impl Engine {
     }
 }
 
+/// Whether the engine says this of its own work, not of that of a step.
+fn is_about_layers(line: &str) -> bool {
+    line.starts_with(" ---> ") || line.starts_with("Removing intermediate container")
+}
+
+/// Puts lines together. An engine tells what a step prints to stderr in pieces, each in red.
+#[derive(Debug, Default)]
+struct Lines {
+    open: String,
+}
+
+impl Lines {
+    fn add(&mut self, piece: &str) {
+        let plain = piece.replace("\u{1b}[91m", "").replace("\u{1b}[0m", "");
+        self.open.push_str(&plain);
+    }
+
+    /// The next whole line that is not empty.
+    fn take(&mut self) -> Option<String> {
+        loop {
+            let (line, rest) = self.open.split_once('\n')?;
+            let (line, rest) = (line.trim_end().to_owned(), rest.to_owned());
+            self.open = rest;
+            if !line.is_empty() {
+                return Some(line);
+            }
+        }
+    }
+}
+
 /// What the engine said, without the words of the client library around it.
 fn said(error: ClientError) -> Failure {
     match error {
         ClientError::DockerStreamError { error } => Failure::Garbled(error),
         error => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_in_red_become_whole_lines() {
+        let mut lines = Lines::default();
+        let mut all = Vec::new();
+        for piece in [
+            "\u{1b}[91mnpm\u{1b}[0m",
+            "\u{1b}[91m ERR! gone\n\u{1b}[0m",
+            "\u{1b}[91m\n\u{1b}[0m",
+            "Step 2/3 : RUN x\n ---> 0a\nhalf",
+        ] {
+            lines.add(piece);
+            while let Some(line) = lines.take() {
+                all.push(line);
+            }
+        }
+        assert_eq!(all, ["npm ERR! gone", "Step 2/3 : RUN x", " ---> 0a"]);
+        assert!(is_about_layers(" ---> 0a") && !is_about_layers("npm"));
     }
 }

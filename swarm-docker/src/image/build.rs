@@ -104,7 +104,6 @@ fn explain(recipe: &ImageRecipe, failure: &BuildFailure) -> String {
         return format!("the engine cannot get its base: {said}{hint}");
     }
     let before = failure.last_lines.iter();
-    let before = before.filter(|line| !line.trim_start().starts_with("--->"));
     let before: Vec<&str> = before.map(|line| line.trim()).collect();
     if before.is_empty() {
         format!("{said}{hint}")
@@ -121,7 +120,7 @@ mod tests {
         BuildFailure {
             failure: Failure::Garbled("no such host".to_owned()),
             at_base,
-            last_lines: vec![" ---> Running in x".to_owned(), "E: gone".to_owned()],
+            last_lines: vec!["E: gone".to_owned()],
         }
     }
 

@@ -21,6 +21,8 @@ const CERTIFICATES: [&str; 4] = [
 const FALLBACK_BASE: &str = "busybox:stable";
 
 #[derive(Debug, Args)]
+// `--version` is that of the CLI here.
+#[command(disable_version_flag = true)]
 pub(crate) struct Build {
     /// The kind of agents: claude, codex, gemini, opencode or command [default: command]
     kind: Option<String>,
