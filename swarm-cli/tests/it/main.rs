@@ -24,6 +24,8 @@ mod fallback;
 #[cfg(test)]
 mod home;
 #[cfg(test)]
+mod image;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod refs;

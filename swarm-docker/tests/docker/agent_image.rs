@@ -19,7 +19,10 @@ use swarm_core::{
 use swarm_docker::{BuildMissing, BuildNews, DockerOptions, DockerRuntime, ImageRecipe};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Bench, busybox, command, options};
+use crate::{
+    adoption::variable,
+    support::{Bench, busybox, command, options},
+};
 
 /// Names for one test. The images go when it ends, whatever the end.
 struct Name(String);
@@ -254,6 +257,54 @@ async fn runs_of_many_runtimes_that_miss_an_image_have_it_built_once() {
         .map(|(_, news)| news.lock().unwrap().join(" "));
     let news: Vec<String> = news.filter(|news| !news.is_empty()).collect();
     assert_eq!(news, ["begins ends"]);
+    name.remove(&bench).await;
+}
+
+/// One of the ten.
+#[tokio::test]
+#[ignore = "another test starts it as a process of its own"]
+async fn process_that_misses_an_image() {
+    let Some(image) = variable("SWARM_TEST_IMAGE") else {
+        return;
+    };
+    let folder = PathBuf::from(variable("SWARM_TEST_FOLDER").unwrap());
+    let recipe = program(folder.join("some-name"));
+    let (runtime, news) = who_misses(&image, recipe, &folder.join("locks")).await;
+    let (success, sink) = run(&runtime, &claude(None)).await;
+    assert!(success.unwrap(), "{sink:?}");
+    // The name tells who it was; the number of files, how many.
+    for word in news.lock().unwrap().iter() {
+        fs::write(folder.join(format!("{word}-{}", std::process::id())), "").unwrap();
+    }
+}
+
+#[tokio::test]
+async fn ten_processes_that_miss_an_image_build_it_once() {
+    let bench = Bench::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    fake(folder.path());
+    let name = Name::fresh();
+    let start = |_| {
+        tokio::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "agent_image::process_that_misses_an_image"])
+            .args(["--ignored", "--nocapture"])
+            .env("SWARM_TEST_IMAGE", &name.0)
+            .env("SWARM_TEST_FOLDER", folder.path())
+            .stdin(std::process::Stdio::null())
+            .kill_on_drop(true)
+            .output()
+    };
+    for output in join_all((0..10).map(start)).await {
+        let output = output.unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+    let files = fs::read_dir(folder.path()).unwrap().flatten();
+    let files: Vec<_> = files.map(|file| file.file_name()).collect();
+    let count = |word: &str| {
+        let names = files.iter().filter_map(|name| name.to_str());
+        names.filter(|name| name.starts_with(word)).count()
+    };
+    assert_eq!((count("begins"), count("ends")), (1, 1), "{files:?}");
     name.remove(&bench).await;
 }
 
