@@ -148,18 +148,14 @@ impl AgentRunner {
             }
             _ => {}
         }
-        let mut end = conclude(ran, &job, spec, kind, &recording.stderr_tail());
+        let stderr = recording.stderr_tail();
+        let mut end = conclude(ran, &job, spec, kind, &stderr);
         if end.exit == ExitReason::DeadlineExceeded {
             end.error = self.limits.stopped_at_deadline();
         }
         if let Some(heard) = heard {
             let reset = self.reset(&heard);
-            heed(
-                &mut end,
-                heard,
-                kind.worst_case(spec),
-                &recording.stderr_tail(),
-            );
+            heed(&mut end, heard, kind.worst_case(spec), &stderr);
             self.limits.learn(kind, &end.exit, reset);
         }
         if let Some(schema) = &spec.sandbox.output_schema {
