@@ -85,7 +85,8 @@ mod docker {
         let mut command = env.with_engine(args);
         command
             .env("SWARM_RUNTIME", "docker")
-            .env("SWARM_IMAGE_CLAUDE", image);
+            .env("SWARM_IMAGE_CLAUDE", image)
+            .env("ANTHROPIC_API_KEY", "none");
         command
     }
 
