@@ -24,19 +24,28 @@ use origin::Origin;
 use serde::{Deserialize, Serialize};
 use setting::Setting;
 use swarm_core::{
+    agents,
     error_code::ErrorCode,
     resources::{DEFAULT_MAX_CONCURRENT, DEFAULT_QUEUE_TIMEOUT, PoolLimits},
 };
 
+use swarm_docker::{DEFAULT_IMAGE, default_image};
+
 use crate::{args::Overrides, error::CliError};
 
-/// The image of agents that name none.
-const DEFAULT_IMAGE: &str = "swarm-agent:latest";
 /// Capacity of a named pool: `SWARM_RESOURCE_gpu=2`.
 const POOL_PREFIX: &str = "SWARM_RESOURCE_";
+/// Image of a kind: `SWARM_IMAGE_CLAUDE=mine:1`.
+const IMAGE_PREFIX: &str = "SWARM_IMAGE_";
 /// What a repository may set about those who work in it. Where state is kept, and whether agents are
 /// isolated, is not its business.
-const PROJECT_KEYS: [&str; 4] = ["image", "max_concurrent", "queue_timeout", "resources"];
+const PROJECT_KEYS: [&str; 5] = [
+    "agents",
+    "image",
+    "max_concurrent",
+    "queue_timeout",
+    "resources",
+];
 
 /// Where agents run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -58,8 +67,10 @@ pub(crate) struct Settings {
     pub(crate) home: PathBuf,
     /// Where agents run.
     pub(crate) runtime: RuntimeChoice,
-    /// The image of agents that name none.
+    /// The image of agents that name none, and whose kind has none.
     pub(crate) image: String,
+    /// What holds for one kind of agents.
+    pub(crate) agents: BTreeMap<String, AgentSettings>,
     /// The socket or address of the engine; empty for the usual one.
     pub(crate) docker_host: String,
     /// Agents at once.
@@ -70,17 +81,37 @@ pub(crate) struct Settings {
     pub(crate) resources: BTreeMap<String, NonZeroUsize>,
 }
 
+/// What can be set for one kind of agents.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AgentSettings {
+    /// The image of those that name none.
+    pub(crate) image: String,
+}
+
 impl Settings {
     fn defaults(folders: &Folders) -> Self {
         Self {
             home: folders.data.clone(),
             runtime: RuntimeChoice::Auto,
             image: DEFAULT_IMAGE.to_owned(),
+            agents: agents::names()
+                .map(|kind| {
+                    let image = default_image(kind);
+                    (kind.to_owned(), AgentSettings { image })
+                })
+                .collect(),
             docker_host: String::new(),
             max_concurrent: NonZeroUsize::new(DEFAULT_MAX_CONCURRENT).unwrap_or(NonZeroUsize::MIN),
             queue_timeout: DEFAULT_QUEUE_TIMEOUT.as_secs_f64(),
             resources: BTreeMap::new(),
         }
+    }
+
+    /// The image of agents of `kind` that name none.
+    pub(crate) fn image_of(&self, kind: &str) -> &str {
+        let agents = self.agents.get(kind);
+        agents.map_or(&self.image, |agents| &agents.image)
     }
 
     /// How much of everything there is.
@@ -127,7 +158,7 @@ pub(crate) fn load(overrides: &Overrides) -> Result<Config, CliError> {
     let settings: Settings = figment
         .extract()
         .map_err(|error| invalid::unreadable(&error))?;
-    let config = Config {
+    let mut config = Config {
         settings: Settings {
             home: folders.absolute(&settings.home),
             ..settings.clone()
@@ -135,6 +166,7 @@ pub(crate) fn load(overrides: &Overrides) -> Result<Config, CliError> {
         folders,
         figment,
     };
+    config.decide_images()?;
     let must_be = |key, found: &dyn std::fmt::Display| {
         Err(invalid::must_be(&[key], &config.origin(&[key]), found))
     };
@@ -150,6 +182,48 @@ pub(crate) fn load(overrides: &Overrides) -> Result<Config, CliError> {
 }
 
 impl Config {
+    /// An image that is set for all agents is also that of the kinds for which none is set.
+    fn decide_images(&mut self) -> Result<(), CliError> {
+        let kinds: Vec<String> = self.settings.agents.keys().cloned().collect();
+        for kind in kinds {
+            if agents::names().all(|known| known != kind) {
+                let path = ["agents", kind.as_str()];
+                return Err(invalid::unknown_kind(&path, &self.origin(&path)));
+            }
+            let (origin, _) = self.origin_of_image(&kind);
+            if origin != Origin::Default && !self.has_own_image(&kind) {
+                let image = self.settings.image.clone();
+                self.settings.agents.insert(kind, AgentSettings { image });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether somebody set an image for agents of `kind` alone.
+    fn has_own_image(&self, kind: &str) -> bool {
+        self.origin(&["agents", kind, "image"]) != Origin::Default
+    }
+
+    /// Where the image of agents of `kind` was set, and under which name.
+    fn origin_of_image<'a>(&self, kind: &'a str) -> (Origin, Vec<&'a str>) {
+        if kind != "command" && self.has_own_image(kind) {
+            let path = vec!["agents", kind, "image"];
+            (self.origin(&path), path)
+        } else {
+            (self.origin(&["image"]), vec!["image"])
+        }
+    }
+
+    /// The name of an image that is built for agents of `kind`.
+    pub(crate) fn tag_of(&self, kind: &str) -> String {
+        if kind == "command" || self.has_own_image(kind) {
+            self.settings.image_of(kind).to_owned()
+        } else {
+            // What is set for all agents is not the image of one kind.
+            default_image(kind)
+        }
+    }
+
     /// Where the value at `path` was set.
     fn origin(&self, path: &[&str]) -> Origin {
         let Some((key, below)) = path.split_first() else {

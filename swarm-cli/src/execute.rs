@@ -161,6 +161,7 @@ impl Driver<'_> {
         progress: Progress,
         drive: impl FnOnce(Control) -> F,
     ) -> Result<RunView, CliError> {
+        self.chosen.bar.set(&progress);
         let mut stops = Stops::listen(swarm.journal(run), self.out, &progress)?;
         let control = Control {
             observer: Some(progress.observer()),

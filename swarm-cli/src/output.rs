@@ -92,6 +92,14 @@ impl Output {
         }
     }
 
+    /// A line of something that takes a while.
+    pub(crate) fn working(self, line: &str) {
+        if !self.quiet {
+            let mut stderr = anstream::stderr().lock();
+            drop(writeln!(stderr, "{}", printable(line).dimmed()));
+        }
+    }
+
     /// Something that a person should know.
     pub(crate) fn warn(self, message: &str) {
         if self.silent {

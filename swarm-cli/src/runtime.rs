@@ -7,7 +7,7 @@ use std::{
 };
 
 use swarm_core::{
-    hash,
+    agents, hash,
     ids::RunId,
     run_view::RunState,
     runtime::{
@@ -16,14 +16,17 @@ use swarm_core::{
     },
     time::{Clock as _, SystemClock},
 };
-use swarm_docker::{DockerOptions, DockerRuntime, EgressOptions};
+use swarm_docker::{
+    BuildMissing, BuildNews, DockerOptions, DockerRuntime, EgressOptions, default_image,
+};
 
 use crate::{
     agent_user::agent_user,
+    commands::image,
     config::{RuntimeChoice, Settings},
     error::CliError,
     execute::known,
-    output::Output,
+    output::{Output, progress::Progress},
     session::Session,
 };
 
@@ -35,6 +38,8 @@ const FAREWELL: Duration = Duration::from_secs(10);
 pub(crate) struct Chosen {
     pub(crate) runtime: Arc<dyn AgentRuntime>,
     docker: Option<Arc<DockerRuntime>>,
+    /// What the runtime says goes past this.
+    pub(crate) bar: Bar,
 }
 
 impl Chosen {
@@ -55,11 +60,16 @@ impl Chosen {
 /// Connects to the runtime that is set, and removes what dead processes of ours have left there.
 pub(crate) async fn choose(session: &Session, out: Output) -> Result<Chosen, CliError> {
     let settings = &session.config.settings;
+    let bar = Bar::default();
+    let options = DockerOptions {
+        build_missing: Some(build_missing(settings, out, &bar)),
+        ..options(settings)
+    };
     let chosen = match settings.runtime {
         RuntimeChoice::Process => process(settings),
-        RuntimeChoice::Docker => docker(connect(settings).await?),
-        RuntimeChoice::Auto => match connect(settings).await {
-            Ok(runtime) => docker(runtime),
+        RuntimeChoice::Docker => docker(DockerRuntime::connect(options).await?, bar),
+        RuntimeChoice::Auto => match DockerRuntime::connect(options).await {
+            Ok(runtime) => docker(runtime, bar),
             Err(RuntimeError::EngineUnavailable { endpoint, problem }) => {
                 out.notice(&format!(
                         "agents run as plain processes, without isolation: no container engine answers at \
@@ -133,18 +143,70 @@ async fn is_wanted(session: &Session, run: &RunId) -> bool {
     open && SystemClock.now() < view.updated.plus(longest.unwrap_or_default())
 }
 
-/// Connects to the engine that is set.
+/// Connects to the engine that is set, without running anything there.
 pub(crate) async fn connect(settings: &Settings) -> Result<DockerRuntime, RuntimeError> {
-    let endpoint = Some(settings.docker_host.clone()).filter(|host| !host.is_empty());
-    DockerRuntime::connect(DockerOptions {
-        endpoint,
+    DockerRuntime::connect(options(settings)).await
+}
+
+fn options(settings: &Settings) -> DockerOptions {
+    let agents = settings.agents.iter();
+    DockerOptions {
+        endpoint: Some(settings.docker_host.clone()).filter(|host| !host.is_empty()),
         image: settings.image.clone(),
+        images: agents
+            .map(|(kind, agents)| (kind.clone(), agents.image.clone()))
+            .collect(),
         private: vec![settings.home.clone()],
         user: agent_user(),
         egress: egress(settings),
         ..DockerOptions::new(home_label(settings))
-    })
-    .await
+    }
+}
+
+/// The images that go by our own names are built when they are missing; those of others are not ours to make.
+fn build_missing(settings: &Settings, out: Output, bar: &Bar) -> BuildMissing {
+    let kinds = agents::names().chain(["command"]);
+    let bar = bar.clone();
+    BuildMissing {
+        recipes: kinds
+            .filter(|kind| settings.image_of(kind) == default_image(kind))
+            .map(|kind| (kind.to_owned(), image::recipe(kind)))
+            .collect(),
+        locks: settings.home.join("images"),
+        tell: Arc::new(move |news| {
+            let notice = match news {
+                BuildNews::Begins { image, kind } => format!(
+                    "the engine has no image {image}: building it for agents of kind {kind}, which may take minutes \
+                     and happens once"
+                ),
+                BuildNews::Waits { image } => {
+                    format!("another process builds the image {image}: waiting for it")
+                }
+                BuildNews::Ends { image } => format!("the image {image} is built"),
+                _ => return,
+            };
+            bar.aside(|| out.notice(&notice));
+        }),
+    }
+}
+
+/// The line that shows the progress of a run, once there is one: what is said meanwhile must not run into it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bar(Arc<Mutex<Option<Progress>>>);
+
+impl Bar {
+    pub(crate) fn set(&self, progress: &Progress) {
+        let mut bar = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *bar = Some(progress.clone());
+    }
+
+    fn aside(&self, print: impl FnOnce()) {
+        let bar = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match bar.as_ref() {
+            Some(progress) => progress.aside(print),
+            None => print(),
+        }
+    }
 }
 
 /// The forwarder is this program itself. Without a way to find that, lists of hosts are refused.
@@ -163,9 +225,10 @@ fn home_label(settings: &Settings) -> String {
     label
 }
 
-fn docker(runtime: DockerRuntime) -> Chosen {
+fn docker(runtime: DockerRuntime, bar: Bar) -> Chosen {
     let docker = Arc::new(runtime);
     Chosen {
+        bar,
         runtime: Arc::<DockerRuntime>::clone(&docker),
         docker: Some(docker),
     }
@@ -174,6 +237,7 @@ fn docker(runtime: DockerRuntime) -> Chosen {
 fn process(settings: &Settings) -> Chosen {
     let options = ProcessOptions::new(settings.home.join("processes"));
     Chosen {
+        bar: Bar::default(),
         runtime: Arc::new(ProcessRuntime::new(options)),
         docker: None,
     }

@@ -5,6 +5,7 @@ mod answer;
 mod describe;
 mod ending;
 mod listener;
+mod noting;
 
 use std::{
     collections::HashMap,
@@ -16,6 +17,7 @@ use self::{
     answer::StdoutCopy,
     ending::{conclude, heed, hold_to_schema, keep, outcome_of},
     listener::{Heard, Listener},
+    noting::Noting,
 };
 use crate::{
     agents::{AgentKind, Onlooker, Verdict, kind_of, reset::wait_in},
@@ -27,7 +29,9 @@ use crate::{
     outcome::{AgentOutcome, ExitReason},
     prices::PriceBook,
     prompt::{self, Context},
-    refs::{Classification, RecordHeader, Recording, RefError, RefStore, RetryStamp, Stamps},
+    refs::{
+        Classification, ImageStamp, RecordHeader, Recording, RefError, RefStore, RetryStamp, Stamps,
+    },
     runtime::{AgentExit, AgentJob, AgentRuntime, Launch, RuntimeError},
     spec::{AgentSpec, HostPattern, Network, Sandbox},
     supplies::Supplies,
@@ -64,6 +68,8 @@ struct Listened {
     heard: Option<Heard>,
     /// What it printed, if that is its answer and has to be checked.
     stdout: Option<Vec<u8>>,
+    /// Which image it ran in.
+    image: Option<ImageStamp>,
 }
 
 /// Why an agent did not get as far as its end.
@@ -114,9 +120,13 @@ impl AgentRunner {
             self.note_start(start, &mut admission).await?;
         }
         let job = self.job(id, kind, spec, recording.as_ref(), launch);
-        let Listened { ran, heard, stdout } = self
-            .listen(&job, kind, spec, recording.as_mut(), halt)
-            .await;
+        let recorded = recording.as_mut();
+        let Listened {
+            ran,
+            heard,
+            stdout,
+            image,
+        } = self.listen(&job, kind, spec, recorded, halt).await;
         match ran {
             Ok(AgentExit {
                 reason: ExitReason::Cancelled,
@@ -130,18 +140,14 @@ impl AgentRunner {
             }
             _ => {}
         }
-        let mut end = conclude(ran, &job, spec, kind, &recording.stderr_tail());
+        let stderr = recording.stderr_tail();
+        let mut end = conclude(ran, &job, spec, kind, &stderr);
         if end.exit == ExitReason::DeadlineExceeded {
             end.error = self.limits.stopped_at_deadline();
         }
         if let Some(heard) = heard {
             let reset = self.reset(&heard);
-            heed(
-                &mut end,
-                heard,
-                kind.worst_case(spec),
-                &recording.stderr_tail(),
-            );
+            heed(&mut end, heard, kind.worst_case(spec), &stderr);
             self.limits.learn(kind, &end.exit, reset);
         }
         if let Some(schema) = &spec.sandbox.output_schema {
@@ -151,6 +157,7 @@ impl AgentRunner {
             budget: Some(admission.settle(end.cost)),
             conversation: end.stamps.conversation,
             deadline: self.limits.deadline_stamp(),
+            image,
             retry: retry_stamp(&start.context),
             ..Stamps::default()
         };
@@ -171,6 +178,7 @@ impl AgentRunner {
         needed.extend(self.supplies.hosts(spec));
         AgentJob {
             id,
+            kind: kind.name(),
             invocation,
             stdin: recording.prompt(),
             sandbox: with_hosts(spec, needed),
@@ -221,13 +229,14 @@ impl AgentRunner {
         recording: &mut dyn Recording,
         halt: &Halt,
     ) -> Listened {
+        let mut noting = Noting::new(recording);
         let Some(transcript) = kind.transcript() else {
-            return self.copy(job, spec, recording, halt).await;
+            return self.copy(job, spec, noting, halt).await;
         };
         let stop = halt.token().child_token();
         let limit = kind.worst_case(spec);
         let mut listener = Listener::new(
-            recording,
+            &mut noting,
             transcript,
             Arc::clone(&self.prices),
             kind.model(spec),
@@ -247,6 +256,7 @@ impl AgentRunner {
             ran,
             heard: Some(heard),
             stdout: None,
+            image: noting.image,
         }
     }
 
@@ -255,22 +265,23 @@ impl AgentRunner {
         &self,
         job: &AgentJob,
         spec: &AgentSpec,
-        recording: &mut dyn Recording,
+        mut noting: Noting<'_>,
         halt: &Halt,
     ) -> Listened {
         let mut stdout = None;
         let ran = if spec.sandbox.output_schema.is_some() {
-            let mut copy = StdoutCopy::new(recording);
+            let mut copy = StdoutCopy::new(&mut noting);
             let ran = self.runtime.run(job, &mut copy, halt.token()).await;
             stdout = Some(copy.finish());
             ran
         } else {
-            self.runtime.run(job, recording, halt.token()).await
+            self.runtime.run(job, &mut noting, halt.token()).await
         };
         Listened {
             ran,
             heard: None,
             stdout,
+            image: noting.image,
         }
     }
 

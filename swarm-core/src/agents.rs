@@ -139,6 +139,11 @@ const KINDS: [&dyn AgentKind; 4] = [
     &opencode::Opencode,
 ];
 
+/// The names of the kinds that go by their name alone.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|kind| kind.name())
+}
+
 /// Without a `max_budget`, half a cent for each second of its timeout, and ten cents at least.
 fn default_worst_case(spec: &AgentSpec) -> Usd {
     const LEAST: u64 = 100_000;
@@ -158,7 +163,7 @@ pub fn kind_of(agent: &Agent) -> Result<&'static dyn AgentKind, SpecError> {
             "say which program: `--agent command -- PROGRAM ARGS` or {\"command\": [\"wc\", \"-l\"]}",
         )),
         Agent::Named(name) => {
-            let known = || KINDS.iter().map(|kind| kind.name()).chain(["command"]);
+            let known = || names().chain(["command"]);
             let kind = KINDS.iter().find(|kind| kind.name() == name);
             kind.copied().ok_or_else(|| SpecError::UnknownAgent {
                 name: name.clone(),

@@ -10,7 +10,9 @@ pub use error::RefError;
 use futures_util::future::BoxFuture;
 pub use memory::{MemoryRefStore, finished_ref};
 use serde::{Deserialize, Serialize};
-pub use stamps::{BudgetStamp, DeadlineStamp, EncryptionStamp, Provenance, RetryStamp, Stamps};
+pub use stamps::{
+    BudgetStamp, DeadlineStamp, EncryptionStamp, ImageStamp, Provenance, RetryStamp, Stamps,
+};
 
 use crate::{
     content::Content,

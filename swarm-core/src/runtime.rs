@@ -17,6 +17,7 @@ use crate::{
     error_code::{Coded, ErrorCode},
     ids::{RefId, RunId},
     outcome::ExitReason,
+    refs::ImageStamp,
     spec::Sandbox,
 };
 
@@ -25,6 +26,9 @@ use crate::{
 pub struct AgentJob {
     /// Whose result this will be; unique, and the name of whatever the runtime makes for it.
     pub id: RefId,
+    /// The name of its [kind](crate::agents::AgentKind), such as `claude`. A runtime may have surroundings for each, of
+    /// which those that the sandbox names win.
+    pub kind: &'static str,
     /// What to start.
     pub invocation: Invocation,
     /// What it reads on stdin.
@@ -61,6 +65,12 @@ pub enum OutputStream {
 
 /// Takes what an agent prints, in order.
 pub trait OutputSink: Send {
+    /// Is told which image the agent runs in, once it has started and before anything that it prints. Not called by runtimes
+    /// without images.
+    fn started_in(&mut self, image: ImageStamp) {
+        drop(image);
+    }
+
     /// Takes `chunk`. When this returns, the chunk need not be durable, but nothing of it is held in memory.
     fn write<'a>(
         &'a mut self,
@@ -165,12 +175,12 @@ pub enum RuntimeError {
         problem: String,
     },
     /// The engine does not have the image.
-    #[error(
-        "the engine has no image {image:?}; build it with `swarm image build`, or choose one with `--image`"
-    )]
+    #[error("the engine has no image {image:?}; {hint}")]
     ImageMissing {
         /// The image.
         image: String,
+        /// What to do about it.
+        hint: String,
     },
     /// No engine answers.
     #[error(

@@ -110,6 +110,7 @@ async fn run(runtime: &DockerRuntime, network: Network) -> Result<Duration, Fail
     let mut sandbox = SandboxSpec::default().resolve()?;
     sandbox.network = network;
     let job = AgentJob {
+        kind: "command",
         id: RefId::new(RunId::random(), AgentId::new("agent-0")?),
         invocation: Invocation::new(["true"]),
         stdin: Content::empty(),

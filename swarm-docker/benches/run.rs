@@ -100,6 +100,7 @@ async fn run_ours(runtime: &DockerRuntime) -> Result<Duration, Failure> {
     sandbox.network = swarm_core::spec::Network::None;
     let job = AgentJob {
         id: RefId::new(RunId::random(), AgentId::new("agent-0")?),
+        kind: "command",
         invocation: Invocation::new(["echo", "hello"]),
         stdin: Content::empty(),
         sandbox,

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use swarm_core::{ids::RefId, runtime::RuntimeError};
+use swarm_core::{ids::RefId, refs::ImageStamp, runtime::RuntimeError};
 
 use crate::{
     container,
@@ -19,6 +19,7 @@ pub(crate) enum Survivor {
         guard: Guard,
         /// Since when, by the clock of the engine.
         already: Duration,
+        image: ImageStamp,
     },
     /// It has ended.
     Exited {
@@ -50,6 +51,7 @@ pub(crate) async fn find(inner: &Inner, id: &RefId) -> Result<Option<Survivor>, 
         Some(now) => Survivor::Running {
             guard,
             already: between(&state.started_at, &now),
+            image: state.image,
         },
         None => Survivor::Exited {
             guard,

@@ -58,8 +58,8 @@ pub(crate) fn labels(id: &RefId, home: &str) -> HashMap<String, String> {
     ])
 }
 
-/// Refuses what no container of ours can honour, as far as the sandbox and the image of those that name none tell.
-pub(crate) fn check(sandbox: &Sandbox, default_image: &str) -> Result<(), RuntimeError> {
+/// Refuses what no container of ours can honour, as far as the sandbox tells.
+pub(crate) fn check(sandbox: &Sandbox) -> Result<(), RuntimeError> {
     let unsupported = |field: String, hint| {
         Err(RuntimeError::Unsupported {
             runtime: "docker",
@@ -103,11 +103,18 @@ pub(crate) fn check(sandbox: &Sandbox, default_image: &str) -> Result<(), Runtim
             "engines need at least 0.01; ask for more",
         );
     }
-    let image = sandbox.image.as_deref().unwrap_or(default_image);
-    if let Some(problem) = image_name::problem(image) {
+    if let Some(image) = &sandbox.image
+        && let Some(problem) = image_name::problem(image)
+    {
         return unsupported(format!("image {image:?}"), problem);
     }
     Ok(())
+}
+
+/// The image of `job`.
+pub(crate) fn image<'a>(job: &'a AgentJob, options: &'a DockerOptions) -> &'a str {
+    let named = job.sandbox.image.as_deref();
+    named.unwrap_or_else(|| options.image_of(job.kind))
 }
 
 /// The container of `job`.
@@ -124,12 +131,7 @@ pub(crate) fn body(
     let sandbox = &job.sandbox;
     let (uid, gid) = options.user;
     ContainerCreateBody {
-        image: Some(
-            sandbox
-                .image
-                .clone()
-                .unwrap_or_else(|| options.image.clone()),
-        ),
+        image: Some(image(job, options).to_owned()),
         // As entry point, not as command: an entry point of the image would get it as arguments.
         entrypoint: Some(job.invocation.argv_in(inputs::HOME)),
         env: Some(environment(job)),
@@ -342,6 +344,7 @@ mod tests {
     fn job(sandbox: Value) -> AgentJob {
         AgentJob {
             id: "3f0c9a1b2c4d/agent-0".parse().unwrap(),
+            kind: "command",
             invocation: Invocation::new(["wc", "-l"]),
             stdin: Content::empty(),
             sandbox: SandboxSpec::from_json(sandbox, "sandbox")
@@ -529,13 +532,13 @@ mod tests {
             json!({"image": "Busybox"}),
         ] {
             assert!(
-                check(&job(sandbox.clone()).sandbox, "busybox").is_err(),
+                check(&job(sandbox.clone()).sandbox).is_err(),
                 "{sandbox} was accepted"
             );
         }
         for workdir in ["/proc/self/fd/7", "/sys", "//dev/./x"] {
             assert!(
-                check(&job(json!({"workdir": workdir})).sandbox, "busybox").is_err(),
+                check(&job(json!({"workdir": workdir})).sandbox).is_err(),
                 "{workdir} was accepted"
             );
         }
@@ -543,20 +546,28 @@ mod tests {
         for network in ["host", "container:db", "ns:/proc/1/ns/net", "", "a b"] {
             let mut sandbox = job(json!({})).sandbox;
             sandbox.network = Network::Named(network.to_owned());
-            assert!(
-                check(&sandbox, "busybox").is_err(),
-                "{network:?} was accepted"
-            );
+            assert!(check(&sandbox).is_err(), "{network:?} was accepted");
         }
-        check(&job(json!({"memory": "6m", "cpus": 0.01})).sandbox, "a").unwrap();
-        let error = |sandbox, default_image| {
-            let error = check(&job(sandbox).sandbox, default_image).unwrap_err();
-            error.to_string()
-        };
+        check(&job(json!({"memory": "6m", "cpus": 0.01})).sandbox).unwrap();
+        let error = check(&job(json!({"image": "no such"})).sandbox).unwrap_err();
         assert_eq!(
-            error(json!({"image": "no such"}), "busybox"),
+            error.to_string(),
             "the docker runtime cannot honour image \"no such\"; a name has no spaces; write `[REGISTRY/]NAME[:TAG]`"
         );
-        assert!(error(json!({}), "Busybox").contains("image \"Busybox\""));
+    }
+
+    #[test]
+    fn the_image_that_a_sandbox_names_wins_over_that_of_the_kind() {
+        let options = DockerOptions::new("home-1");
+        let of = |kind, sandbox| {
+            let job = AgentJob {
+                kind,
+                ..job(sandbox)
+            };
+            image(&job, &options).to_owned()
+        };
+        assert_eq!(of("command", json!({})), "swarm-agent:latest");
+        assert_eq!(of("claude", json!({})), "swarm-agent-claude:latest");
+        assert_eq!(of("claude", json!({"image": "mine:1"})), "mine:1");
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     engine::{Engine, EngineInfo},
     image::{
         self, ImageInfo, ImageRecipe,
-        program::{self, ProgramImage},
+        forwarder::{self, ForwarderImage},
     },
     inputs, lifecycle, mounts,
     network::OwnNetwork,
@@ -45,7 +45,7 @@ pub(crate) struct Inner {
     /// One image is built at a time.
     building: Mutex<()>,
     /// The image of the forwarder, once it is known to be there.
-    forwarder: OnceCell<ProgramImage>,
+    forwarder: OnceCell<ForwarderImage>,
 }
 
 impl Inner {
@@ -53,9 +53,9 @@ impl Inner {
     pub(crate) async fn forwarder_image(
         &self,
         options: &EgressOptions,
-    ) -> Result<&ProgramImage, RuntimeError> {
+    ) -> Result<&ForwarderImage, RuntimeError> {
         self.forwarder
-            .get_or_try_init(|| program::ensure(&self.engine, &options.program, &self.building))
+            .get_or_try_init(|| forwarder::ensure(&self.engine, &options.program, &self.building))
             .await
     }
 
@@ -136,7 +136,9 @@ impl DockerRuntime {
         image::show(&self.inner.engine, name).await
     }
 
-    /// Builds an image under this name, also if there is one already.
+    /// Builds an image under this name, also if there is one already. `tell` gets each line that the engine says of it.
+    ///
+    /// An engine stops to build when the future is dropped.
     ///
     /// # Errors
     ///
@@ -145,9 +147,13 @@ impl DockerRuntime {
         &self,
         name: &str,
         recipe: &ImageRecipe,
+        tell: &(dyn Fn(&str) + Sync),
     ) -> Result<ImageInfo, RuntimeError> {
+        let Inner {
+            engine, options, ..
+        } = &*self.inner;
         let _turn = self.inner.building.lock().await;
-        image::build(&self.inner.engine, name, recipe, self.inner.options.user).await
+        image::build(engine, name, recipe, options.user, tell).await
     }
 
     /// The image of this name; built if there is none. However many ask at once, it is built once.
@@ -167,7 +173,8 @@ impl DockerRuntime {
         if let Some(found) = self.show_image(name).await? {
             return Ok(found);
         }
-        image::build(&self.inner.engine, name, recipe, self.inner.options.user).await
+        let user = self.inner.options.user;
+        image::build(&self.inner.engine, name, recipe, user, &|_| {}).await
     }
 
     /// Waits until every container of a dropped future is gone, or is left to the next sweep after several
@@ -186,7 +193,7 @@ impl AgentRuntime for DockerRuntime {
     }
 
     fn check(&self, sandbox: &Sandbox) -> Result<(), RuntimeError> {
-        container::check(sandbox, &self.inner.options.image)?;
+        container::check(sandbox)?;
         self.inner.check_egress(sandbox)?;
         mounts::check(&sandbox.mounts, &self.inner.forbidden())?;
         inputs::plan(sandbox).map(drop)

@@ -2,6 +2,7 @@
 //! library leaves it.
 
 mod containers;
+mod images;
 mod resources;
 
 use std::{path::PathBuf, time::Duration};
@@ -11,6 +12,7 @@ use swarm_core::runtime::RuntimeError;
 use tokio::time::timeout;
 
 pub(crate) use containers::{Attached, Chunk, Chunks, Found, Killed, LogPart, State, StreamError};
+pub(crate) use images::{BuildFailure, BuildSteps};
 pub(crate) use resources::FoundNetwork;
 
 use crate::container::LogDriver;
@@ -19,7 +21,7 @@ use crate::container::LogDriver;
 const DEFAULT_ENDPOINT: &str = "unix:///var/run/docker.sock";
 /// An engine that does not answer within this time is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long any one request may take to be answered, in seconds; an image may take this long to build a step.
+/// How long any one request may take to be answered, in seconds.
 const REQUEST_TIMEOUT_SECS: u64 = 120;
 /// From this minor version of the API on, read-only mounts are so all the way down.
 const RECURSIVE_READ_ONLY: usize = 44;

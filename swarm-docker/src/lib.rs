@@ -58,5 +58,8 @@ pub use container::{SCRATCH_BYTES, default_pids};
 pub use docker_runtime::DockerRuntime;
 pub use egress::{EgressOptions, forward as egress_forward};
 pub use engine::EngineInfo;
-pub use image::{DEFAULT_IMAGE, ImageInfo, ImageRecipe};
+pub use image::{
+    AgentCli, BuildMissing, BuildNews, DEFAULT_BASE, DEFAULT_IMAGE, ImageInfo, ImageOrigin,
+    ImageRecipe, TellBuild, default_image,
+};
 pub use options::DockerOptions;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use swarm_core::{
     outcome::ExitReason,
+    refs::ImageStamp,
     runtime::{AgentExit, AgentJob, Launch, OutputSink, RuntimeError},
 };
 use tokio::time::Instant;
@@ -32,6 +33,7 @@ struct Running {
     /// How long it had been running when we came to it.
     already: Duration,
     since: Instant,
+    image: ImageStamp,
 }
 
 /// An agent that was stopped before it started.
@@ -92,9 +94,18 @@ async fn run_inside(
             },
         }
     };
-    let create = launch::create(inner, job, &prompt, gateway);
+    // Building an image takes a while.
+    let create = async {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => None,
+            created = launch::create(inner, job, &prompt, gateway) => Some(created),
+        }
+    };
     let (created, way_out) = tokio::join!(create, way_out);
-    let created = created?;
+    let Some(created) = created.transpose()? else {
+        return Ok(CANCELLED);
+    };
     let start = async {
         way_out?;
         launch::start(inner, job, &created, prompt).await
@@ -145,12 +156,17 @@ async fn take_over(
         None => Err(RuntimeError::Lost(
             "its container was removed by somebody else".to_owned(),
         )),
-        Some(Survivor::Running { guard, already }) => {
+        Some(Survivor::Running {
+            guard,
+            already,
+            image,
+        }) => {
             let running = Running {
                 source: Source::Log,
                 feeding: None,
                 already,
                 since: Instant::now(),
+                image,
             };
             let attended = attend(inner, job, &guard, running, output, stop);
             let ended = served(gateway, attended).await;
@@ -202,7 +218,9 @@ async fn attend(
         feeding,
         already,
         since,
+        image,
     } = running;
+    output.started_in(image);
     let engine = &inner.engine;
     let id = guard.id();
     let signals = Signals::default();
@@ -270,6 +288,7 @@ async fn collect(
     let engine = &inner.engine;
     let signals = Signals::default();
     signals.ended.cancel();
+    output.started_in(state.image.clone());
     output.take_all(engine, id, Source::Log, &signals).await?;
     let status = state.exit_code;
     let oom = status != 0 && explain::out_of_memory(engine, id, status, state).await;

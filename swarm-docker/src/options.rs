@@ -1,18 +1,26 @@
 //! What a runtime is told when it is made.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use swarm_core::runtime::RuntimeError;
 
-use crate::{egress::EgressOptions, image::DEFAULT_IMAGE};
+use crate::{
+    egress::EgressOptions,
+    image::{AgentCli, BuildMissing, DEFAULT_IMAGE, default_image},
+    image_name,
+};
 
 /// Where the engine is, and what holds for every agent.
 #[derive(Clone, Debug)]
 pub struct DockerOptions {
     /// `unix:///path/of/socket` or `tcp://host:port`; `None` is the local default socket.
     pub endpoint: Option<String>,
-    /// The image of agents whose sandbox names none.
+    /// The image of agents whose sandbox names none, and whose kind has none in `images`.
     pub image: String,
+    /// The image of agents whose sandbox names none, by the name of their kind.
+    pub images: BTreeMap<String, String>,
+    /// Which of these are built when they are missing; `None` builds nothing.
+    pub build_missing: Option<BuildMissing>,
     /// Stands for one `SWARM_HOME` in labels, so that two homes can share an engine. Not empty.
     pub home: String,
     /// Folders of swarm itself, absolute: no agent may see what is in them, and no mount may lead there. Whoever keeps
@@ -29,12 +37,16 @@ pub struct DockerOptions {
 }
 
 impl DockerOptions {
-    /// The defaults: local socket, image `swarm-agent:latest`, user 1000:1000, 100 ms of grace, network `swarm`,
-    /// no lists of hosts.
+    /// The defaults: local socket, image `swarm-agent-KIND:latest` for each kind with a CLI and `swarm-agent:latest` for
+    /// commands, nothing built unasked, user 1000:1000, 100 ms of grace, network `swarm`, no lists of hosts.
     pub fn new(home: impl Into<String>) -> Self {
         Self {
             endpoint: None,
             image: DEFAULT_IMAGE.to_owned(),
+            images: AgentCli::all()
+                .map(|cli| (cli.kind.to_owned(), default_image(cli.kind)))
+                .collect(),
+            build_missing: None,
             home: home.into(),
             private: Vec::new(),
             user: (1000, 1000),
@@ -42,6 +54,11 @@ impl DockerOptions {
             network: "swarm".to_owned(),
             egress: None,
         }
+    }
+
+    /// The image of agents of `kind` whose sandbox names none.
+    pub(crate) fn image_of(&self, kind: &str) -> &str {
+        self.images.get(kind).unwrap_or(&self.image)
     }
 
     /// Refuses what would take a protection away.
@@ -65,8 +82,14 @@ impl DockerOptions {
                 "it tells the containers of one home from those of another; use a non-empty id",
             );
         }
-        if self.image.is_empty() {
-            return refused("image".to_owned(), "it is empty; name a default image");
+        for image in self.images.values().chain([&self.image]) {
+            if let Some(problem) = image_name::problem(image) {
+                return Err(RuntimeError::Unsupported {
+                    runtime: "docker",
+                    field: format!("image {image:?}"),
+                    hint: problem,
+                });
+            }
         }
         if let Some(egress) = &self.egress
             && !(egress.program.is_absolute() && egress.folder.is_absolute())
@@ -101,14 +124,13 @@ mod tests {
 
     #[test]
     fn root_and_networks_of_the_engine_are_refused() {
-        let change: [fn(&mut DockerOptions); 7] = [
+        let change: [fn(&mut DockerOptions); 6] = [
             |o| o.user = (0, 1000),
             |o| o.user = (1000, 0),
             |o| o.home = String::new(),
             |o| o.network = "host".to_owned(),
             |o| o.network = "bridge".to_owned(),
             |o| o.network = "container:db".to_owned(),
-            |o| o.image = String::new(),
         ];
         for (i, change) in change.iter().enumerate() {
             let mut options = DockerOptions::new("home");
@@ -118,5 +140,21 @@ mod tests {
                 "change {i} was accepted"
             );
         }
+    }
+
+    #[test]
+    fn each_kind_has_an_image_of_its_own_and_others_share_one() {
+        let mut options = DockerOptions::new("home");
+        assert_eq!(options.image_of("claude"), "swarm-agent-claude:latest");
+        assert_eq!(options.image_of("command"), "swarm-agent:latest");
+        assert_eq!(options.image_of("homemade"), "swarm-agent:latest");
+        options
+            .images
+            .insert("claude".to_owned(), "no name".to_owned());
+        assert!(options.check().is_err());
+        options.images.clear();
+        options.check().unwrap();
+        options.image = String::new();
+        assert!(options.check().is_err());
     }
 }

@@ -8,7 +8,10 @@
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use swarm_core::runtime::{EgressDecision, OutputSink, RuntimeError};
+use swarm_core::{
+    refs::ImageStamp,
+    runtime::{EgressDecision, OutputSink, RuntimeError},
+};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -63,6 +66,11 @@ impl<'a> Output<'a> {
             .egress(decisions)
             .await
             .map_err(RuntimeError::Output)
+    }
+
+    /// Tells the sink which image the agent has started in.
+    pub(crate) fn started_in(&mut self, image: ImageStamp) {
+        self.sink.started_in(image);
     }
 
     /// Takes everything that the container `id` prints. Returns when it has all of it, which needs to be told

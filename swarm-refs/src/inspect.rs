@@ -171,6 +171,9 @@ fn write_result(report: &mut impl Write, record: Option<&Record>) -> io::Result<
         None => writeln!(report, "- cost: $unknown")?,
     }
     writeln!(report, "- text length: {} bytes", found.size)?;
+    if let Some(image) = &found.stamps.image {
+        writeln!(report, "- image: {} {}", image.digest, image.name)?;
+    }
     if let Some(source) = &record.source_path {
         writeln!(report, "- brought in from: {source:?}")?;
     }

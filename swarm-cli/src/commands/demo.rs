@@ -58,7 +58,7 @@ async fn ready(context: &Context, session: &mut Session) -> Result<Chosen, CliEr
         return Ok(chosen);
     };
     let image = session.config.settings.image.clone();
-    match docker.ensure_image(&image, &recipe()).await {
+    match docker.ensure_image(&image, &recipe("command")).await {
         Ok(_) => Ok(chosen),
         Err(error) if session.config.settings.runtime == RuntimeChoice::Auto => {
             context.out.notice(&format!(

@@ -2,7 +2,8 @@
 
 use clap::Args;
 use serde::Serialize;
-use swarm_docker::DockerRuntime;
+use swarm_core::agents;
+use swarm_docker::{DockerRuntime, default_image};
 
 use super::Context;
 use crate::{
@@ -29,6 +30,7 @@ struct Finding {
 #[serde(rename_all = "lowercase")]
 enum Status {
     Ok,
+    Note,
     Warning,
     Error,
 }
@@ -48,6 +50,7 @@ impl Doctor {
             let rows = findings.iter().map(|finding| {
                 let status = match finding.status {
                     Status::Ok => "ok",
+                    Status::Note => "note",
                     Status::Warning => "warning",
                     Status::Error => "ERROR",
                 };
@@ -93,23 +96,38 @@ async fn engine(config: &Config, wanted: bool, findings: &mut Vec<Finding>) {
                 )),
                 Err(error) => findings.push(finding("engine", missing, error.to_string())),
             }
-            findings.push(image(&docker, config, missing).await);
+            for kind in agents::names().chain(["command"]) {
+                findings.push(image(&docker, config, kind, missing).await);
+            }
         }
         Err(error) => findings.push(finding("engine", missing, error.to_string())),
     }
 }
 
-async fn image(docker: &DockerRuntime, config: &Config, missing: Status) -> Finding {
-    let name = &config.settings.image;
-    match docker.show_image(name).await {
-        Ok(Some(image)) => finding("image", Status::Ok, format!("{name} {}", image.id)),
-        Ok(None) => finding(
-            "image",
-            missing,
-            format!("there is no {name}; `swarm image build` makes it"),
+async fn image(docker: &DockerRuntime, config: &Config, kind: &str, missing: Status) -> Finding {
+    let name = config.settings.image_of(kind);
+    let build = match kind {
+        "command" => "swarm image build".to_owned(),
+        kind => format!("swarm image build {kind}"),
+    };
+    let (status, detail) = match docker.show_image(name).await {
+        Ok(Some(image)) if image.made.as_ref().is_some_and(|made| made.has_changed) => (
+            Status::Note,
+            format!("{name} is by a recipe that has changed since; `{build}` builds it again"),
         ),
-        Err(error) => finding("image", missing, error.to_string()),
-    }
+        Ok(Some(image)) => (Status::Ok, format!("{name} {}", image.id)),
+        // The first run that needs it builds it.
+        Ok(None) if name == default_image(kind) => (
+            Status::Note,
+            format!("there is no {name} yet; `{build}` makes it, or the first run that needs it"),
+        ),
+        Ok(None) => (
+            missing,
+            format!("there is no {name}; build or pull it, or set another"),
+        ),
+        Err(error) => (missing, error.to_string()),
+    };
+    finding("image", status, format!("{kind}: {detail}"))
 }
 
 /// Opening the stores is the check: they refuse what they cannot use.

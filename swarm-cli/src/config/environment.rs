@@ -5,20 +5,22 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use swarm_core::error_code::ErrorCode;
 
-use super::{POOL_PREFIX, setting::SETTINGS};
+use super::{IMAGE_PREFIX, POOL_PREFIX, setting::SETTINGS};
 use crate::error::CliError;
 
-/// What the environment sets, as a file would: settings by key, pools below `resources`.
+/// What the environment sets, as a file would: settings by key, pools below `resources`, images of kinds below `agents`.
 ///
 /// A variable that is empty is not set: it is how a shell takes one away for a single command.
 pub(super) fn environment() -> Result<BTreeMap<&'static str, Value>, CliError> {
     let mut set = BTreeMap::new();
     let mut pools = serde_json::Map::new();
+    let mut agents = serde_json::Map::new();
     for (name, value) in std::env::vars_os() {
         let Some(name) = name.to_str() else { continue };
         let setting = SETTINGS.iter().find(|setting| setting.variable == name);
         let pool = name.strip_prefix(POOL_PREFIX);
-        if value.is_empty() || (setting.is_none() && pool.is_none()) {
+        let kind = name.strip_prefix(IMAGE_PREFIX);
+        if value.is_empty() || (setting.is_none() && pool.is_none() && kind.is_none()) {
             continue;
         }
         let Some(text) = value.to_str() else {
@@ -27,13 +29,20 @@ pub(super) fn environment() -> Result<BTreeMap<&'static str, Value>, CliError> {
                 format!("{name} is not UTF-8 text; give it another value, or unset it"),
             ));
         };
-        match (setting, pool) {
-            (Some(setting), _) if setting.is_number => drop(set.insert(setting.key, number(text))),
-            (Some(setting), _) => drop(set.insert(setting.key, text.into())),
+        match (setting, pool, kind) {
+            (Some(setting), ..) if setting.is_number => drop(set.insert(setting.key, number(text))),
+            (Some(setting), ..) => drop(set.insert(setting.key, text.into())),
             // A pool keeps the case of its name.
-            (None, Some(pool)) => drop(pools.insert(pool.to_owned(), number(text))),
-            (None, None) => {}
+            (None, Some(pool), _) => drop(pools.insert(pool.to_owned(), number(text))),
+            (None, None, Some(kind)) => {
+                let image = serde_json::json!({"image": text});
+                drop(agents.insert(kind.to_lowercase(), image));
+            }
+            (None, None, None) => {}
         }
+    }
+    if !agents.is_empty() {
+        set.insert("agents", agents.into());
     }
     if !pools.is_empty() {
         set.insert("resources", pools.into());

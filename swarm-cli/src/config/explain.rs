@@ -20,24 +20,30 @@ pub(crate) struct Explained {
 pub(crate) fn explain(config: &Config) -> Vec<Explained> {
     let values = serde_json::to_value(&config.settings).unwrap_or_default();
     let mut explained = Vec::new();
-    for (key, value) in values.as_object().into_iter().flatten() {
-        match value {
-            Value::Object(pools) if !pools.is_empty() => {
-                for (pool, value) in pools {
-                    explained.push(one(config, &[key, pool], value));
-                }
-            }
-            value => explained.push(one(config, &[key], value)),
-        }
-    }
+    flatten(config, &[], &values, &mut explained);
     explained
 }
 
+/// Each value below `path` that is not a table, and each empty table.
+fn flatten(config: &Config, path: &[&str], value: &Value, to: &mut Vec<Explained>) {
+    match value {
+        Value::Object(values) if !values.is_empty() => {
+            for (key, value) in values {
+                flatten(config, &[path, &[key]].concat(), value, to);
+            }
+        }
+        value => to.push(one(config, path, value)),
+    }
+}
+
 fn one(config: &Config, path: &[&str], value: &Value) -> Explained {
-    let name = config.origin(path).name(path);
+    let (origin, set_as) = match path {
+        ["agents", kind, "image"] => config.origin_of_image(kind),
+        path => (config.origin(path), path.to_vec()),
+    };
     Explained {
         setting: path.join("."),
         value: value.clone(),
-        from: name.unwrap_or_else(|| "default".to_owned()),
+        from: origin.name(&set_as).unwrap_or_else(|| "default".to_owned()),
     }
 }

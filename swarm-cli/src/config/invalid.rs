@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use figment2::error::{Actual, Kind};
-use swarm_core::{error_code::ErrorCode, suggest::nearest};
+use swarm_core::{agents, error_code::ErrorCode, suggest::nearest};
 
 use super::{
     origin::Origin,
@@ -41,6 +41,13 @@ pub(super) fn must_be(path: &[&str], origin: &Origin, found: impl Display) -> Cl
         (Some(setting), ["resources"]) => {
             format!("a table of pools, each {}", setting.must_be)
         }
+        (Some(setting), ["agents"]) => {
+            format!(
+                "a table of kinds of agents, each with an `image`, {}",
+                setting.must_be
+            )
+        }
+        (Some(setting), ["agents", _]) => format!("a table with an `image`, {}", setting.must_be),
         (Some(setting), _) => setting.must_be.to_owned(),
         (None, _) => "something else".to_owned(),
     };
@@ -61,6 +68,26 @@ pub(super) fn unknown(key: &str, origin: &Origin) -> CliError {
     CliError::new(
         ErrorCode::UnknownField,
         format!("{name} is no setting; {hint}"),
+    )
+}
+
+/// The error for a kind that nothing knows.
+pub(super) fn unknown_kind(path: &[&str], origin: &Origin) -> CliError {
+    let kind = path.last().copied().unwrap_or_default();
+    let hint = match nearest(kind, agents::names()) {
+        Some(known) => format!("did you mean `{known}`?"),
+        None if kind == "command" => "that of commands is set as `image`".to_owned(),
+        None => format!(
+            "there are {}",
+            agents::names().collect::<Vec<_>>().join(", ")
+        ),
+    };
+    CliError::new(
+        ErrorCode::UnknownField,
+        format!(
+            "{}: {kind:?} is no kind of agents; {hint}",
+            called(path, origin)
+        ),
     )
 }
 

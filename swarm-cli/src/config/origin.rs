@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use figment2::{Metadata, Source};
 
-use super::{POOL_PREFIX, layer::Layer, setting::Setting};
+use super::{IMAGE_PREFIX, POOL_PREFIX, layer::Layer, setting::Setting};
 
 /// Where a value was set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,7 @@ impl Origin {
             Self::File(file) => Some(format!("{} in {}", dotted(), file.display())),
             Self::Environment => Some(match path {
                 ["resources", pool] => format!("{POOL_PREFIX}{pool}"),
+                ["agents", kind, ..] => format!("{IMAGE_PREFIX}{}", kind.to_uppercase()),
                 [key, ..] => {
                     Setting::of(key).map_or_else(dotted, |setting| setting.variable.to_owned())
                 }
@@ -77,6 +78,16 @@ mod tests {
                 Origin::Environment,
                 &["resources", "Gpu.0"],
                 Some("SWARM_RESOURCE_Gpu.0"),
+            ),
+            (
+                Origin::Environment,
+                &["agents", "claude", "image"],
+                Some("SWARM_IMAGE_CLAUDE"),
+            ),
+            (
+                file.clone(),
+                &["agents", "claude", "image"],
+                Some("agents.claude.image in /etc/swarm.toml"),
             ),
             (file.clone(), &["image"], Some("image in /etc/swarm.toml")),
             (

@@ -1,13 +1,13 @@
 //! The settings, by name.
 
-use super::POOL_PREFIX;
+use super::{IMAGE_PREFIX, POOL_PREFIX};
 
 /// One thing that can be set.
 #[derive(Debug)]
 pub(super) struct Setting {
     /// Its key in a file.
     pub(super) key: &'static str,
-    /// Its environment variable; for `resources`, how those of the pools begin.
+    /// Its environment variable; for `resources` and `agents`, how those of the pools and kinds begin.
     pub(super) variable: &'static str,
     /// What it must be.
     pub(super) must_be: &'static str,
@@ -15,7 +15,8 @@ pub(super) struct Setting {
     pub(super) is_number: bool,
 }
 
-pub(super) const SETTINGS: [Setting; 7] = [
+pub(super) const SETTINGS: [Setting; 8] = [
+    text("agents", IMAGE_PREFIX, "the name of an image"),
     text(
         "docker_host",
         "DOCKER_HOST",

@@ -1,6 +1,7 @@
 //! Live progress of a run, on a terminal's stderr.
 
 use std::{
+    fmt,
     io::Write as _,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -25,6 +26,12 @@ pub(crate) struct Progress {
     out: Output,
     /// Until when agents wait, as far as it was said.
     said: Arc<Mutex<Option<Timestamp>>>,
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Progress").finish_non_exhaustive()
+    }
 }
 
 impl Progress {

@@ -204,3 +204,64 @@ fn colour_is_for_terminals_only() {
     let outcome = env.swarm(&["runs", "show", "nope"]).code(1);
     assert!(!outcome.stderr.contains('\u{1b}'), "{outcome:#?}");
 }
+
+#[test]
+fn the_image_of_a_kind_is_its_own_or_that_of_all_or_the_default() {
+    let env = TestEnvironment::new();
+    env.write(
+        "../home/.config/swarm/config.toml",
+        "image = \"all\"\n[agents.claude]\nimage = \"mine:1\"\n",
+    );
+    env.write(
+        ".swarm/config.toml",
+        "[agents.gemini]\nimage = \"projects:1\"\n",
+    );
+    let mut command = env.with_engine(&["config", "explain", "--json"]);
+    command.env("SWARM_IMAGE_CODEX", "from-env:1");
+    let shown = run(&mut command).ok().stdout;
+    for (kind, image, from) in [
+        ("claude", "mine:1", "agents.claude.image in /"),
+        ("gemini", "projects:1", "agents.gemini.image in /"),
+        ("codex", "from-env:1", "SWARM_IMAGE_CODEX"),
+        ("opencode", "all", "image in /"),
+    ] {
+        let origin = setting(&shown, &format!("agents.{kind}.image"));
+        assert_eq!(origin["value"], image);
+        let said = origin["from"].as_str().unwrap();
+        assert!(said.starts_with(from), "{said}");
+    }
+    let fresh = TestEnvironment::new();
+    let shown = run(&mut fresh.with_engine(&["config", "explain", "--json"])).ok();
+    let origin = setting(&shown.stdout, "agents.claude.image");
+    assert_eq!(origin["value"], "swarm-agent-claude:latest");
+    assert_eq!(origin["from"], "default");
+}
+
+#[test]
+fn a_kind_that_nothing_knows_is_named_where_its_image_is_set() {
+    for (text, says) in [
+        ("[agents.cluade]\nimage = \"x\"", "did you mean `claude`?"),
+        ("[agents.command]\nimage = \"x\"", "`image`"),
+        ("[agents.claude]\nimgae = \"x\"", "did you mean `image`?"),
+        (
+            "[agents.claude]\nimage = 7",
+            "it must be the name of an image",
+        ),
+        (
+            "[agents]\nclaude = \"x\"",
+            "it must be a table with an `image`",
+        ),
+    ] {
+        let env = TestEnvironment::new();
+        env.write(".swarm/config.toml", text);
+        drop(
+            env.swarm(&["config", "explain"])
+                .code(2)
+                .says(&[says, ".swarm/config.toml"]),
+        );
+    }
+    let env = TestEnvironment::new();
+    let mut command = env.with_engine(&["config", "explain"]);
+    let outcome = run(command.env("SWARM_IMAGE_CLAUD", "x")).code(2);
+    drop(outcome.says(&["SWARM_IMAGE_CLAUD", "did you mean `claude`?"]));
+}

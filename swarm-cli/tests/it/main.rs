@@ -27,6 +27,8 @@ mod fallback;
 #[cfg(test)]
 mod home;
 #[cfg(test)]
+mod image;
+#[cfg(test)]
 mod limits;
 #[cfg(feature = "claude-tests")]
 #[cfg(test)]

@@ -6,18 +6,18 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 
 use crate::{
     agents::transcript::MAX_TEXT,
-    refs::Recording,
-    runtime::{OutputSink, OutputStream},
+    refs::ImageStamp,
+    runtime::{EgressDecision, OutputSink, OutputStream},
 };
 
 /// A record, and a copy of what goes to stdout, up to [`MAX_TEXT`] and one byte more.
 pub(super) struct StdoutCopy<'a> {
-    recording: &'a mut dyn Recording,
+    recording: &'a mut dyn OutputSink,
     copy: Vec<u8>,
 }
 
 impl<'a> StdoutCopy<'a> {
-    pub(super) fn new(recording: &'a mut dyn Recording) -> Self {
+    pub(super) fn new(recording: &'a mut dyn OutputSink) -> Self {
         Self {
             recording,
             copy: Vec::new(),
@@ -30,6 +30,10 @@ impl<'a> StdoutCopy<'a> {
 }
 
 impl OutputSink for StdoutCopy<'_> {
+    fn started_in(&mut self, image: ImageStamp) {
+        self.recording.started_in(image);
+    }
+
     fn write<'b>(
         &'b mut self,
         stream: OutputStream,
@@ -45,5 +49,9 @@ impl OutputSink for StdoutCopy<'_> {
             Ok(())
         }
         .boxed()
+    }
+
+    fn egress<'b>(&'b mut self, decisions: &'b [EgressDecision]) -> BoxFuture<'b, io::Result<()>> {
+        self.recording.egress(decisions)
     }
 }

@@ -11,13 +11,13 @@ use crate::{
     ids::AgentId,
     money::Usd,
     prices::{Meter, PriceBook},
-    refs::Recording,
+    refs::ImageStamp,
     runtime::{EgressDecision, OutputSink, OutputStream},
 };
 
 /// A record that is listened to.
 pub(super) struct Listener<'a> {
-    recording: &'a mut dyn Recording,
+    recording: &'a mut dyn OutputSink,
     /// Away while it is at work.
     ear: Option<Ear>,
     limit: Usd,
@@ -46,7 +46,7 @@ pub(super) struct Heard {
 
 impl<'a> Listener<'a> {
     pub(super) fn new(
-        recording: &'a mut dyn Recording,
+        recording: &'a mut dyn OutputSink,
         transcript: Box<dyn Transcript>,
         prices: Arc<PriceBook>,
         model: Option<String>,
@@ -133,6 +133,10 @@ impl Ear {
 }
 
 impl OutputSink for Listener<'_> {
+    fn started_in(&mut self, image: ImageStamp) {
+        self.recording.started_in(image);
+    }
+
     fn write<'b>(
         &'b mut self,
         stream: OutputStream,

@@ -17,6 +17,9 @@ pub struct Stamps {
     /// How much time the run had left when it was made.
     #[serde(default, flatten, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<DeadlineStamp>,
+    /// Which image it ran in; `None` for a plain process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageStamp>,
     /// What the agent told of its conversation with a model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<Conversation>,
@@ -101,6 +104,15 @@ pub struct RetryStamp {
     pub max_retries: u32,
     /// What went wrong before, in the order of the attempts.
     pub prior_errors: Vec<PriorError>,
+}
+
+/// Which image an agent ran in, as its engine says, not as somebody asked for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageStamp {
+    /// The name that its container was made with. It may stand for another image by now.
+    pub name: String,
+    /// The id of the image, `sha256:` and 64 hex digits. It stands for the content.
+    pub digest: String,
 }
 
 /// By which key a result is encrypted.

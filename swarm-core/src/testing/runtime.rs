@@ -72,6 +72,7 @@ impl fmt::Debug for RuntimeSubject {
 /// A job that runs `script` with `sh -c` in a sandbox of which nothing was said, for at most a minute.
 pub fn shell_job(id: RefId, script: &str) -> AgentJob {
     AgentJob {
+        kind: "command",
         id,
         invocation: Invocation::new(["sh", "-c", script]),
         stdin: Content::empty(),

@@ -8,7 +8,10 @@ use std::{
 use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
-use crate::runtime::{EgressDecision, OutputSink, OutputStream};
+use crate::{
+    refs::ImageStamp,
+    runtime::{EgressDecision, OutputSink, OutputStream},
+};
 
 /// Keeps what an agent prints. A clone sees the same, also while the agent runs.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +30,7 @@ struct Printed {
     stdout: Vec<u8>,
     stderr: Vec<u8>,
     egress: Vec<EgressDecision>,
+    image: Option<ImageStamp>,
 }
 
 impl VecSink {
@@ -50,6 +54,11 @@ impl VecSink {
         self.look(|printed| printed.egress.clone())
     }
 
+    /// Which image it started in; `None` if nobody said.
+    pub fn image(&self) -> Option<ImageStamp> {
+        self.look(|printed| printed.image.clone())
+    }
+
     /// Waits until its stdout holds `text`.
     pub async fn has_printed(&self, text: &str) {
         loop {
@@ -71,6 +80,10 @@ impl VecSink {
 }
 
 impl OutputSink for VecSink {
+    fn started_in(&mut self, image: ImageStamp) {
+        self.look(|printed| printed.image = Some(image));
+    }
+
     fn write<'a>(
         &'a mut self,
         stream: OutputStream,

@@ -5,7 +5,7 @@ use swarm_core::{ids::RefId, runtime::AgentJob};
 
 use super::{EgressOptions, folder::SOCKET};
 use crate::{
-    container, engine::EngineTraits, image::program::ProgramImage, options::DockerOptions,
+    container, engine::EngineTraits, image::forwarder::ForwarderImage, options::DockerOptions,
 };
 
 /// Where the agent finds its proxy. Above the ports that programs are given when they ask for any.
@@ -39,7 +39,7 @@ pub(crate) fn environment<'n>() -> impl Iterator<Item = (&'n str, String)> {
 /// The forwarder of `job`, whose socket is in `folder`.
 pub(super) fn body(
     job: &AgentJob,
-    image: &ProgramImage,
+    image: &ForwarderImage,
     folder: String,
     options: &DockerOptions,
     egress: &EgressOptions,
@@ -103,6 +103,7 @@ mod tests {
     fn the_forwarder_is_as_confined_as_an_agent_and_on_no_network() {
         let sandbox = json!({"network": {"allow": ["a.example"]}, "cpus": 0.5});
         let job = AgentJob {
+            kind: "command",
             id: "3f0c9a1b2c4d/agent-0".parse().unwrap(),
             invocation: Invocation::new(["true"]),
             stdin: Content::empty(),
@@ -113,7 +114,7 @@ mod tests {
             timeout: Duration::from_secs(5),
             launch: Launch::New,
         };
-        let image = ProgramImage {
+        let image = ForwarderImage {
             name: "swarm-forwarder:1".to_owned(),
             program: "/usr/bin/swarm".to_owned(),
         };

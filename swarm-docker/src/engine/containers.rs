@@ -17,7 +17,7 @@ use bollard::{
 };
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
-use swarm_core::runtime::OutputStream;
+use swarm_core::{refs::ImageStamp, runtime::OutputStream};
 use tokio::io::AsyncWrite;
 
 use super::{Engine, Failure};
@@ -75,6 +75,8 @@ pub(crate) struct State {
     pub(crate) finished_at: String,
     /// Where programs are looked for; empty if nobody says.
     pub(crate) path: String,
+    /// The image, by the name that the container was made with and by its id.
+    pub(crate) image: ImageStamp,
 }
 
 /// A container that was looked for by its labels.
@@ -212,10 +214,11 @@ impl Engine {
 
     /// How a container is; `None` if it is not there.
     pub(crate) async fn state(&self, id: &str) -> Result<Option<State>, Failure> {
-        let (state, env) = match self.docker.inspect_container(id, None).await {
+        let (state, config, digest) = match self.docker.inspect_container(id, None).await {
             Ok(container) => (
                 container.state.unwrap_or_default(),
-                container.config.unwrap_or_default().env.unwrap_or_default(),
+                container.config.unwrap_or_default(),
+                container.image.unwrap_or_default(),
             ),
             Err(error) => {
                 let failure = Failure::from(error);
@@ -227,6 +230,7 @@ impl Engine {
             }
         };
         let status = state.status;
+        let env = config.env.unwrap_or_default();
         Ok(Some(State {
             running: state.running.unwrap_or_default(),
             going: matches!(
@@ -243,6 +247,10 @@ impl Engine {
                 .find_map(|variable| variable.strip_prefix("PATH="))
                 .unwrap_or_default()
                 .to_owned(),
+            image: ImageStamp {
+                name: config.image.unwrap_or_default(),
+                digest,
+            },
         }))
     }
 

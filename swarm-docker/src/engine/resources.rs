@@ -1,17 +1,13 @@
-//! Requests about volumes, networks and images.
+//! Requests about volumes and networks.
 
 use std::collections::HashMap;
 
 use bollard::{
-    body_full,
     models::NetworkCreateRequest,
     query_parameters::{
-        BuildImageOptionsBuilder, ListImagesOptionsBuilder, ListNetworksOptionsBuilder,
-        ListVolumesOptionsBuilder, RemoveImageOptionsBuilder, RemoveVolumeOptionsBuilder,
+        ListNetworksOptionsBuilder, ListVolumesOptionsBuilder, RemoveVolumeOptionsBuilder,
     },
 };
-use bytes::Bytes;
-use futures_util::StreamExt as _;
 
 use super::{Engine, Failure};
 
@@ -27,18 +23,8 @@ pub(crate) struct FoundNetwork {
     pub(crate) created: String,
 }
 
-/// An image of an engine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct FoundImage {
-    pub(crate) id: String,
-    pub(crate) digest: Option<String>,
-    /// RFC 3339.
-    pub(crate) created: String,
-    pub(crate) size: u64,
-}
-
 /// `None` for what does not exist.
-fn or_missing<T>(result: Result<T, Failure>) -> Result<Option<T>, Failure> {
+pub(super) fn or_missing<T>(result: Result<T, Failure>) -> Result<Option<T>, Failure> {
     match result {
         Ok(found) => Ok(Some(found)),
         Err(failure) if failure.is_missing() => Ok(None),
@@ -131,65 +117,5 @@ impl Engine {
     pub(crate) async fn remove_network(&self, id: &str) -> Result<(), Failure> {
         let removed = self.docker.remove_network(id).await;
         or_missing(removed.map_err(Failure::from)).map(|_| ())
-    }
-
-    /// The image of this name or id.
-    pub(crate) async fn image(&self, name: &str) -> Result<Option<FoundImage>, Failure> {
-        let found = self.docker.inspect_image(name).await;
-        let found = or_missing(found.map_err(Failure::from))?;
-        Ok(found.map(|image| FoundImage {
-            id: image.id.unwrap_or_default(),
-            digest: image.repo_digests.unwrap_or_default().into_iter().next(),
-            created: image.created.unwrap_or_default(),
-            size: image
-                .size
-                .and_then(|size| u64::try_from(size).ok())
-                .unwrap_or_default(),
-        }))
-    }
-
-    /// The images with this label: id and names.
-    pub(crate) async fn images_labelled(
-        &self,
-        label: (&str, &str),
-    ) -> Result<Vec<(String, Vec<String>)>, Failure> {
-        let options = ListImagesOptionsBuilder::new()
-            .filters(&HashMap::from([(
-                "label",
-                vec![format!("{}={}", label.0, label.1)],
-            )]))
-            .build();
-        let images = self.docker.list_images(Some(options)).await?;
-        Ok(images
-            .into_iter()
-            .map(|image| (image.id, image.repo_tags))
-            .collect())
-    }
-
-    /// Removes an image that nobody uses. Fine if it is gone.
-    pub(crate) async fn remove_image(&self, name: &str) -> Result<(), Failure> {
-        let options = RemoveImageOptionsBuilder::new().build();
-        let removed = self.docker.remove_image(name, Some(options), None).await;
-        or_missing(removed.map_err(Failure::from)).map(|_| ())
-    }
-
-    /// Builds an image from a tar that holds a `Dockerfile`. Steps of it have no network.
-    pub(crate) async fn build(&self, name: &str, context: Vec<u8>) -> Result<(), Failure> {
-        let options = BuildImageOptionsBuilder::new()
-            .dockerfile("Dockerfile")
-            .t(name)
-            .rm(true)
-            .forcerm(true)
-            .networkmode("none")
-            .build();
-        let mut steps = Box::pin(self.docker.build_image(
-            options,
-            None,
-            Some(body_full(Bytes::from(context))),
-        ));
-        while let Some(step) = steps.next().await {
-            step?;
-        }
-        Ok(())
     }
 }

@@ -1,217 +1,189 @@
-//! An image of one program of this machine, with the libraries that it is linked to and nothing else.
+//! What a program of this machine needs in an image that has nothing else.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
-    path::Path,
-    process::Stdio,
-    time::Duration,
+    fs::{self, File},
+    io::Read as _,
+    path::{Path, PathBuf},
 };
 
-use swarm_core::{
-    hash::{self, Hasher},
-    runtime::RuntimeError,
-};
-use tokio::{process::Command, sync::Mutex, task::spawn_blocking, time::timeout};
+use super::elf::{self, Elf};
 
-use super::{Context, build_context, elf, show};
-use crate::engine::Engine;
+/// Where linkers look if nobody says otherwise; `{}` is the name of the machine in Debian and its like.
+const FOLDERS: [&str; 6] = [
+    "/lib/{}",
+    "/usr/lib/{}",
+    "/lib64",
+    "/usr/lib64",
+    "/lib",
+    "/usr/lib",
+];
+/// Folders that a machine adds to them, one a line.
+const EXTRA_FOLDERS: &str = "/etc/ld.so.conf.d";
+/// Libraries that old C libraries load by themselves to look up a host.
+const LOOKUP: [&str; 3] = ["libnss_files.so.2", "libnss_dns.so.2", "libresolv.so.2"];
+/// A script's first line is not longer.
+const LONGEST_LINE: u64 = 256;
 
-/// The images, with the hash of what is in them as their tag.
-const NAME: &str = "swarm-forwarder";
-/// Which program an image was made from. Its value is a hash of the path.
-const LABEL: &str = "swarm.forwarder";
-/// How long the loader may take to name the libraries.
-const LIST: Duration = Duration::from_secs(30);
+/// The files besides the program: path inside to path on this machine.
+pub(super) type Needs = BTreeMap<String, PathBuf>;
 
-/// An image with one program in it.
-#[derive(Clone, Debug)]
-pub(crate) struct ProgramImage {
-    /// The name of the image.
-    pub(crate) name: String,
-    /// Where the program is in it.
-    pub(crate) program: String,
+/// Finds out what `program` needs. Blocks.
+pub(super) fn needs(program: &Path) -> Result<Needs, String> {
+    let shown = program.display();
+    let unreadable = |error| format!("cannot read {shown}: {error}");
+    let mut file = File::open(program).map_err(unreadable)?;
+    if !file.metadata().map_err(unreadable)?.is_file() {
+        return Err(format!("{shown} is no file; name the program itself"));
+    }
+    let Some(elf) = elf::read(&mut file).map_err(unreadable)? else {
+        let mut line = Vec::new();
+        File::open(program)
+            .and_then(|file| file.take(LONGEST_LINE).read_to_end(&mut line))
+            .map_err(unreadable)?;
+        return script(&line).map_err(|problem| format!("{shown} {problem}"));
+    };
+    let Some(interpreter) = &elf.interpreter else {
+        return Ok(Needs::new());
+    };
+    let linker = PathBuf::from(interpreter);
+    if !linker.is_file() {
+        return Err(format!(
+            "{shown} needs the dynamic linker {interpreter}, which this machine does not have; take the \
+             program that was made for this machine"
+        ));
+    }
+    let mut needs = libraries(program, &elf)?;
+    needs.insert(interpreter.trim_start_matches('/').to_owned(), linker);
+    Ok(needs)
 }
 
-/// Absolute path to content.
-type Files = BTreeMap<String, Vec<u8>>;
-
-/// The image of the program at `path`; built if there is none. One is built at a time.
-pub(crate) async fn ensure(
-    engine: &Engine,
-    path: &Path,
-    building: &Mutex<()>,
-) -> Result<ProgramImage, RuntimeError> {
-    let failed = |problem: String| RuntimeError::ImageBuild {
-        image: NAME.to_owned(),
-        problem,
+/// A script can be started if the busybox of the image runs it.
+fn script(beginning: &[u8]) -> Result<Needs, String> {
+    let line = beginning.split(|byte| *byte == b'\n').next();
+    let line = String::from_utf8_lossy(line.unwrap_or_default());
+    let Some(interpreter) = line.strip_prefix("#!") else {
+        return Err("is neither an ELF program nor a script".to_owned());
     };
-    let (program, files) = collect(path).await.map_err(failed)?;
-    let libraries = folders(&program, &files).map_err(failed)?;
-    let prepared = spawn_blocking(move || {
-        let tag = hash_of(&files);
-        let source = short(hash::hex(program.as_bytes()));
-        (program, files, tag, source)
-    });
-    let (program, files, tag, source) =
-        prepared.await.map_err(|error| failed(error.to_string()))?;
-    let image = ProgramImage {
-        name: format!("{NAME}:{tag}"),
-        program,
-    };
-    if show(engine, &image.name).await?.is_some() {
-        return Ok(image);
+    let interpreter = interpreter.trim();
+    let shells = ["/bin/sh", "/bin/ash", "/bin/busybox sh"];
+    if shells.contains(&interpreter.trim_end_matches(" -e")) {
+        return Ok(Needs::new());
     }
-    let _turn = building.lock().await;
-    if show(engine, &image.name).await?.is_some() {
-        return Ok(image);
-    }
-    let label = format!("{LABEL}={source}");
-    let context = spawn_blocking(move || context(&files, &libraries, &label)).await;
-    let context = context
-        .map_err(|error| failed(error.to_string()))?
-        .map_err(failed)?;
-    build_context(engine, &image.name, context).await?;
-    forget_older(engine, &source, &image.name).await;
-    Ok(image)
+    Err(format!(
+        "is a script for {interpreter:?}, which would not be in the image; put both into a root file system \
+         and use that (`--rootfs`)"
+    ))
 }
 
-/// Removes images of what the program was before. Those in use stay.
-async fn forget_older(engine: &Engine, source: &str, newest: &str) {
-    let Ok(images) = engine.images_labelled((LABEL, source)).await else {
-        return;
-    };
-    for (id, names) in images {
-        // Two processes that build the same leave one without a name.
-        if !names.iter().any(|name| name == newest)
-            && let Err(failure) = engine.remove_image(&id).await
-        {
-            tracing::debug!(id, problem = failure.problem(), "an older image stays");
+/// The libraries of a program, and theirs.
+///
+/// They all go into one folder, that of the C library: there every linker looks, whatever else it was told.
+fn libraries(program: &Path, elf: &Elf) -> Result<Needs, String> {
+    let folders = folders(elf);
+    let mut found: BTreeMap<String, PathBuf> = BTreeMap::new();
+    let mut open: Vec<(String, Vec<PathBuf>)> = wanted(program, elf);
+    let mut seen = BTreeSet::new();
+    while let Some((name, first)) = open.pop() {
+        if !seen.insert(name.clone()) {
+            continue;
+        }
+        let Some((path, library)) = find(&name, elf, first.iter().chain(&folders))? else {
+            return Err(format!(
+                "{} needs the library {name}, which is in none of the usual folders; install it, or use \
+                 a root file system (`--rootfs`)",
+                program.display()
+            ));
+        };
+        open.extend(wanted(&path, &library));
+        found.insert(name, path);
+    }
+    let is_libc = |name: &&String| name.starts_with("libc.");
+    let libc = found.keys().find(is_libc).and_then(|name| found.get(name));
+    let folder = libc
+        .and_then(|path| path.parent())
+        .unwrap_or_else(|| Path::new("/lib"))
+        .to_owned();
+    if libc.is_some() {
+        for name in LOOKUP {
+            let path = folder.join(name);
+            if path.is_file() {
+                found.entry(name.to_owned()).or_insert(path);
+            }
         }
     }
+    let folder = folder.display().to_string();
+    let folder = folder.trim_start_matches('/');
+    Ok(found
+        .into_iter()
+        .map(|(name, path)| (format!("{folder}/{name}"), path))
+        .collect())
 }
 
-/// The program and what it needs. Its own loader says what that is; it does not run the program for that.
-async fn collect(path: &Path) -> Result<(String, Files), String> {
-    let shown = path.display();
-    let real = fs::canonicalize(path).map_err(|error| format!("cannot find {shown}: {error}"))?;
-    let program = real
-        .to_str()
-        .ok_or("the path of the program is not UTF-8")?;
-    let content = read(program).await?;
-    let loader =
-        elf::interpreter(&content).ok_or_else(|| format!("{shown} is not an ELF program"))?;
-    let loader = match loader {
-        elf::Loader::None => None,
-        elf::Loader::Linker(path) => Some(path.to_owned()),
-    };
-    let mut files = Files::from([(program.to_owned(), content)]);
-    let Some(loader) = loader else {
-        return Ok((program.to_owned(), files));
-    };
-    let listing = Command::new(&loader)
-        .arg("--list")
-        .arg(program)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    let failed =
-        |problem: &str| format!("{loader} does not say which libraries {shown} needs: {problem}");
-    let listed = timeout(LIST, listing)
-        .await
-        .map_err(|_| failed("it took too long"))?
-        .map_err(|error| failed(&error.to_string()))?;
-    if !listed.status.success() {
-        return Err(failed(&String::from_utf8_lossy(&listed.stderr)));
-    }
-    let listed = String::from_utf8_lossy(&listed.stdout);
-    for library in libraries(&listed)?.into_iter().chain([loader]) {
-        let content = read(&library).await?;
-        files.insert(library, content);
-    }
-    Ok((program.to_owned(), files))
-}
-
-async fn read(path: &str) -> Result<Vec<u8>, String> {
-    let path = path.to_owned();
-    let reading = spawn_blocking(move || {
-        fs::read(&path).map_err(|error| format!("cannot read {path}: {error}"))
-    });
-    reading.await.map_err(|error| error.to_string())?
-}
-
-/// The paths in what a loader lists, such as `libc.so.6 => /lib/libc.so.6 (0x00007f)`.
-fn libraries(listed: &str) -> Result<BTreeSet<String>, String> {
-    let mut found = BTreeSet::new();
-    for line in listed.lines().map(str::trim) {
-        let path = line.split_once(" => ").map_or(line, |(_, path)| path);
-        if path.starts_with("not found") {
-            return Err(format!("a library is missing: {line}"));
-        }
-        // What has no path is the kernel's own.
-        if path.starts_with('/') {
-            let path = path.rsplit_once(" (").map_or(path, |(path, _)| path);
-            found.insert(path.to_owned());
-        }
-    }
-    Ok(found)
-}
-
-/// The folders of the libraries, as the loader takes them: inside there is no cache that says where they are.
-fn folders(program: &str, files: &Files) -> Result<String, String> {
-    let libraries = files.keys().filter(|path| *path != program);
-    let folders: BTreeSet<&str> = libraries
-        .filter_map(|path| path.rsplit_once('/'))
-        .map(|(folder, _)| folder)
+/// What `elf`, which is at `path`, needs, and where it wants that to be looked for first.
+fn wanted(path: &Path, elf: &Elf) -> Vec<(String, Vec<PathBuf>)> {
+    let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let origin = real.parent().map(|folder| folder.display().to_string());
+    let origin = origin.unwrap_or_default();
+    let first: Vec<PathBuf> = elf
+        .run_paths
+        .iter()
+        .flat_map(|paths| paths.split(':'))
+        .map(|path| path.replace("${ORIGIN}", &origin))
+        .map(|path| PathBuf::from(path.replace("$ORIGIN", &origin)))
+        .filter(|path| path.is_absolute())
         .collect();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._+-".contains(c);
-    match folders.iter().find(|folder| !folder.chars().all(plain)) {
-        Some(odd) => Err(format!(
-            "a library is in a folder with an odd name: {odd:?}"
-        )),
-        None => Ok(folders.into_iter().collect::<Vec<_>>().join(":")),
-    }
+    let named = elf.needed.iter();
+    named.map(|name| (name.clone(), first.clone())).collect()
 }
 
-fn context(files: &Files, libraries: &str, label: &str) -> Result<Vec<u8>, String> {
-    let path = if libraries.is_empty() {
-        String::new()
-    } else {
-        format!("ENV LD_LIBRARY_PATH={libraries}\n")
-    };
-    let dockerfile = format!("FROM scratch\nCOPY root /\n{path}LABEL {label}\n");
-    let mut context = Context::new(&dockerfile);
-    let root = (0, 0);
-    context.folder("root", 0o755, root);
-    // Whatever modes the folders have here, the forwarder, who is nobody, gets at its files.
-    let folders: BTreeSet<&str> = files
-        .keys()
-        .flat_map(|path| {
-            path.match_indices('/')
-                .filter_map(|(at, _)| path.get(1..at))
-        })
-        .collect();
+/// The library of this name that `program` can use.
+fn find<'a>(
+    name: &str,
+    program: &Elf,
+    folders: impl Iterator<Item = &'a PathBuf>,
+) -> Result<Option<(PathBuf, Elf)>, String> {
+    if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']) {
+        return Err(format!(
+            "it needs the library {name:?}, which is no name of a file in a folder"
+        ));
+    }
     for folder in folders {
-        context.folder(&format!("root/{folder}"), 0o755, root);
+        let path = folder.join(name);
+        if let Ok(mut file) = File::open(&path)
+            && let Ok(Some(library)) = elf::read(&mut file)
+            && library.machine == program.machine
+        {
+            return Ok(Some((path, library)));
+        }
     }
-    for (path, content) in files {
-        context.file(&format!("root{path}"), 0o755, content);
-    }
-    context.finish()
+    Ok(None)
 }
 
-fn hash_of(files: &Files) -> String {
-    let mut hasher = Hasher::new();
-    for (path, content) in files {
-        hasher.add(format!("{} {} {path}\n", path.len(), content.len()).as_bytes());
-        hasher.add(content);
-    }
-    short(hasher.finish())
+fn folders(program: &Elf) -> Vec<PathBuf> {
+    let machine = match program.machine {
+        (true, 62) => "x86_64-linux-gnu",
+        (true, 183) => "aarch64-linux-gnu",
+        (true, 243) => "riscv64-linux-gnu",
+        (false, 3) => "i386-linux-gnu",
+        (false, 40) => "arm-linux-gnueabihf",
+        _ => "",
+    };
+    let usual = FOLDERS.iter();
+    let usual = usual.map(|folder| PathBuf::from(folder.replace("{}", machine)));
+    usual
+        .chain(extra_folders(Path::new(EXTRA_FOLDERS)))
+        .collect()
 }
 
-fn short(mut hash: String) -> String {
-    hash.truncate(16);
-    hash
+fn extra_folders(at: &Path) -> BTreeSet<PathBuf> {
+    let files = fs::read_dir(at).into_iter().flatten().flatten();
+    files
+        .filter_map(|file| fs::read_to_string(file.path()).ok())
+        .flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>())
+        .filter(|line| line.starts_with('/'))
+        .map(|line| PathBuf::from(line.trim()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -219,48 +191,67 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_loader_lists_is_read_whoever_made_it() {
-        let gnu = "\tlinux-vdso.so.1 (0x00007ffd)\n\tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f0e)\n\
-                   \t/lib64/ld-linux-x86-64.so.2 (0x00007f0f)\n";
-        let musl = "\t/lib/ld-musl-x86_64.so.1 (0x7f)\n\tlibc.musl-x86_64.so.1 => /lib/ld-musl-x86_64.so.1 (0x7f)\n";
-        let list = |text| libraries(text).unwrap().into_iter().collect::<Vec<_>>();
-        assert_eq!(
-            list(gnu),
-            [
-                "/lib/x86_64-linux-gnu/libc.so.6",
-                "/lib64/ld-linux-x86-64.so.2"
-            ]
-        );
-        assert_eq!(list(musl), ["/lib/ld-musl-x86_64.so.1"]);
-        assert!(libraries("\tlibx.so => not found\n").is_err());
-    }
-
-    #[tokio::test]
-    async fn a_program_comes_with_its_loader_and_libraries() {
-        let (program, files) = collect("/proc/self/exe".as_ref()).await.unwrap();
-        assert!(files[&program].starts_with(b"\x7fELF"));
-        if files.len() > 1 {
-            let libraries = folders(&program, &files).unwrap();
-            assert!(libraries.starts_with('/'), "{libraries}");
+    fn a_program_brings_its_linker_and_all_libraries() {
+        let needs = needs(&std::env::current_exe().unwrap()).unwrap();
+        let names: Vec<&str> = needs.keys().map(String::as_str).collect();
+        assert!(names.iter().any(|name| name.contains("libc.")), "{names:?}");
+        assert!(names.iter().any(|name| name.contains("ld-")), "{names:?}");
+        for (inside, path) in &needs {
+            assert!(!inside.starts_with('/'), "{inside}");
+            assert!(path.is_file(), "{path:?}");
         }
-        let other = {
-            let mut other = files.clone();
-            other.insert("/lib/x.so".to_owned(), Vec::new());
-            other
-        };
-        assert_ne!(hash_of(&files), hash_of(&other));
     }
 
-    #[tokio::test]
-    async fn what_is_no_program_is_named() {
-        let text = tempfile::NamedTempFile::new().unwrap();
-        fs::write(text.path(), "#!/bin/sh\n").unwrap();
-        let error = collect(text.path()).await.unwrap_err();
-        assert!(error.ends_with("is not an ELF program"), "{error}");
-        let error = collect("/nonexistent/swarm".as_ref()).await.unwrap_err();
-        assert!(
-            error.starts_with("cannot find /nonexistent/swarm"),
-            "{error}"
-        );
+    #[test]
+    fn a_static_program_needs_nothing() {
+        if Path::new("/bin/busybox").is_file() {
+            assert_eq!(needs("/bin/busybox".as_ref()), Ok(Needs::new()));
+        }
+    }
+
+    #[test]
+    fn only_scripts_for_a_shell_run_on_a_busybox() {
+        for line in ["#!/bin/sh\necho", "#! /bin/sh -e\n", "#!/bin/ash"] {
+            assert_eq!(script(line.as_bytes()), Ok(Needs::new()), "{line}");
+        }
+        for (line, problem) in [
+            ("#!/usr/bin/env node\n", "\"/usr/bin/env node\""),
+            ("#!/bin/bash", "--rootfs"),
+            ("console.log(1)", "neither"),
+            ("", "neither"),
+        ] {
+            let error = script(line.as_bytes()).unwrap_err();
+            assert!(error.contains(problem), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        for (path, problem) in [
+            ("/nonexistent/claude", "cannot read /nonexistent/claude"),
+            ("/etc", "is no file"),
+        ] {
+            let error = needs(path.as_ref()).unwrap_err();
+            assert!(error.contains(problem), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_library_is_the_name_of_a_file_and_nothing_else() {
+        for name in ["../../etc/passwd", "/etc/passwd", "", ".."] {
+            let folders = [PathBuf::from("/lib")];
+            assert!(
+                find(name, &Elf::default(), folders.iter()).is_err(),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn folders_of_this_machine_are_looked_through_after_the_usual_ones() {
+        let conf = tempfile::tempdir().unwrap();
+        fs::write(conf.path().join("a.conf"), "# mine\n/opt/lib\nrelative\n").unwrap();
+        let found: Vec<_> = extra_folders(conf.path()).into_iter().collect();
+        assert_eq!(found, [PathBuf::from("/opt/lib")]);
     }
 }

@@ -4,6 +4,7 @@ use std::{io::Read, pin::Pin, sync::Arc, time::Duration};
 
 use swarm_core::{
     ids::RefId,
+    refs::ImageStamp,
     runtime::{AgentJob, RuntimeError},
 };
 use tokio::{
@@ -19,7 +20,7 @@ use crate::{
     docker_runtime::Inner,
     egress::Gateway,
     engine::{Attached, Engine, Failure},
-    inputs, mounts,
+    image, inputs, mounts,
     output::Source,
     prompt::Prompt,
     reaper::Guard,
@@ -88,6 +89,7 @@ pub(super) async fn create(
     };
 
     let mut attempt = 1;
+    let mut provided = false;
     loop {
         match guarded_create(inner, &name, body.clone()).await {
             Ok(guard) => return Ok(Created { guard, uploads }),
@@ -97,7 +99,19 @@ pub(super) async fn create(
                     return Err(engine.error("create the container", failure));
                 }
             }
-            Err(failure) => return Err(not_created(engine, job, inner, failure)),
+            Err(failure) if lacks_image(&failure) => {
+                let image = container::image(job, options);
+                // Once: somebody may remove it as quickly as it is built.
+                if provided || sandbox.image.is_some() {
+                    return Err(RuntimeError::ImageMissing {
+                        image: image.to_owned(),
+                        hint: image::hint(job.kind, sandbox.image.is_none()),
+                    });
+                }
+                image::provide(inner, job.kind, image).await?;
+                provided = true;
+            }
+            Err(failure) => return Err(not_created(engine, job, failure)),
         }
     }
 }
@@ -161,15 +175,12 @@ pub(crate) async fn find(inner: &Inner, id: &RefId) -> Result<Vec<crate::engine:
     inner.engine.find(&labels).await
 }
 
-fn not_created(engine: &Engine, job: &AgentJob, inner: &Inner, failure: Failure) -> RuntimeError {
-    let image = job.sandbox.image.as_ref();
-    let image = image.unwrap_or(&inner.options.image);
+fn lacks_image(failure: &Failure) -> bool {
+    matches!(failure, Failure::Status { code: 404, message } if message.to_lowercase().contains("image"))
+}
+
+fn not_created(engine: &Engine, job: &AgentJob, failure: Failure) -> RuntimeError {
     match &failure {
-        Failure::Status { code: 404, message } if message.to_lowercase().contains("image") => {
-            RuntimeError::ImageMissing {
-                image: image.clone(),
-            }
-        }
         Failure::Status { message, .. }
             if message.contains("source path does not exist") || message.contains("statfs ") =>
         {
@@ -202,11 +213,15 @@ pub(super) async fn start(
             .map_err(|failure| engine.error("put the input files in", failure))?;
     }
     let mut attempt = 1;
+    let mut image;
     let Attached { output, input } = loop {
         // Each time: an engine closes the connection when a start fails.
-        let attached = attach(engine, id, &prompt)
-            .await
-            .map_err(|failure| engine.error("attach to the container", failure))?;
+        let attached = async {
+            let attached = attach(engine, id, &prompt).await;
+            attached.map_err(|failure| engine.error("attach to the container", failure))
+        };
+        let (attached, found) = tokio::try_join!(attached, image_of(engine, id))?;
+        image = found;
         match engine.start(id).await {
             Ok(()) => break attached,
             // Somebody removed the network since it was last used, or several processes make it right now.
@@ -235,7 +250,19 @@ pub(super) async fn start(
         },
         already: Duration::ZERO,
         since: Instant::now(),
+        image,
     })
+}
+
+/// Which image a container really has: the name that it was made with may stand for another one by now.
+async fn image_of(engine: &Engine, id: &str) -> Result<ImageStamp, RuntimeError> {
+    match engine.state(id).await {
+        Ok(Some(state)) => Ok(state.image),
+        Ok(None) => Err(RuntimeError::Start(
+            "its container was removed by somebody else".to_owned(),
+        )),
+        Err(failure) => Err(engine.error("look at the container", failure)),
+    }
 }
 
 /// Connects to the container, and leaves a short prompt with the engine, which gives it to the program when

@@ -63,7 +63,7 @@ impl Owner {
     clippy::disallowed_methods,
     reason = "the other tests start this one with variables"
 )]
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
@@ -118,6 +118,8 @@ async fn a_running_agent_is_taken_over_with_all_its_output() {
     assert_eq!(exit.reason, ExitReason::Failed { code: 7 });
     assert_eq!(sink.text(), "before\nafter\n");
     assert_eq!(sink.stderr(), b"talk\n");
+    let image = bench.runtime.show_image(IMAGE).await.unwrap().unwrap();
+    assert_eq!(sink.image().unwrap().digest, image.id);
     assert!(
         exit.duration >= Duration::from_secs(4),
         "{:?}",
@@ -145,6 +147,7 @@ async fn an_agent_that_ended_while_nobody_watched_is_collected() {
     let exit = exit.unwrap();
     assert_eq!(exit.reason, ExitReason::Completed);
     assert_eq!(sink.text(), "done\n");
+    assert_eq!(sink.image().unwrap().name, IMAGE);
     assert!(
         (Duration::from_secs(1)..Duration::from_secs(20)).contains(&exit.duration),
         "{:?}",

@@ -260,7 +260,7 @@ async fn an_image_or_a_program_that_is_missing_is_named() {
         .await;
     let error = exit.unwrap_err();
     assert!(
-        matches!(&error, RuntimeError::ImageMissing { image } if image == "no-such-image:1"),
+        matches!(&error, RuntimeError::ImageMissing { image, .. } if image == "no-such-image:1"),
         "{error:?}"
     );
 

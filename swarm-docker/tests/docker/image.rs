@@ -71,7 +71,11 @@ async fn an_image_from_another_has_a_working_folder_for_agents() {
     let recipe = ImageRecipe::From {
         base: IMAGE.to_owned(),
     };
-    bench.runtime.build_image(&name, &recipe).await.unwrap();
+    bench
+        .runtime
+        .build_image(&name, &recipe, &|_| {})
+        .await
+        .unwrap();
     let text = bench
         .text(
             json!({"image": name, "input_files": {"a": "text\n"}}),
@@ -121,7 +125,11 @@ async fn what_cannot_be_an_image_is_named() {
             "not the name of an image",
         ),
     ] {
-        let error = bench.runtime.build_image(&name, &recipe).await.unwrap_err();
+        let error = bench
+            .runtime
+            .build_image(&name, &recipe, &|_| {})
+            .await
+            .unwrap_err();
         assert!(
             matches!(error, RuntimeError::ImageBuild { .. }),
             "{error:?}"

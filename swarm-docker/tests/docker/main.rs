@@ -8,6 +8,7 @@
 )]
 
 mod adoption;
+mod agent_image;
 mod cleanup;
 mod conformance;
 mod egress;

@@ -185,6 +185,7 @@ pub(crate) fn command(sandbox: Value, argv: &[&str]) -> AgentJob {
         .unwrap();
     AgentJob {
         id: RefId::new(RunId::random(), AgentId::new("agent-0").unwrap()),
+        kind: "command",
         invocation: Invocation::new(argv.iter().copied()),
         stdin: Content::empty(),
         sandbox,
