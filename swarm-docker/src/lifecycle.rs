@@ -94,16 +94,9 @@ async fn run_inside(
             },
         }
     };
-    // Building an image takes a while.
-    let create = async {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => None,
-            created = launch::create(inner, job, &prompt, gateway) => Some(created),
-        }
-    };
+    let create = launch::create(inner, job, &prompt, gateway, stop);
     let (created, way_out) = tokio::join!(create, way_out);
-    let Some(created) = created.transpose()? else {
+    let Some(created) = created? else {
         return Ok(CANCELLED);
     };
     let start = async {

@@ -13,6 +13,7 @@ use tokio::{
     task::spawn_blocking,
     time::{Instant, sleep, timeout},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::Running;
 use crate::{
@@ -48,13 +49,14 @@ pub(super) struct Feeding {
     pub(super) stdin: Pin<Box<dyn AsyncWrite + Send>>,
 }
 
-/// Makes the container of `job`.
+/// Makes the container of `job`; `None` if it was stopped while its image was built.
 pub(super) async fn create(
     inner: &Inner,
     job: &AgentJob,
     prompt: &Prompt,
     gateway: Option<&Gateway>,
-) -> Result<Created, RuntimeError> {
+    stop: &CancellationToken,
+) -> Result<Option<Created>, RuntimeError> {
     let Inner {
         engine, options, ..
     } = inner;
@@ -92,7 +94,7 @@ pub(super) async fn create(
     let mut provided = false;
     loop {
         match guarded_create(inner, &name, body.clone()).await {
-            Ok(guard) => return Ok(Created { guard, uploads }),
+            Ok(guard) => return Ok(Some(Created { guard, uploads })),
             Err(failure) if failure.is_conflict() && attempt < ATTEMPTS => {
                 attempt += 1;
                 if !free_name(inner, job, &name).await? {
@@ -108,7 +110,12 @@ pub(super) async fn create(
                         hint: image::hint(job.kind, sandbox.image.is_none()),
                     });
                 }
-                image::provide(inner, job.kind, image).await?;
+                // Only this is cut short: whoever drops a request for a container must wait for its removal.
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return Ok(None),
+                    built = image::provide(inner, job.kind, image) => built?,
+                }
                 provided = true;
             }
             Err(failure) => return Err(not_created(engine, job, failure)),
