@@ -73,6 +73,8 @@ pub(crate) struct Settings {
     pub(crate) agents: BTreeMap<String, AgentSettings>,
     /// The socket or address of the engine; empty for the usual one.
     pub(crate) docker_host: String,
+    /// A file with prices of models, which win over those that are built in; empty for none.
+    pub(crate) prices: PathBuf,
     /// Agents at once.
     pub(crate) max_concurrent: NonZeroUsize,
     /// Seconds that an agent waits for its turn.
@@ -102,6 +104,7 @@ impl Settings {
                 })
                 .collect(),
             docker_host: String::new(),
+            prices: PathBuf::new(),
             max_concurrent: NonZeroUsize::new(DEFAULT_MAX_CONCURRENT).unwrap_or(NonZeroUsize::MIN),
             queue_timeout: DEFAULT_QUEUE_TIMEOUT.as_secs_f64(),
             resources: BTreeMap::new(),

@@ -86,7 +86,7 @@ pub(crate) async fn resume(
                 budget: Some(budget),
                 ..view.limits
             };
-            driver.swarm().change_limits(run, limits).await?;
+            driver.swarm()?.change_limits(run, limits).await?;
         }
         driver.go_on(run, &view).await
     }
@@ -133,7 +133,7 @@ impl Driver<'_> {
         let run = new.id.clone();
         // Held until the run has ended; it tells others, and the next start of swarm, that the run is alive.
         let _lock = self.session.lock(&run)?.ok_or_else(|| is_live(&run))?;
-        let swarm = self.swarm();
+        let swarm = self.swarm()?;
         let (out, agents) = (self.out, new.plan.agent_count());
         let (id, runtime) = (run.clone(), self.chosen.runtime.name());
         let progress =
@@ -143,14 +143,14 @@ impl Driver<'_> {
     }
 
     async fn go_on(&self, run: &RunId, view: &RunView) -> Result<RunView, CliError> {
-        let swarm = self.swarm();
+        let swarm = self.swarm()?;
         let progress = Progress::new(self.out, view.plan.agent_count());
         progress.already(view.counts());
         self.drive(&swarm, run, progress, |control| swarm.resume(run, control))
             .await
     }
 
-    fn swarm(&self) -> Swarm {
+    fn swarm(&self) -> Result<Swarm, CliError> {
         self.session.swarm(Arc::clone(&self.chosen.runtime))
     }
 

@@ -1,11 +1,12 @@
 //! The stores of one `SWARM_HOME`, opened.
 
-use std::sync::Arc;
+use std::{fs, sync::Arc};
 
 use swarm_core::{
     Swarm,
     ids::RunId,
     journal::{EventLog, SqliteEventLog},
+    prices::PriceBook,
     runtime::AgentRuntime,
     time::SystemClock,
 };
@@ -43,13 +44,28 @@ impl Session {
     }
 
     /// A swarm over these stores.
-    pub(crate) fn swarm(&self, runtime: Arc<dyn AgentRuntime>) -> Swarm {
-        Swarm::builder(runtime)
+    pub(crate) fn swarm(&self, runtime: Arc<dyn AgentRuntime>) -> Result<Swarm, CliError> {
+        Ok(Swarm::builder(runtime)
             .store(Arc::<FsRefStore>::clone(&self.store))
             .log(Arc::clone(&self.log))
             .limits(self.config.settings.pool_limits())
             .user(Arc::new(HostMachine))
-            .build()
+            .prices(self.prices()?)
+            .build())
+    }
+
+    /// The prices that are built in, and those of the user.
+    fn prices(&self) -> Result<PriceBook, CliError> {
+        let path = &self.config.settings.prices;
+        let built_in = PriceBook::default();
+        if path.as_os_str().is_empty() {
+            return Ok(built_in);
+        }
+        let text = fs::read_to_string(path)
+            .map_err(|error| CliError::file("read the prices in", path, &error))?;
+        let own = PriceBook::from_json(&text)
+            .map_err(|error| CliError::from(error).at(&path.display().to_string()))?;
+        Ok(built_in.overridden_by(own))
     }
 
     /// Whether some process drives `run` right now.

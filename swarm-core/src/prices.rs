@@ -123,8 +123,9 @@ impl Price {
 pub struct Meter {
     prices: Arc<PriceBook>,
     /// Requests that may still grow, with what they have cost so far.
-    open: VecDeque<(String, Usd)>,
+    open: VecDeque<(String, Usd, Usage)>,
     spent: Usd,
+    used: Usage,
 }
 
 impl Meter {
@@ -134,21 +135,31 @@ impl Meter {
             prices,
             open: VecDeque::new(),
             spent: Usd::ZERO,
+            used: Usage::ZERO,
         }
+    }
+
+    /// What all requests have used so far, also those to models of which no price is known.
+    pub const fn used(&self) -> Usage {
+        self.used
     }
 
     /// The request `id` has used this so far. Returns what has been spent in all.
     pub fn add(&mut self, id: &str, model: &str, usage: Usage) -> Usd {
         let cost = self.prices.of_request(model, usage).unwrap_or_default();
-        if let Some((_, known)) = self.open.iter_mut().find(|(open, _)| open == id) {
+        if let Some((_, known, used)) = self.open.iter_mut().find(|(open, ..)| open == id) {
             self.spent = self.spent + cost.saturating_sub(*known);
             *known = cost.max(*known);
+            let usage = usage.at_least(*used);
+            self.used += usage.beyond(*used);
+            *used = usage;
         } else {
             if self.open.len() == OPEN_REQUESTS {
                 self.open.pop_front();
             }
-            self.open.push_back((id.to_owned(), cost));
+            self.open.push_back((id.to_owned(), cost, usage));
             self.spent = self.spent + cost;
+            self.used += usage;
         }
         self.spent
     }

@@ -8,7 +8,7 @@ mod error;
 mod mcp;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     fmt, io,
     path::{Path, PathBuf},
 };
@@ -77,11 +77,12 @@ impl Supplies {
             let (Some(machine), Ok(kind)) = (machine, kind_of(&spec.agent)) else {
                 continue;
             };
-            if let Some(source) = needed_account(kind, spec)
-                && !supplies.accounts.contains_key(&source.name)
-            {
-                let account = Account::find(kind.name(), &source, machine)?;
-                supplies.accounts.insert(source.name, account);
+            let Some(source) = needed_account(kind, spec) else {
+                continue;
+            };
+            check_provider(kind, spec, &source)?;
+            if let Entry::Vacant(entry) = supplies.accounts.entry(source.name.clone()) {
+                entry.insert(Account::find(kind.name(), &source, machine)?);
             }
         }
         if !wanted.is_empty() {
@@ -118,6 +119,23 @@ impl Supplies {
             kind.attach(&servers, &mut invocation);
         }
         invocation
+    }
+}
+
+/// An account is for its provider, and not for whoever else is asked instead.
+fn check_provider(
+    kind: &dyn AgentKind,
+    spec: &AgentSpec,
+    source: &AccountSource,
+) -> Result<(), SupplyError> {
+    let mut set = spec.sandbox.env_vars.names();
+    match set.find_map(|name| source.along.iter().find(|along| **along == name)) {
+        Some(variable) => Err(SupplyError::OtherProvider {
+            agent: kind.name(),
+            variable,
+            account: source.variables.first().copied().unwrap_or_default(),
+        }),
+        None => Ok(()),
     }
 }
 

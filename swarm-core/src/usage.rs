@@ -22,6 +22,24 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Nothing.
+    pub const ZERO: Self = Self {
+        input: 0,
+        output: 0,
+        cache_read: 0,
+        cache_write: 0,
+    };
+
+    /// What of each kind is more than in `other`.
+    pub(crate) const fn beyond(self, other: Self) -> Self {
+        Self {
+            input: self.input.saturating_sub(other.input),
+            output: self.output.saturating_sub(other.output),
+            cache_read: self.cache_read.saturating_sub(other.cache_read),
+            cache_write: self.cache_write.saturating_sub(other.cache_write),
+        }
+    }
+
     /// Everything that was read.
     pub const fn prompt(&self) -> u64 {
         self.input

@@ -15,7 +15,7 @@ pub(super) struct Setting {
     pub(super) is_number: bool,
 }
 
-pub(super) const SETTINGS: [Setting; 8] = [
+pub(super) const SETTINGS: [Setting; 9] = [
     text("agents", IMAGE_PREFIX, "the name of an image"),
     text(
         "docker_host",
@@ -28,6 +28,11 @@ pub(super) const SETTINGS: [Setting; 8] = [
         "max_concurrent",
         "SWARM_MAX_CONCURRENT",
         "a whole number above zero",
+    ),
+    text(
+        "prices",
+        "SWARM_PRICES",
+        "the path of a file with prices of models",
     ),
     number(
         "queue_timeout",

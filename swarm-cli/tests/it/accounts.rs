@@ -234,3 +234,48 @@ fn agents_that_wait_for_their_provider_say_why_once() {
         "{report}"
     );
 }
+
+/// Asks for a million tokens, and goes on for as long as it may.
+const DEAR: &str = r#"#!/bin/sh
+echo '{"type":"assistant","message":{"id":"m1","model":"own-model","content":[],"usage":{"input_tokens":1000000,"output_tokens":0}}}'
+exec sleep 600
+"#;
+
+#[test]
+fn an_agent_is_stopped_at_its_budget_by_the_prices_of_the_user() {
+    let stage = Stage::new();
+    stage.0.write("bin/claude", DEAR);
+    let prices = r#"{"own-model": {"input": 3, "output": 0, "cache_read": 0, "cache_write": 0}}"#;
+    let prices = stage.0.write("prices.json", prices);
+    let mut command = stage.command(&["--max-budget", "2", "--env", "ANTHROPIC_API_KEY=k"]);
+    let found = run(command.env("SWARM_PRICES", &prices)).code(4).value();
+    assert_eq!(found["exit"]["kind"], "over_budget", "{found}");
+    assert_eq!(found["cost_usd"], 3.0, "{found}");
+    assert_eq!(
+        found["conversation"]["usage"]["input"], 1_000_000,
+        "{found}"
+    );
+}
+
+#[test]
+fn prices_that_are_none_are_named_before_anything_is_started() {
+    let stage = Stage::new();
+    let prices = stage
+        .0
+        .write("prices.json", r#"{"own-model": {"inptu": 3}}"#);
+    for (path, problem) in [
+        (prices.as_path(), "`inptu`"),
+        (
+            std::path::Path::new("/nonexistent"),
+            "cannot read the prices in /nonexistent",
+        ),
+    ] {
+        let mut command = stage.command(&["--env", "ANTHROPIC_API_KEY=k"]);
+        let outcome = run(command.env("SWARM_PRICES", path));
+        assert!(
+            outcome.code != 0 && outcome.stdout.contains(problem),
+            "{outcome:?}"
+        );
+        assert!(!stage.seen().exists());
+    }
+}

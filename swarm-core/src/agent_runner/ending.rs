@@ -60,10 +60,14 @@ pub(super) fn heed(end: &mut RecordEnd, heard: Heard, worst_case: Usd, stderr: &
         return;
     }
     let Heard {
-        conclusion,
+        mut conclusion,
         metered,
+        used,
     } = heard;
     end.text = Some(conclusion.text);
+    // Whoever was stopped has told on the way what it used, but not in the end.
+    let usage = &mut conclusion.conversation.usage;
+    *usage = usage.at_least(used);
     end.stamps.conversation = Some(conclusion.conversation);
     end.cost = match conclusion.verdict {
         // Whoever was stopped may have spent more than it had time to tell.

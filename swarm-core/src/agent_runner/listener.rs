@@ -13,6 +13,7 @@ use crate::{
     prices::{Meter, PriceBook},
     refs::ImageStamp,
     runtime::{EgressDecision, OutputSink, OutputStream},
+    usage::Usage,
 };
 
 /// A record that is listened to.
@@ -42,6 +43,8 @@ pub(super) struct Heard {
     pub(super) conclusion: Conclusion,
     /// What the requests have cost so far, as far as prices are known.
     pub(super) metered: Usd,
+    /// What they have used.
+    pub(super) used: Usage,
 }
 
 impl<'a> Listener<'a> {
@@ -101,6 +104,7 @@ impl<'a> Listener<'a> {
             ear.hear(|lines, take| lines.finish(take));
             Heard {
                 metered: ear.spent,
+                used: ear.meter.used(),
                 conclusion: ear.transcript.conclude(),
             }
         });

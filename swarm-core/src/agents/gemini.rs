@@ -103,7 +103,7 @@ impl AgentKind for Gemini {
         Some(AccountSource {
             name: KIND.to_owned(),
             variables: &["GEMINI_API_KEY"],
-            along: &[],
+            along: &["GOOGLE_GEMINI_BASE_URL"],
             elsewhere: &OTHER_ACCOUNTS,
             // An account that one logs in to works in a browser only.
             file: None,

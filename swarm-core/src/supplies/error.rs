@@ -19,6 +19,19 @@ pub enum SupplyError {
         /// Variables and files.
         looked_for: Vec<String>,
     },
+    /// The agent is to ask another provider than the one that the account is for.
+    #[error(
+        "an agent of kind {agent} gets another address from `env_vars` ({variable}) and no account for it; the account of this \
+         machine is not sent there: give it one, such as `--env {account}`"
+    )]
+    OtherProvider {
+        /// The kind.
+        agent: &'static str,
+        /// The variable with the address.
+        variable: &'static str,
+        /// A variable for an account.
+        account: &'static str,
+    },
     /// No MCP server has this name.
     #[error(
         "there is no MCP server `{name}`{}; searched {}; known: {}",
@@ -77,7 +90,7 @@ fn or_nothing(names: &[String]) -> String {
 impl Coded for SupplyError {
     fn code(&self) -> ErrorCode {
         match self {
-            Self::NoCredentials { .. } => ErrorCode::NoCredentials,
+            Self::NoCredentials { .. } | Self::OtherProvider { .. } => ErrorCode::NoCredentials,
             Self::UnknownMcpServer { .. } => ErrorCode::UnknownMcpServer,
             Self::InvalidMcpServer { .. } => ErrorCode::InvalidInput,
             Self::Unreadable { .. } => ErrorCode::StorageFailed,

@@ -79,6 +79,30 @@ fn an_agent_that_brings_its_own_account_gets_none() {
 }
 
 #[test]
+fn the_account_of_the_user_is_not_sent_to_another_address() {
+    let machine = Known {
+        variables: [
+            ("ANTHROPIC_API_KEY", "canary"),
+            ("GEMINI_API_KEY", "canary"),
+        ]
+        .into(),
+        ..Known::default()
+    };
+    for (agent, address) in [
+        ("claude", "ANTHROPIC_BASE_URL"),
+        ("gemini", "GOOGLE_GEMINI_BASE_URL"),
+    ] {
+        let elsewhere = spec(agent, json!({"env_vars": {address: "https://elsewhere"}}));
+        let error = equipped(&elsewhere, &machine).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::NoCredentials);
+        assert!(error.to_string().contains(address), "{error}");
+    }
+    let own = json!({"env_vars": {"ANTHROPIC_BASE_URL": "https://elsewhere", "ANTHROPIC_API_KEY": "theirs"}});
+    let env = equipped(&spec("claude", own), &machine).unwrap().env;
+    assert!(!env.contains_key("ANTHROPIC_API_KEY"));
+}
+
+#[test]
 fn without_a_variable_the_file_of_the_program_is_given_at_the_same_place() {
     let machine = Known {
         files: [
