@@ -121,6 +121,7 @@ fn program() -> Result<tempfile::TempDir, Failure> {
 
 async fn run_ours(swarm: &Swarm, folder: &Path, claude_md: Value) -> Result<Duration, Failure> {
     let sandbox = json!({
+        "image": IMAGE,
         "agent": "claude", "claude_md": claude_md, "network": false,
         "env_vars": {"ANTHROPIC_API_KEY": "none", "PATH": PATH},
         "mounts": [{"host_path": folder, "container_path": FOLDER}],
