@@ -234,8 +234,23 @@ fn docker(runtime: DockerRuntime, bar: Bar) -> Chosen {
     }
 }
 
+/// Where the user has programs. The current folder is never among it: that may be a repository of somebody else.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it belongs to the user, not to the configuration"
+)]
+fn path_of_user() -> Option<String> {
+    let path = std::env::var("PATH").ok()?;
+    let folders: Vec<&str> = path
+        .split(':')
+        .filter(|folder| folder.starts_with('/'))
+        .collect();
+    (!folders.is_empty()).then(|| folders.join(":"))
+}
+
 fn process(settings: &Settings) -> Chosen {
-    let options = ProcessOptions::new(settings.home.join("processes"));
+    let mut options = ProcessOptions::new(settings.home.join("processes"));
+    options.path = path_of_user().unwrap_or(options.path);
     Chosen {
         bar: Bar::default(),
         runtime: Arc::new(ProcessRuntime::new(options)),

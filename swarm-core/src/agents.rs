@@ -144,6 +144,31 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     KINDS.iter().map(|kind| kind.name())
 }
 
+/// Linux starts no program with a longer argument, its NUL byte included.
+const LONGEST_ARGUMENT: usize = 128 * 1024;
+
+/// Refuses what no system would start.
+pub(crate) fn check_length(invocation: &Invocation) -> Result<(), SpecError> {
+    let too_long = |arg: &&String| arg.len() >= LONGEST_ARGUMENT;
+    let Some(arg) = invocation.argv.iter().find(too_long) else {
+        return Ok(());
+    };
+    // Of the argument only what it is, not the text.
+    let name = match arg.split_once('=') {
+        Some((option, _)) if option.starts_with("--") && option.len() < 40 => option,
+        _ => "an argument",
+    };
+    Err(SpecError::shape(
+        name,
+        format!(
+            "it has {} bytes, and a program takes {} at most in one argument; shorten it, or put the text into the prompt or \
+             an input file",
+            arg.len(),
+            LONGEST_ARGUMENT - 1
+        ),
+    ))
+}
+
 /// Without a `max_budget`, half a cent for each second of its timeout, and ten cents at least.
 fn default_worst_case(spec: &AgentSpec) -> Usd {
     const LEAST: u64 = 100_000;

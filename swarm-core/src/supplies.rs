@@ -95,11 +95,14 @@ impl Supplies {
         Ok(supplies)
     }
 
-    /// The hosts of the MCP servers that this agent gets and that are elsewhere.
+    /// The hosts of the MCP servers that this agent gets and that are elsewhere. An address is not among them: a repository
+    /// may have written it, and it would open this machine, or a private network. Who wants that lists it.
     pub(crate) fn hosts(&self, spec: &AgentSpec) -> impl Iterator<Item = HostPattern> {
         let servers = spec.sandbox.mcps.iter();
         let servers = servers.filter_map(|name| self.mcp_servers.get(name));
-        servers.filter_map(|server| HostPattern::of_url(server.definition().get("url")?.as_str()?))
+        servers
+            .filter_map(|server| HostPattern::of_url(server.definition().get("url")?.as_str()?))
+            .filter(|host| !host.is_address())
     }
 
     /// What to start, with what this agent, and no other, gets.

@@ -28,7 +28,7 @@ use crate::{
     resources::{PoolLimits, ResourcePools},
     run_view::RunView,
     runtime::{AgentRuntime, RuntimeError},
-    spec::AgentSpec,
+    spec::{Agent, AgentSpec},
     supplies::{Supplies, SupplyError, UserMachine},
     time::{Clock, SystemClock},
 };
@@ -282,6 +282,15 @@ impl Swarm {
         let awaited = awaited(replayed(&view, &events)?);
         self.check_budget(&view, &awaited).await?;
         let supplies = self.supplies(&view.plan).await?;
+        for waiting in view.waiting.values() {
+            // Whoever drove it before knew until when a provider takes no requests.
+            if let Ok(kind) = kind_of(&Agent::Named(waiting.kind.clone())) {
+                let now = self.clock.now();
+                if waiting.until > now {
+                    self.breakers.trip(kind.name(), now, Some(waiting.until));
+                }
+            }
+        }
         journal.append(vec![RunEvent::Resumed]).await?;
         let (held, lost): (Vec<_>, Vec<_>) = view
             .in_flight()

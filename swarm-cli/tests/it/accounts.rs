@@ -279,3 +279,27 @@ fn prices_that_are_none_are_named_before_anything_is_started() {
         assert!(!stage.seen().exists());
     }
 }
+
+#[test]
+fn a_program_in_the_path_of_the_user_is_found_and_none_in_the_current_folder() {
+    let stage = Stage::new();
+    let bin = stage.0.work().join("bin");
+    let seen = format!("SEEN={}", stage.seen().display());
+    let args = [
+        "run",
+        "x",
+        "--agent",
+        "claude",
+        "--json",
+        "--env",
+        "ANTHROPIC_API_KEY=k",
+        "--env",
+        &seen,
+    ];
+    let usual = "/usr/bin:/bin";
+    let mut command = stage.0.command(&args);
+    drop(run(command.env("PATH", format!("{}:{usual}", bin.display()))).ok());
+    let mut command = stage.0.command(&args);
+    let lost = run(command.current_dir(bin).env("PATH", format!(".::{usual}"))).code(1);
+    assert_eq!(lost.value()["exit"]["kind"], "not_started", "{lost:?}");
+}

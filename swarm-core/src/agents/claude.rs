@@ -67,6 +67,12 @@ impl AgentKind for Claude {
             check_mcp(mcp)?;
         }
         checks::check_effort(spec, &EFFORTS)?;
+        if sandbox.max_budget == Some(Usd::ZERO) {
+            return Err(SpecError::shape(
+                "max_budget",
+                "nothing can be asked for nothing; give it an amount above zero",
+            ));
+        }
         if let Some(model) = &sandbox.model {
             checks::check_model(model, "\"sonnet\" or \"claude-opus-5-5\"")?;
         }
@@ -303,6 +309,11 @@ mod tests {
     #[test]
     fn what_the_program_would_only_warn_about_is_refused_before_it_is_paid() {
         for (sandbox, problem) in [
+            (json!({"max_budget": 0}), "above zero"),
+            (
+                json!({"system_prompt": "x".repeat(200_000)}),
+                "--system-prompt: it has 2000",
+            ),
             (json!({"effort": "extreme"}), "expected one of low"),
             (json!({"model": ""}), "expected a name"),
             (json!({"model": "--resume"}), "expected a name"),

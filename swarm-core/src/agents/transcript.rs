@@ -118,6 +118,9 @@ pub struct Conversation {
     /// Tools that were called and not allowed, at most 100.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub denied_tools: Vec<String>,
+    /// MCP servers that were attached and did not start, at most 100.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_mcps: Vec<String>,
     /// What all requests used.
     #[serde(default)]
     pub usage: Usage,

@@ -25,7 +25,9 @@ impl AgentSpec {
             agent,
             sandbox: sandbox.resolve()?,
         };
-        agents::kind_of(&spec.agent)?.check(&spec)?;
+        let kind = agents::kind_of(&spec.agent)?;
+        kind.check(&spec)?;
+        agents::check_length(&kind.invocation(&spec))?;
         if let Some(schema) = &spec.sandbox.output_schema {
             OutputSchema::new(schema)?;
         }

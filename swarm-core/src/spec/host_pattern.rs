@@ -77,6 +77,11 @@ impl HostPattern {
         is_listed && port == expected
     }
 
+    /// Whether it is an address, and not a name.
+    pub fn is_address(&self) -> bool {
+        matches!(self.hosts, Hosts::One(Host::Ip(_)))
+    }
+
     /// The host that requests to `url` go to, with its port; `None` if that is no `http` or `https` URL.
     pub fn of_url(url: &str) -> Option<Self> {
         let (scheme, rest) = url.trim().split_once("://")?;

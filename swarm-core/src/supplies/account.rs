@@ -63,8 +63,7 @@ impl Account {
         let set = |name: &&'static str| Some((*name, machine.variable(name)?));
         if let Some((name, value)) = source.variables.iter().find_map(set) {
             found.variables.insert(name, value);
-            found.variables.extend(source.along.iter().filter_map(set));
-            return Ok(found);
+            return Ok(found.along(source, machine));
         }
         let mut looked_for: Vec<String> = source
             .variables
@@ -79,9 +78,15 @@ impl Account {
                     path: path.display().to_string(),
                     error,
                 })?;
-            if let Some(content) = content.and_then(|content| file.part(content)) {
+            let part = content.map(|content| file.part(&content)).transpose();
+            let part = part.map_err(|error| SupplyError::Garbled {
+                path: path.display().to_string(),
+                // What the library says may quote the file.
+                problem: format!("line {}, column {}", error.line(), error.column()),
+            })?;
+            if let Some(content) = part.flatten() {
                 found.file = Some((format!("{}/{}", file.folder, file.name), content));
-                return Ok(found);
+                return Ok(found.along(source, machine));
             }
             looked_for.push(path.display().to_string());
         }
@@ -92,6 +97,13 @@ impl Account {
             });
         }
         Ok(found)
+    }
+
+    /// With what belongs to it.
+    fn along(mut self, source: &AccountSource, machine: &dyn UserMachine) -> Self {
+        let set = |name: &&'static str| Some((*name, machine.variable(name)?));
+        self.variables.extend(source.along.iter().filter_map(set));
+        self
     }
 
     pub(super) fn hand_to(&self, invocation: &mut Invocation) {
@@ -112,13 +124,12 @@ impl AccountFile {
     }
 
     /// As much of the content as an agent may know.
-    fn part(&self, content: String) -> Option<String> {
+    fn part(&self, content: &str) -> Result<Option<String>, serde_json::Error> {
+        let mut all: serde_json::Map<String, serde_json::Value> = serde_json::from_str(content)?;
         let Some(field) = &self.only else {
-            return Some(content);
+            return Ok(Some(content.to_owned()));
         };
-        let mut all: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(&content).ok()?;
-        let value = all.remove(field)?;
-        Some(serde_json::json!({ field: value }).to_string())
+        let value = all.remove(field);
+        Ok(value.map(|value| serde_json::json!({ field: value }).to_string()))
     }
 }

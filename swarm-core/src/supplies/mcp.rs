@@ -109,11 +109,14 @@ fn server(definition: &Value) -> Result<McpServer, &'static str> {
     let Value::Object(fields) = definition else {
         return Err("it has to be an object with `command` or `url`");
     };
-    let is_text = |name| fields.get(name).is_some_and(Value::is_string);
-    if is_text("command") || is_text("url") {
-        Ok(McpServer(fields.clone()))
-    } else {
-        Err("it has to have a `command` or a `url`")
+    let text = |name| fields.get(name).and_then(Value::as_str);
+    match (text("command"), text("url")) {
+        (Some(_), _) => Ok(McpServer(fields.clone())),
+        (None, Some(url)) if url.starts_with("https://") || url.starts_with("http://") => {
+            Ok(McpServer(fields.clone()))
+        }
+        (None, Some(_)) => Err("its `url` has to begin with https:// or http://"),
+        (None, None) => Err("it has to have a `command` or a `url`"),
     }
 }
 

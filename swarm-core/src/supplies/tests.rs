@@ -108,7 +108,7 @@ fn without_a_variable_the_file_of_the_program_is_given_at_the_same_place() {
         files: [
             (
                 "/home/ada/.claude/.credentials.json",
-                "canary-file".to_owned(),
+                json!({"token": "canary-file"}).to_string(),
             ),
             (
                 "/data/opencode/auth.json",
@@ -120,7 +120,10 @@ fn without_a_variable_the_file_of_the_program_is_given_at_the_same_place() {
         variables: [("XDG_DATA_HOME", "/data")].into(),
     };
     let claude = equipped(&spec("claude", json!({})), &machine).unwrap();
-    assert_eq!(claude.home[".claude/.credentials.json"], "canary-file");
+    assert_eq!(
+        claude.home[".claude/.credentials.json"],
+        r#"{"token":"canary-file"}"#
+    );
     let opencode = equipped(&spec("opencode", json!({})), &machine).unwrap();
     assert_eq!(
         opencode.home[".local/share/opencode/auth.json"],
@@ -149,6 +152,18 @@ fn a_missing_account_is_an_error_that_says_what_was_looked_for() {
             .contains(".credentials.json: permission denied"),
         "{error}"
     );
+    let machine = Known {
+        files: [("/home/ada/.claude/.credentials.json", "canary".to_owned())].into(),
+        ..Known::default()
+    };
+    let error = equipped(&spec("claude", json!({})), &machine)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains(".credentials.json is not valid JSON: line 1"),
+        "{error}"
+    );
+    assert!(!error.contains("canary"), "{error}");
     equipped(&spec("opencode", json!({})), &Known::default()).unwrap();
 }
 
@@ -257,4 +272,28 @@ fn a_garbled_file_is_named_without_what_is_in_it() {
         text.contains(".claude.json is not valid JSON: line 1") && !text.contains("canary"),
         "{text}"
     );
+}
+
+#[test]
+fn a_repository_names_hosts_for_its_servers_but_no_addresses() {
+    let servers = json!({"mcpServers": {
+        "named": {"url": "https://mcp.example.com/x"},
+        "metadata": {"url": "http://169.254.169.254/"},
+        "local": {"url": "http://[::1]:8080/"},
+        "file": {"url": "file:///etc/passwd"},
+    }});
+    let machine = Known {
+        variables: [("ANTHROPIC_API_KEY", "k")].into(),
+        files: [("/home/ada/project/.mcp.json", servers.to_string())].into(),
+    };
+    let wants = spec("claude", json!({"mcps": ["named", "metadata", "local"]}));
+    let supplies = Supplies::gather([&wants], Some(&machine)).unwrap();
+    let hosts: Vec<_> = supplies
+        .hosts(&wants)
+        .map(|host| host.to_string())
+        .collect();
+    assert_eq!(hosts.len(), 1, "{hosts:?}");
+    assert!(hosts[0].starts_with("mcp.example.com"), "{hosts:?}");
+    let error = equipped(&spec("claude", json!({"mcps": ["file"]})), &machine).unwrap_err();
+    assert!(error.to_string().contains("https://"), "{error}");
 }

@@ -11,13 +11,18 @@ use std::{
 use serde_json::json;
 use swarm_core::{
     Control, NewRun, RunView, Swarm,
-    journal::{RunEvent, RunLimits},
+    drive::Stop,
+    journal::{MemoryEventLog, RunEvent, RunLimits},
     outcome::ExitReason,
     plan::{Plan, par, retry, run},
+    refs::MemoryRefStore,
     testing::scripted::{Scripted, ScriptedRuntime},
     time::{Clock, Timestamp},
 };
-use tokio::time::{Duration, Instant};
+use tokio::{
+    sync::watch,
+    time::{Duration, Instant},
+};
 
 use crate::fixtures::{agent, agent_in};
 
@@ -186,4 +191,42 @@ async fn a_deadline_ends_the_waiting() {
     );
     assert_eq!(seconds(took), 100);
     assert!(view.waiting.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_resumed_waits_on_for_its_provider() {
+    let runtime = provider(1, Some(500), "limit reached");
+    let began = Instant::now();
+    let (log, store) = (
+        Arc::new(MemoryEventLog::new()),
+        Arc::new(MemoryRefStore::default()),
+    );
+    // As in two processes: each has its own idea of which provider takes requests.
+    let process = || {
+        Swarm::builder(Arc::new(runtime.clone()))
+            .clock(Arc::new(RuntimeClock(began)))
+            .log(Arc::<MemoryEventLog>::clone(&log))
+            .store(Arc::<MemoryRefStore>::clone(&store))
+            .build()
+    };
+    let (ask, asked) = watch::channel(None);
+    let control = Control {
+        observer: Some(Arc::new(move |event| {
+            if matches!(event, RunEvent::AgentWaits { .. }) {
+                ask.send_replace(Some(Stop::Interrupt));
+            }
+        })),
+        stop: Some(asked),
+        ..Control::default()
+    };
+    let new = NewRun::from(one_at_a_time([claude(), claude()]));
+    let id = new.id.clone();
+    let view = process().run(new, control).await.unwrap();
+    assert_eq!((runtime.jobs().len(), view.waiting.len()), (1, 1));
+    let view = process().resume(&id, Control::default()).await.unwrap();
+    assert_eq!(
+        exits(&view),
+        [ExitReason::RateLimited, ExitReason::Completed]
+    );
+    assert_eq!(seconds(began.elapsed()), 500);
 }

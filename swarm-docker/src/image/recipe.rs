@@ -31,6 +31,7 @@ const COMMAND: &str = "command";
 /// Where the program of a kind goes.
 const PROGRAMS: &str = "usr/local/bin";
 /// Where programs look for the certificates that they trust.
+const BASH: &str = "/bin/bash";
 const CERTIFICATES: &str = "root/etc/ssl/certs/ca-certificates.crt";
 
 /// What an image is made from. Each has `/tmp`, and `/workspace` that belongs to the user of agents.
@@ -269,6 +270,7 @@ impl ImageRecipe {
                     context.copy(&format!("root/{inside}"), 0o755, &file);
                 }
                 context.copy(&format!("root/{PROGRAMS}/{kind}"), 0o755, path);
+                shell(&mut context)?;
             }
             Self::RootFs { kind, program, .. } => {
                 context.folder("program", 0o755, (0, 0));
@@ -279,6 +281,20 @@ impl ImageRecipe {
         }
         Ok(context)
     }
+}
+
+/// CLIs of agents run commands in a bash, and have no such tool where there is none. That of a busybox passes for one.
+fn shell(context: &mut Context) -> Result<(), String> {
+    let bash = Path::new(BASH);
+    if !bash.is_file() {
+        context.text("root/bin/bash", 0o755, "#!/bin/sh\nexec /bin/sh \"$@\"\n");
+        return Ok(());
+    }
+    for (inside, file) in program::needs(bash)? {
+        context.copy(&format!("root/{inside}"), 0o755, &file);
+    }
+    context.copy("root/bin/bash", 0o755, bash);
+    Ok(())
 }
 
 /// A busybox and what a program expects around it.

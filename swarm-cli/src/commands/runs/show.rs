@@ -73,7 +73,9 @@ fn human(shown: &Shown, view: &RunView) -> String {
         row
     });
     let agents = table(COLUMNS, agents);
-    let waiting = shown.waiting.iter().map(|waiting| {
+    // Of a run that nobody drives, nobody waits.
+    let is_driven = run.state == "running";
+    let waiting = shown.waiting.iter().filter(|_| is_driven).map(|waiting| {
         format!(
             "\n{} waits until {}: the provider of {} takes no more requests",
             waiting.agent, waiting.until, waiting.kind

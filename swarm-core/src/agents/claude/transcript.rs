@@ -87,6 +87,16 @@ struct Init {
     session_id: Option<String>,
     #[serde(default)]
     model: Option<String>,
+    #[serde(default)]
+    mcp_servers: Vec<AttachedServer>,
+}
+
+#[derive(Deserialize)]
+struct AttachedServer {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    status: String,
 }
 
 /// Only accounts with a plan are told this.
@@ -222,10 +232,22 @@ impl Transcript for StreamJson {
                 }
             }
             ("system", Some("init")) => {
-                if let Ok(Init { session_id, model }) = serde_json::from_slice(line) {
+                if let Ok(Init {
+                    session_id,
+                    model,
+                    mcp_servers,
+                }) = serde_json::from_slice(line)
+                {
                     let kept = |name: String| beginning(&name, MAX_NAME).to_owned();
                     self.conversation.session_id = session_id.map(kept);
                     self.conversation.model = model.map(kept);
+                    // The program goes on without it, and so may an answer that rests on nothing.
+                    self.conversation.failed_mcps = mcp_servers
+                        .into_iter()
+                        .filter(|server| ["failed", "needs-auth"].contains(&server.status.as_str()))
+                        .map(|server| kept(server.name))
+                        .take(MAX_DENIED)
+                        .collect();
                 }
             }
             ("rate_limit_event", _) => {

@@ -237,3 +237,12 @@ fn an_answer_that_took_several_messages_is_whole() {
         read(first + &second + &result(" and the second half.") + &last + &result("Done."));
     assert_eq!(end.text, "Done.");
 }
+
+#[test]
+fn servers_that_did_not_start_are_told() {
+    let init = r#"{"type":"system","subtype":"init","session_id":"s","mcp_servers":[
+        {"name":"a","status":"connected"},{"name":"b","status":"failed"},{"name":"c","status":"needs-auth"}]}"#;
+    let (end, _) = read(init.replace('\n', ""));
+    assert_eq!(end.conversation.failed_mcps, ["b", "c"]);
+    assert_eq!(end.conversation.session_id.as_deref(), Some("s"));
+}
