@@ -1,11 +1,9 @@
 //! The performer that really runs agents: budget, permits, record, runtime.
 
 mod admission;
-mod answer;
 mod describe;
 mod ending;
 mod listener;
-mod noting;
 
 use std::{
     collections::HashMap,
@@ -14,10 +12,8 @@ use std::{
 
 use self::{
     admission::{Admission, Applicant, Limits},
-    answer::StdoutCopy,
     ending::{conclude, heed, hold_to_schema, keep, outcome_of},
-    listener::{Heard, Listener},
-    noting::Noting,
+    listener::{Ear, Heard, Listener, Noted},
 };
 use crate::{
     agents::{AgentKind, Onlooker, Verdict, kind_of, reset::wait_in},
@@ -29,9 +25,7 @@ use crate::{
     outcome::{AgentOutcome, ExitReason},
     prices::PriceBook,
     prompt::{self, Context},
-    refs::{
-        Classification, ImageStamp, RecordHeader, Recording, RefError, RefStore, RetryStamp, Stamps,
-    },
+    refs::{Classification, RecordHeader, Recording, RefError, RefStore, RetryStamp, Stamps},
     runtime::{AgentExit, AgentJob, AgentRuntime, Launch, RuntimeError},
     spec::{AgentSpec, HostPattern, Network, Sandbox},
     supplies::Supplies,
@@ -59,17 +53,6 @@ enum ToLaunch {
     Ended(AgentOutcome),
     /// With the money that is set aside for it already.
     As(Launch, Option<Reservation>),
-}
-
-/// How an agent ended, and what it said.
-struct Listened {
-    ran: Result<AgentExit, RuntimeError>,
-    /// What its transcript says, if it prints one.
-    heard: Option<Heard>,
-    /// What it printed, if that is its answer and has to be checked.
-    stdout: Option<Vec<u8>>,
-    /// Which image it ran in.
-    image: Option<ImageStamp>,
 }
 
 /// Why an agent did not get as far as its end.
@@ -120,13 +103,9 @@ impl AgentRunner {
             self.note_start(start, &mut admission).await?;
         }
         let job = self.job(id, kind, spec, recording.as_ref(), launch);
-        let recorded = recording.as_mut();
-        let Listened {
-            ran,
-            heard,
-            stdout,
-            image,
-        } = self.listen(&job, kind, spec, recorded, halt).await;
+        let (ran, noted) = self
+            .listen(&job, kind, spec, recording.as_mut(), halt)
+            .await;
         match ran {
             Ok(AgentExit {
                 reason: ExitReason::Cancelled,
@@ -145,19 +124,19 @@ impl AgentRunner {
         if end.exit == ExitReason::DeadlineExceeded {
             end.error = self.limits.stopped_at_deadline();
         }
-        if let Some(heard) = heard {
+        if let Some(heard) = noted.heard {
             let reset = self.reset(&heard);
             heed(&mut end, heard, kind.worst_case(spec), &stderr);
             self.limits.learn(kind, &end.exit, reset);
         }
         if let Some(schema) = &spec.sandbox.output_schema {
-            hold_to_schema(&mut end, schema, stdout).await;
+            hold_to_schema(&mut end, schema, noted.stdout).await;
         }
         end.stamps = Stamps {
             budget: Some(admission.settle(end.cost)),
             conversation: end.stamps.conversation,
             deadline: self.limits.deadline_stamp(),
-            image,
+            image: noted.image,
             retry: retry_stamp(&start.context),
             ..Stamps::default()
         };
@@ -228,61 +207,31 @@ impl AgentRunner {
         spec: &AgentSpec,
         recording: &mut dyn Recording,
         halt: &Halt,
-    ) -> Listened {
-        let mut noting = Noting::new(recording);
-        let Some(transcript) = kind.transcript() else {
-            return self.copy(job, spec, noting, halt).await;
-        };
+    ) -> (Result<AgentExit, RuntimeError>, Noted) {
         let stop = halt.token().child_token();
-        let limit = kind.worst_case(spec);
-        let mut listener = Listener::new(
-            &mut noting,
-            transcript,
-            Arc::clone(&self.prices),
-            kind.model(spec),
-            limit,
-            stop.clone(),
-        )
-        .seen_by(&job.id.agent, self.onlooker.as_ref());
+        let mut listener = Listener::new(recording);
+        if let Some(transcript) = kind.transcript() {
+            let onlooker = self.onlooker.clone();
+            let ear = Ear::new(
+                transcript,
+                Arc::clone(&self.prices),
+                kind.model(spec),
+                onlooker.map(|onlooker| (job.id.agent.clone(), onlooker)),
+            );
+            listener = listener.understanding(ear, kind.worst_case(spec), stop.clone());
+        } else if spec.sandbox.output_schema.is_some() {
+            listener = listener.keeping_stdout();
+        }
         let mut ran = self.runtime.run(job, &mut listener, &stop).await;
-        let heard = listener.conclude().await;
+        let noted = listener.finish().await;
         if let Ok(exit) = &mut ran
             && exit.reason == ExitReason::Cancelled
+            && noted.heard.is_some()
             && !halt.token().is_cancelled()
         {
             exit.reason = ExitReason::OverBudget;
         }
-        Listened {
-            ran,
-            heard: Some(heard),
-            stdout: None,
-            image: noting.image,
-        }
-    }
-
-    /// Runs an agent whose stdout is its answer.
-    async fn copy(
-        &self,
-        job: &AgentJob,
-        spec: &AgentSpec,
-        mut noting: Noting<'_>,
-        halt: &Halt,
-    ) -> Listened {
-        let mut stdout = None;
-        let ran = if spec.sandbox.output_schema.is_some() {
-            let mut copy = StdoutCopy::new(&mut noting);
-            let ran = self.runtime.run(job, &mut copy, halt.token()).await;
-            stdout = Some(copy.finish());
-            ran
-        } else {
-            self.runtime.run(job, &mut noting, halt.token()).await
-        };
-        Listened {
-            ran,
-            heard: None,
-            stdout,
-            image: noting.image,
-        }
+        (ran, noted)
     }
 
     /// When the provider takes requests again, if the agent was told.

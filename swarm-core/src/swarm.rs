@@ -404,10 +404,11 @@ impl Swarm {
 
     /// Looks up what the agents of `plan` need of their user's machine.
     async fn supplies(&self, plan: &Plan) -> Result<Supplies, SwarmError> {
-        let agents: Vec<AgentSpec> = plan.agents().into_iter().cloned().collect();
-        if !Supplies::are_needed(&agents) {
+        let agents = plan.agents();
+        if !Supplies::are_needed(agents.iter().copied()) {
             return Ok(Supplies::default());
         }
+        let agents: Vec<AgentSpec> = agents.into_iter().cloned().collect();
         let user = self.user.clone();
         let gathered = spawn_blocking(move || Supplies::gather(&agents, user.as_deref())).await;
         Ok(gathered.unwrap_or_else(|error| Err(SupplyError::Vanished(error.to_string())))?)

@@ -9,7 +9,7 @@
 #[path = "support/bare.rs"]
 mod bare;
 
-use std::{fs, path::Path, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{fs, path::Path, process::ExitCode, sync::Arc};
 
 use bollard::{
     Docker,
@@ -17,12 +17,10 @@ use bollard::{
 };
 use serde_json::{Value, json};
 use swarm_core::{
-    ids::RunId,
     plan::run,
     spec::{AgentSpec, SandboxSpec},
     swarm::Swarm,
 };
-use swarm_docker::{DockerOptions, DockerRuntime, ImageRecipe};
 use tokio::time::{Duration, Instant};
 
 use bare::{Failure, IMAGE, median, millis};
@@ -56,15 +54,7 @@ async fn main() -> ExitCode {
 
 async fn compare() -> Result<String, Failure> {
     let folder = program()?;
-    let runtime = DockerRuntime::connect(DockerOptions {
-        image: IMAGE.to_owned(),
-        ..DockerOptions::new(format!("bench-{}", RunId::random()))
-    })
-    .await?;
-    let busybox = ImageRecipe::FromBusybox {
-        path: PathBuf::from("/bin/busybox"),
-    };
-    runtime.ensure_image(IMAGE, &busybox).await?;
+    let runtime = bare::runtime().await?;
     let swarm = Swarm::builder(Arc::new(runtime)).build();
     let docker = Docker::connect_with_unix_defaults()?
         .negotiate_version()

@@ -11,7 +11,7 @@
 #[path = "support/bare.rs"]
 mod bare;
 
-use std::{path::PathBuf, process::ExitCode, process::Stdio};
+use std::{process::ExitCode, process::Stdio};
 
 use bollard::Docker;
 use swarm_core::{
@@ -22,7 +22,7 @@ use swarm_core::{
     spec::SandboxSpec,
     testing::sink::VecSink,
 };
-use swarm_docker::{DockerOptions, DockerRuntime, ImageRecipe, SCRATCH_BYTES};
+use swarm_docker::{DockerRuntime, SCRATCH_BYTES};
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -51,15 +51,7 @@ async fn main() -> ExitCode {
 }
 
 async fn compare() -> Result<String, Failure> {
-    let runtime = DockerRuntime::connect(DockerOptions {
-        image: IMAGE.to_owned(),
-        ..DockerOptions::new(format!("bench-{}", RunId::random()))
-    })
-    .await?;
-    let busybox = ImageRecipe::FromBusybox {
-        path: PathBuf::from("/bin/busybox"),
-    };
-    runtime.ensure_image(IMAGE, &busybox).await?;
+    let runtime = bare::runtime().await?;
     let docker = Docker::connect_with_unix_defaults()?
         .negotiate_version()
         .await?;

@@ -102,6 +102,8 @@ impl Limits {
         let spec = applicant.start.spec.as_ref();
         let worst_case = applicant.kind.worst_case(spec);
         let denied = |exit, error: String| Stopped::Denied(AgentOutcome::not_started(exit, error));
+        // Before the money, too: it may take days, and others can use it meanwhile.
+        self.until_closed(applicant, journal).await?;
         let reservation = match holds {
             Some(holds) => holds,
             None => self

@@ -7,27 +7,30 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    agents::{AgentEvent, Conclusion, Onlooker, Transcript, lines::Lines},
+    agents::{AgentEvent, Conclusion, Onlooker, Transcript, lines::Lines, transcript::MAX_TEXT},
     ids::AgentId,
     money::Usd,
     prices::{Meter, PriceBook},
-    refs::ImageStamp,
+    refs::{ImageStamp, Recording},
     runtime::{EgressDecision, OutputSink, OutputStream},
     usage::Usage,
 };
 
-/// A record that is listened to.
+/// A record, and what has to be known of an agent while and after it is written. The only sink between a runtime and a
+/// record, so that nothing that a runtime tells is lost on the way.
 pub(super) struct Listener<'a> {
-    recording: &'a mut dyn OutputSink,
+    recording: &'a mut dyn Recording,
+    image: Option<ImageStamp>,
+    /// A copy of what it prints, up to [`MAX_TEXT`] and one byte more.
+    stdout: Option<Vec<u8>>,
     /// Away while it is at work.
     ear: Option<Ear>,
-    limit: Usd,
-    /// Cancelled when the agent has crossed its budget.
-    over_budget: CancellationToken,
+    /// What may be spent, and what is cancelled when more is. Only of an agent that is understood.
+    budget: Option<(Usd, CancellationToken)>,
 }
 
 /// Understands lines. They may be long, so that happens where it may block.
-struct Ear {
+pub(super) struct Ear {
     lines: Lines,
     transcript: Box<dyn Transcript>,
     meter: Meter,
@@ -47,36 +50,47 @@ pub(super) struct Heard {
     pub(super) used: Usage,
 }
 
+/// All that is known of an agent besides how it ended.
+pub(super) struct Noted {
+    /// What its transcript says, if it prints one.
+    pub(super) heard: Option<Heard>,
+    /// What it printed, if that was asked for.
+    pub(super) stdout: Option<Vec<u8>>,
+    /// Which image it started in.
+    pub(super) image: Option<ImageStamp>,
+}
+
 impl<'a> Listener<'a> {
-    pub(super) fn new(
-        recording: &'a mut dyn OutputSink,
-        transcript: Box<dyn Transcript>,
-        prices: Arc<PriceBook>,
-        model: Option<String>,
+    pub(super) fn new(recording: &'a mut dyn Recording) -> Self {
+        Self {
+            recording,
+            image: None,
+            stdout: None,
+            ear: None,
+            budget: None,
+        }
+    }
+
+    /// Understands what the agent prints, and cancels `over_budget` once that tells of more than `limit`.
+    pub(super) fn understanding(
+        self,
+        ear: Ear,
         limit: Usd,
         over_budget: CancellationToken,
     ) -> Self {
         Self {
-            recording,
-            ear: Some(Ear {
-                lines: Lines::default(),
-                transcript,
-                meter: Meter::new(prices),
-                model: model.unwrap_or_default(),
-                spent: Usd::ZERO,
-                onlooker: None,
-            }),
-            limit,
-            over_budget,
+            ear: Some(ear),
+            budget: Some((limit, over_budget)),
+            ..self
         }
     }
 
-    /// Tells `onlooker` what the agent does.
-    pub(super) fn seen_by(mut self, agent: &AgentId, onlooker: Option<&Onlooker>) -> Self {
-        if let Some(ear) = &mut self.ear {
-            ear.onlooker = onlooker.map(|onlooker| (agent.clone(), Arc::clone(onlooker)));
+    /// Keeps what the agent prints.
+    pub(super) fn keeping_stdout(self) -> Self {
+        Self {
+            stdout: Some(Vec::new()),
+            ..self
         }
-        self
     }
 
     async fn hear(&mut self, chunk: &[u8]) -> io::Result<()> {
@@ -89,30 +103,66 @@ impl<'a> Listener<'a> {
             ear
         });
         let ear = heard.await?;
-        if ear.spent > self.limit {
-            self.over_budget.cancel();
+        if let Some((limit, over_budget)) = &self.budget
+            && ear.spent > *limit
+        {
+            over_budget.cancel();
         }
         self.ear = Some(ear);
         Ok(())
     }
 
-    pub(super) async fn conclude(self) -> Heard {
-        let Some(mut ear) = self.ear else {
-            return Heard::default();
+    fn keep(&mut self, chunk: &[u8]) {
+        if let Some(stdout) = &mut self.stdout {
+            let room = (MAX_TEXT + 1).saturating_sub(stdout.len());
+            stdout.extend(chunk.get(..room.min(chunk.len())).unwrap_or_default());
+        }
+    }
+
+    pub(super) async fn finish(self) -> Noted {
+        let heard = match (self.ear, self.budget) {
+            (Some(ear), _) => Some(ear.conclude().await),
+            // It did not come back.
+            (None, Some(_)) => Some(Heard::default()),
+            (None, None) => None,
         };
-        let concluded = spawn_blocking(move || {
-            ear.hear(|lines, take| lines.finish(take));
-            Heard {
-                metered: ear.spent,
-                used: ear.meter.used(),
-                conclusion: ear.transcript.conclude(),
-            }
-        });
-        concluded.await.unwrap_or_default()
+        Noted {
+            heard,
+            stdout: self.stdout,
+            image: self.image,
+        }
     }
 }
 
 impl Ear {
+    pub(super) fn new(
+        transcript: Box<dyn Transcript>,
+        prices: Arc<PriceBook>,
+        model: Option<String>,
+        onlooker: Option<(AgentId, Onlooker)>,
+    ) -> Self {
+        Self {
+            lines: Lines::default(),
+            transcript,
+            meter: Meter::new(prices),
+            model: model.unwrap_or_default(),
+            spent: Usd::ZERO,
+            onlooker,
+        }
+    }
+
+    async fn conclude(mut self) -> Heard {
+        let concluded = spawn_blocking(move || {
+            self.hear(|lines, take| lines.finish(take));
+            Heard {
+                metered: self.spent,
+                used: self.meter.used(),
+                conclusion: self.transcript.conclude(),
+            }
+        });
+        concluded.await.unwrap_or_default()
+    }
+
     fn hear(&mut self, cut: impl FnOnce(&mut Lines, &mut dyn FnMut(&[u8]))) {
         let Self {
             lines,
@@ -138,7 +188,7 @@ impl Ear {
 
 impl OutputSink for Listener<'_> {
     fn started_in(&mut self, image: ImageStamp) {
-        self.recording.started_in(image);
+        self.image = Some(image);
     }
 
     fn write<'b>(
@@ -149,6 +199,7 @@ impl OutputSink for Listener<'_> {
         async move {
             self.recording.write(stream, chunk).await?;
             if stream == OutputStream::Stdout {
+                self.keep(chunk);
                 self.hear(chunk).await?;
             }
             Ok(())

@@ -230,3 +230,26 @@ async fn a_run_that_is_resumed_waits_on_for_its_provider() {
     );
     assert_eq!(seconds(began.elapsed()), 500);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_its_provider_keeps_no_money_from_others() {
+    let runtime = provider(1, Some(500), "limit reached");
+    let swarm = Swarm::builder(Arc::new(runtime))
+        .clock(Arc::new(RuntimeClock(Instant::now())))
+        .build();
+    drop(swarm.execute(claude()).await.unwrap());
+    let dear = |agent: &str| run(agent_in("work", json!({"agent": agent, "max_budget": 1})));
+    let new = NewRun {
+        limits: RunLimits {
+            budget: Some("1".parse().unwrap()),
+            ..RunLimits::default()
+        },
+        ..par([dear("claude"), dear("codex")]).into()
+    };
+    let view = swarm.run(new, Control::default()).await.unwrap();
+    // The second could start at once, and spent it all.
+    assert_eq!(
+        exits(&view),
+        [ExitReason::BudgetExhausted, ExitReason::ReportedFailure]
+    );
+}

@@ -10,13 +10,28 @@ use bollard::{
     },
 };
 use futures_util::StreamExt as _;
-use swarm_docker::SCRATCH_BYTES;
+use swarm_core::ids::RunId;
+use swarm_docker::{DockerOptions, DockerRuntime, ImageRecipe, SCRATCH_BYTES};
 use tokio::time::{Duration, Instant};
 
 pub(crate) type Failure = Box<dyn Error>;
 
 /// The image that both use.
 pub(crate) const IMAGE: &str = "swarm-test:latest";
+
+/// A runtime that has the image.
+pub(crate) async fn runtime() -> Result<DockerRuntime, Failure> {
+    let runtime = DockerRuntime::connect(DockerOptions {
+        image: IMAGE.to_owned(),
+        ..DockerOptions::new(format!("bench-{}", RunId::random()))
+    })
+    .await?;
+    let busybox = ImageRecipe::FromBusybox {
+        path: "/bin/busybox".into(),
+    };
+    runtime.ensure_image(IMAGE, &busybox).await?;
+    Ok(runtime)
+}
 
 /// What the runtime asks for, written out.
 pub(crate) fn same_container(argv: &[&str]) -> ContainerCreateBody {
