@@ -194,6 +194,7 @@ pub(crate) fn start_on_a_terminal(mut command: Command) -> (Child, Terminal) {
     use rustix::{
         fs::{Mode, OFlags, open},
         pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+        termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr},
     };
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&ours).unwrap();
@@ -201,6 +202,10 @@ pub(crate) fn start_on_a_terminal(mut command: Command) -> (Child, Terminal) {
     let name = ptsname(&ours, Vec::new()).unwrap();
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
     let theirs = open(name, flags, Mode::empty()).unwrap();
+    // Else what is typed may throw away what was written and not read yet.
+    let mut modes = tcgetattr(&theirs).unwrap();
+    modes.local_modes |= LocalModes::NOFLSH;
+    tcsetattr(&theirs, OptionalActions::Now, &modes).unwrap();
     command.stdout(theirs.try_clone().unwrap()).stderr(theirs);
     // When this returns, our copy of the other end is gone together with the command.
     (command.spawn().unwrap(), Terminal(ours.into()))

@@ -155,9 +155,12 @@ fn nothing_of_the_progress_stays_after_a_run() {
 fn nothing_of_the_progress_stays_after_ctrl_c() {
     let env = TestEnvironment::new();
     let gate = env.work().join("gate");
-    let (mut child, mut terminal, written) = waiting(&env, &gate);
-    // The terminal echoes it; it is not the one that controls the command, and so the signal is ours to send.
+    let (mut child, mut terminal, mut written) = waiting(&env, &gate);
+    // It is not the terminal that controls the command, and so the signal is ours to send: after the echo, as there.
     terminal.write(b"\x03");
+    while !written.windows(2).any(|two| two == b"^C") {
+        terminal.read(&mut written);
+    }
     signal(&child, Signal::INT);
     let shown = at_the_end(terminal, written);
     assert_eq!(child.wait().unwrap().code(), Some(130), "{shown}");

@@ -372,14 +372,17 @@ async fn an_append_that_sqlite_refuses_fails_alone() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_log_that_is_opened_twice_in_a_process_keeps_its_locks() {
-    use std::os::unix::fs::MetadataExt as _;
-
     let file = File::new();
     let _log = file.open();
-    let inode = format!(":{} ", fs::metadata(file.path()).unwrap().ino());
+    // Not /proc/locks: while others lock, it leaves locks out.
     let is_locked = || {
-        let locks = fs::read_to_string("/proc/locks").unwrap();
-        locks.lines().any(|lock| lock.contains(&inode))
+        let handles = fs::read_dir("/proc/self/fd").unwrap().flatten();
+        handles
+            .filter(|handle| fs::read_link(handle.path()).is_ok_and(|path| path == file.path()))
+            .any(|handle| {
+                let info = Path::new("/proc/self/fdinfo").join(handle.file_name());
+                fs::read_to_string(info).is_ok_and(|info| info.contains("lock:"))
+            })
     };
     assert!(is_locked(), "an open log holds a lock");
     let _second = file.open();
