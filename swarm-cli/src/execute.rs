@@ -21,6 +21,7 @@ use crate::{
     output::{Output, progress::Progress, report::print_report},
     runtime::{self, Chosen},
     session::Session,
+    warm,
 };
 
 /// Runs `plan` to its end and prints what came of it.
@@ -46,6 +47,9 @@ pub(crate) async fn execute(
         plan,
         limits,
     };
+    if let Some(ahead) = args.warm {
+        warm::keep(&chosen, context.out, &new.id, &new.plan, ahead);
+    }
     let driver = Driver {
         session: &session,
         out: context.out,

@@ -15,6 +15,7 @@ mod localize;
 mod output;
 mod runtime;
 mod session;
+mod warm;
 
 fn main() -> std::process::ExitCode {
     commands::main().into()

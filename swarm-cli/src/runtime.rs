@@ -158,6 +158,7 @@ fn options(settings: &Settings) -> DockerOptions {
             .collect(),
         private: vec![settings.home.clone()],
         user: agent_user(),
+        homes: Some(settings.home.join("homes")),
         egress: egress(settings),
         ..DockerOptions::new(home_label(settings))
     }

@@ -17,7 +17,10 @@ pub(crate) mod reset;
 pub mod transcript;
 mod written;
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 pub use transcript::{AgentEvent, Conclusion, Conversation, Onlooker, Transcript, Verdict};
 
@@ -40,6 +43,8 @@ pub struct Invocation {
     pub env: BTreeMap<String, String>,
     /// Files in the agent's `HOME`: relative path to content.
     pub home: BTreeMap<String, String>,
+    /// Which of these files the agent shall not be able to change, as far as its runtime can see to that.
+    pub read_only: BTreeSet<String>,
 }
 
 impl Invocation {
@@ -78,6 +83,7 @@ impl fmt::Debug for Invocation {
             .field("home_argv", &self.home_argv)
             .field("env", &self.env.keys())
             .field("home", &self.home.keys())
+            .field("read_only", &self.read_only)
             .finish()
     }
 }

@@ -1,11 +1,15 @@
 //! Where agents run: the port, and the runtime that needs nothing.
 
+#[cfg(unix)]
+mod agent_folder;
 mod egress;
 #[cfg(feature = "process")]
 pub mod process;
 
 use std::{fmt, io, time::Duration};
 
+#[cfg(unix)]
+pub use agent_folder::remove_folder;
 pub use egress::EgressDecision;
 use futures_util::future::BoxFuture;
 use thiserror::Error;

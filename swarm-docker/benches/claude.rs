@@ -54,7 +54,8 @@ async fn main() -> ExitCode {
 
 async fn compare() -> Result<String, Failure> {
     let folder = program()?;
-    let runtime = bare::runtime().await?;
+    let homes = tempfile::tempdir()?;
+    let runtime = bare::runtime(homes.path()).await?;
     let swarm = Swarm::builder(Arc::new(runtime)).build();
     let docker = Docker::connect_with_unix_defaults()?
         .negotiate_version()

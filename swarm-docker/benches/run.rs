@@ -51,7 +51,8 @@ async fn main() -> ExitCode {
 }
 
 async fn compare() -> Result<String, Failure> {
-    let runtime = bare::runtime().await?;
+    let homes = tempfile::tempdir()?;
+    let runtime = bare::runtime(homes.path()).await?;
     let docker = Docker::connect_with_unix_defaults()?
         .negotiate_version()
         .await?;

@@ -8,7 +8,8 @@ use crate::{
     container,
     docker_runtime::Inner,
     engine::{Engine, Failure, State},
-    lifecycle::launch,
+    home_folder::HomeFolder,
+    lifecycle::create,
     reaper::Guard,
 };
 
@@ -37,7 +38,7 @@ pub(crate) async fn is_there(inner: &Inner, id: &RefId) -> Result<bool, RuntimeE
 
 /// Finds it.
 pub(crate) async fn find(inner: &Inner, id: &RefId) -> Result<Option<Survivor>, RuntimeError> {
-    let Some((container, state)) = survivor(inner, id).await? else {
+    let Some((container, state, waited)) = survivor(inner, id).await? else {
         return Ok(None);
     };
     let already = if state.running {
@@ -46,37 +47,43 @@ pub(crate) async fn find(inner: &Inner, id: &RefId) -> Result<Option<Survivor>, 
     } else {
         None
     };
-    let guard = Guard::new(Arc::clone(&inner.reaper), container);
+    let homes = inner.options.homes.as_deref();
+    let home = homes.and_then(|root| HomeFolder::earlier(root, id));
+    let guard = Guard::new(Arc::clone(&inner.reaper), container).with_home(home);
     Ok(Some(match already {
         Some(now) => Survivor::Running {
             guard,
-            already: between(&state.started_at, &now),
+            already: between(&state.started_at, &now).saturating_sub(waited),
             image: state.image,
         },
         None => Survivor::Exited {
             guard,
-            duration: between(&state.started_at, &state.finished_at),
+            duration: between(&state.started_at, &state.finished_at).saturating_sub(waited),
             state,
         },
     }))
 }
 
-/// The container that can be taken over. Its name says whether its agent has had the whole prompt.
-async fn survivor(inner: &Inner, id: &RefId) -> Result<Option<(String, State)>, RuntimeError> {
+/// The container that can be taken over, and for how long it had waited for its agent. Its name says that, and whether its
+/// agent has had the whole prompt.
+async fn survivor(
+    inner: &Inner,
+    id: &RefId,
+) -> Result<Option<(String, State, Duration)>, RuntimeError> {
     let engine = &inner.engine;
-    for found in launch::find(inner, id)
+    for found in create::find(inner, id)
         .await
         .map_err(|failure| failed(engine, failure))?
     {
+        let Some(waited) = container::waited(id, &found.name) else {
+            continue;
+        };
         let state = engine.state(&found.id).await;
         match state.map_err(|failure| failed(engine, failure))? {
-            Some(state)
-                if found.name == container::name(id)
-                    && (state.running || state.exited && !was_killed(&state)) =>
-            {
-                return Ok(Some((found.id, state)));
+            Some(state) if state.running || state.exited && !was_killed(&state) => {
+                return Ok(Some((found.id, state, waited)));
             }
-            // Never started, or cut off in the middle of its prompt, or killed, or about to go.
+            // Never started, or killed, or about to go.
             Some(_) | None => {}
         }
     }
@@ -95,7 +102,7 @@ const fn was_killed(state: &State) -> bool {
 /// Removes every container of an agent.
 pub(crate) async fn clear(inner: &Inner, id: &RefId) -> Result<(), RuntimeError> {
     let engine = &inner.engine;
-    for found in launch::find(inner, id)
+    for found in create::find(inner, id)
         .await
         .map_err(|failure| failed(engine, failure))?
     {

@@ -1,6 +1,6 @@
 //! From a job to a container configuration. Pure: the same job gives the same container.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use bollard::models::{
     ContainerCreateBody, DeviceRequest, HealthConfig, HostConfig, HostConfigLogConfig, Mount,
@@ -47,6 +47,23 @@ pub(crate) fn name(id: &RefId) -> String {
 /// Its name as long as it may not have its whole prompt yet. No id holds `..`, so no agent has this name.
 pub(crate) fn name_while_feeding(id: &RefId) -> String {
     format!("{}..feeding", name(id))
+}
+
+/// Its name if it was started before its agent, and waited for it for this long.
+pub(crate) fn name_after_waiting(id: &RefId, waited: Duration) -> String {
+    format!("{}..after-{}ms", name(id), waited.as_millis())
+}
+
+/// How long the container of `id` with this name waited for its agent; `None` if it is not called so, or does not have
+/// the whole prompt.
+pub(crate) fn waited(id: &RefId, called: &str) -> Option<Duration> {
+    match called.strip_prefix(&name(id))? {
+        "" => Some(Duration::ZERO),
+        rest => {
+            let waited = rest.strip_prefix("..after-")?.strip_suffix("ms")?;
+            Some(Duration::from_millis(waited.parse().ok()?))
+        }
+    }
 }
 
 /// The labels of everything that is made for `id`.
@@ -328,8 +345,6 @@ impl LogDriver {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use serde_json::{Value, json};
     use swarm_core::{agents::Invocation, content::Content, runtime::Launch, spec::SandboxSpec};
 
@@ -339,6 +354,7 @@ mod tests {
         log: LogDriver::Local,
         recursive_read_only: false,
         init: true,
+        plain_binds: true,
     };
 
     fn job(sandbox: Value) -> AgentJob {
@@ -368,6 +384,23 @@ mod tests {
         let options = DockerOptions::new("home-1");
         let body = body(&job, &sources, &inputs, &options, ENGINE, feeds_stdin);
         serde_json::to_value(body).unwrap()
+    }
+
+    #[test]
+    fn the_name_says_how_long_a_container_waited_and_whose_it_is() {
+        let id: RefId = "3f0c9a1b2c4d/agent-1".parse().unwrap();
+        let waited_for = |name: &str| waited(&id, name);
+        assert_eq!(waited_for(&name(&id)), Some(Duration::ZERO));
+        let time = Duration::from_millis(4711);
+        assert_eq!(waited_for(&name_after_waiting(&id, time)), Some(time));
+        let other = name_after_waiting(&"3f0c9a1b2c4d/agent-11".parse().unwrap(), time);
+        for name in [
+            other.as_str(),
+            &name_while_feeding(&id),
+            "swarm-3f0c9a1b2c4d-agent-1..after-ms",
+        ] {
+            assert_eq!(waited_for(name), None, "{name}");
+        }
     }
 
     #[test]

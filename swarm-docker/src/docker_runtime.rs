@@ -1,6 +1,12 @@
 //! The runtime itself: what the methods of the port lead to.
 
-use std::sync::Arc;
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use futures_util::future::BoxFuture;
 use swarm_core::{
@@ -12,8 +18,8 @@ use tokio::sync::{Mutex, OnceCell};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    adopt, container,
-    egress::{self, EgressOptions},
+    adopt, agent_folders, container,
+    egress::EgressOptions,
     engine::{Engine, EngineInfo},
     image::{
         self, ImageInfo, ImageRecipe,
@@ -23,6 +29,7 @@ use crate::{
     network::OwnNetwork,
     options::DockerOptions,
     reaper::{self, Reaper},
+    warm::{self, WarmPool},
 };
 
 /// Runs agents in containers of one engine. Cheap to clone; clones share everything.
@@ -46,6 +53,10 @@ pub(crate) struct Inner {
     building: Mutex<()>,
     /// The image of the forwarder, once it is known to be there.
     forwarder: OnceCell<ForwarderImage>,
+    /// Whether the engine has found out that it does not see our folders.
+    sees_no_homes: AtomicBool,
+    /// Containers that wait for agents.
+    pub(crate) warm: WarmPool,
 }
 
 impl Inner {
@@ -86,6 +97,19 @@ impl Inner {
         Ok(())
     }
 
+    /// Where homes of agents are made, if the engine can use folders of ours.
+    pub(crate) fn homes(&self) -> Option<&Path> {
+        let can = self.engine.traits.plain_binds
+            && self.engine.socket().is_some()
+            && !self.sees_no_homes.load(Ordering::Relaxed);
+        self.options.homes.as_deref().filter(|_| can)
+    }
+
+    /// It does not, although it is on this machine.
+    pub(crate) fn engine_sees_no_homes(&self) {
+        self.sees_no_homes.store(true, Ordering::Relaxed);
+    }
+
     /// What no mount may lead to.
     pub(crate) fn forbidden(&self) -> mounts::Forbidden {
         mounts::Forbidden {
@@ -114,6 +138,8 @@ impl DockerRuntime {
                 tasks: TaskTracker::new(),
                 building: Mutex::new(()),
                 forwarder: OnceCell::new(),
+                sees_no_homes: AtomicBool::new(false),
+                warm: WarmPool::default(),
             }),
         })
     }
@@ -177,9 +203,21 @@ impl DockerRuntime {
         image::build(&self.inner.engine, name, recipe, user, &|_| {}).await
     }
 
+    /// Begins to start containers ahead for `agents` agents of `run`, of the kind `command` and with this sandbox, up to
+    /// `ahead` of them at a time. Such an agent then only has to be handed to its container, which saves it most of its
+    /// start. Each container becomes one agent of this run, or none, and is removed with it.
+    ///
+    /// Returns whether such agents can have one: not with mounts, input files, or a network with a list of hosts. An agent
+    /// whose program cannot be handed over, as its prompt is longer than 64 KiB, say, gets a fresh container, and so does
+    /// everyone if the image has no `/bin/sh`. [`shutdown`](Self::shutdown) removes those that still wait.
+    pub fn keep_warm(&self, run: &RunId, sandbox: &Sandbox, ahead: usize, agents: usize) -> bool {
+        warm::keep(&self.inner, run, sandbox, ahead, agents)
+    }
+
     /// Waits until every container of a dropped future is gone, or is left to the next sweep after several
     /// attempts. The runtime can be used on.
     pub async fn shutdown(&self) {
+        self.inner.warm.clear();
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
         self.inner.tasks.reopen();
@@ -207,7 +245,7 @@ impl AgentRuntime for DockerRuntime {
     ) -> BoxFuture<'a, Result<AgentExit, RuntimeError>> {
         Box::pin(async move {
             self.check(&job.sandbox)?;
-            lifecycle::run(&self.inner, job, output, stop).await
+            Box::pin(lifecycle::run(&self.inner, job, output, stop)).await
         })
     }
 
@@ -224,11 +262,12 @@ impl AgentRuntime for DockerRuntime {
         } = &*self.inner;
         Box::pin(async move {
             let mut removed = reaper::sweep(engine, &options.home, is_live).await?;
-            if let Some(egress) = &options.egress {
-                removed.extend(egress::sweep(&egress.folder, is_live).await?);
-                removed.sort();
-                removed.dedup();
+            let egress = options.egress.as_ref().map(|egress| &egress.folder);
+            for folders in egress.into_iter().chain(&options.homes) {
+                removed.extend(agent_folders::sweep(folders, is_live).await?);
             }
+            removed.sort();
+            removed.dedup();
             Ok(removed)
         })
     }

@@ -18,7 +18,6 @@ mod relay;
 mod target;
 
 pub(crate) use container::environment;
-pub(crate) use folder::sweep;
 pub use forward::forward;
 pub(crate) use gateway::Gateway;
 pub use options::EgressOptions;

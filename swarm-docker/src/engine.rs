@@ -36,6 +36,9 @@ pub(crate) struct EngineTraits {
     /// Whether it can put a small init before the agent, which then is not process 1. Process 1 is deaf to
     /// most signals and has to reap the children of others, which few programs expect.
     pub(crate) init: bool,
+    /// Whether a file of the host that is mounted has the same owner inside, and nothing else keeps that owner from it: it
+    /// has its own users where it runs without root, and labels where `SELinux` is on.
+    pub(crate) plain_binds: bool,
 }
 
 /// What an engine says of itself.
@@ -166,10 +169,10 @@ impl Engine {
 
         let agreed = async {
             let docker = docker.negotiate_version().await?;
-            let version = docker.version().await?;
-            Ok::<_, ClientError>((docker, version))
+            let (version, info) = tokio::try_join!(docker.version(), docker.info())?;
+            Ok::<_, ClientError>((docker, version, info))
         };
-        let (docker, version) = timeout(CONNECT_TIMEOUT, agreed)
+        let (docker, version, info) = timeout(CONNECT_TIMEOUT, agreed)
             .await
             .map_err(|_| unavailable(format!("no answer within {}s", CONNECT_TIMEOUT.as_secs())))?
             .map_err(|error| unavailable(Failure::from(error).problem().to_owned()))?;
@@ -193,6 +196,11 @@ impl Engine {
                     || (api.major_version, api.minor_version) >= (1, RECURSIVE_READ_ONLY),
                 // Docker lists the init only if it is installed; asking for one that is not fails every start.
                 init: has(|name| name.ends_with("-init") || name.ends_with("tini")),
+                plain_binds: !info.security_options.iter().flatten().any(|option| {
+                    ["rootless", "userns", "selinux"]
+                        .iter()
+                        .any(|name| option.contains(name))
+                }),
             },
         })
     }

@@ -37,11 +37,13 @@
 //! ```
 
 mod adopt;
+mod agent_folders;
 mod container;
 mod docker_runtime;
 mod egress;
 mod engine;
 mod exit;
+mod home_folder;
 mod image;
 mod image_name;
 mod inputs;
@@ -53,6 +55,7 @@ mod output;
 mod prompt;
 mod reaper;
 mod rejoin;
+mod warm;
 
 pub use container::{SCRATCH_BYTES, default_pids};
 pub use docker_runtime::DockerRuntime;

@@ -1,10 +1,11 @@
 //! One agent from its start to its end.
 
+pub(crate) mod create;
 mod explain;
 pub(crate) mod launch;
 mod watch;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use swarm_core::{
     outcome::ExitReason,
@@ -24,16 +25,17 @@ use crate::{
     output::{Output, Signals, Source},
     prompt::{self, Fed, Prompt},
     reaper::Guard,
+    warm,
 };
 
 /// An agent that runs.
-struct Running {
-    source: Source,
-    feeding: Option<launch::Feeding>,
+pub(crate) struct Running {
+    pub(crate) source: Source,
+    pub(crate) feeding: Option<launch::Feeding>,
     /// How long it had been running when we came to it.
-    already: Duration,
-    since: Instant,
-    image: ImageStamp,
+    pub(crate) already: Duration,
+    pub(crate) since: Instant,
+    pub(crate) image: ImageStamp,
 }
 
 /// An agent that was stopped before it started.
@@ -44,7 +46,7 @@ const CANCELLED: AgentExit = AgentExit {
 
 /// Runs `job`. However this ends, its container is removed, or known to the reaper.
 pub(crate) async fn run(
-    inner: &Inner,
+    inner: &Arc<Inner>,
     job: &AgentJob,
     sink: &mut dyn OutputSink,
     stop: &CancellationToken,
@@ -74,7 +76,7 @@ pub(crate) async fn run(
 
 /// Runs `job`, whose way out is there if it is to have one.
 async fn run_inside(
-    inner: &Inner,
+    inner: &Arc<Inner>,
     job: &AgentJob,
     output: &mut Output<'_>,
     stop: &CancellationToken,
@@ -84,6 +86,15 @@ async fn run_inside(
         return take_over(inner, job, output, stop, gateway).await;
     }
     let prompt = Prompt::open(&job.stdin).await?;
+    let claimed = tokio::select! {
+        biased;
+        () = stop.cancelled() => return Ok(CANCELLED),
+        claimed = warm::claim(inner, job, &prompt) => claimed?,
+    };
+    if let Some((guard, running)) = claimed {
+        let ended = attend(inner, job, &guard, running, output, stop).await;
+        return leave(guard, None, ended).await;
+    }
     let way_out = async {
         match gateway {
             None => Ok(()),
@@ -94,8 +105,8 @@ async fn run_inside(
             },
         }
     };
-    let create = launch::create(inner, job, &prompt, gateway, stop);
-    let (created, way_out) = tokio::join!(create, way_out);
+    let creating = create::create(inner, job, &prompt, gateway, stop);
+    let (created, way_out) = tokio::join!(creating, way_out);
     let Some(created) = created? else {
         return Ok(CANCELLED);
     };
@@ -108,7 +119,7 @@ async fn run_inside(
         () = stop.cancelled() => None,
         started = start => Some(started),
     };
-    let launch::Created { guard, .. } = created;
+    let create::Created { guard, .. } = created;
     match started {
         None => {
             guard.remove().await;

@@ -32,6 +32,9 @@ pub struct DockerOptions {
     pub stop_grace: Duration,
     /// The name of swarm's own bridge network. It is made on first use, and stays.
     pub network: String,
+    /// A folder, absolute, for the homes of agents that need files there, while they work; it is made if it is not there.
+    /// Without it, or where the engine cannot use it, they are volumes of the engine, which take longer to make.
+    pub homes: Option<PathBuf>,
     /// What agents that may reach listed hosts need; without it they are refused.
     pub egress: Option<EgressOptions>,
 }
@@ -52,6 +55,7 @@ impl DockerOptions {
             user: (1000, 1000),
             stop_grace: Duration::from_millis(100),
             network: "swarm".to_owned(),
+            homes: None,
             egress: None,
         }
     }
@@ -99,6 +103,14 @@ impl DockerOptions {
                 "the program and the folder are named by absolute paths",
             );
         }
+        if let Some(homes) = &self.homes
+            && !(homes.is_absolute() && homes.to_str().is_some())
+        {
+            return refused(
+                format!("homes {}", homes.display()),
+                "the engine finds it by an absolute path in UTF-8 only; name one",
+            );
+        }
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if self.network.is_empty()
             || !self.network.chars().all(plain)
@@ -124,7 +136,8 @@ mod tests {
 
     #[test]
     fn root_and_networks_of_the_engine_are_refused() {
-        let change: [fn(&mut DockerOptions); 6] = [
+        let change: [fn(&mut DockerOptions); 7] = [
+            |o| o.homes = Some("relative".into()),
             |o| o.user = (0, 1000),
             |o| o.user = (1000, 0),
             |o| o.home = String::new(),

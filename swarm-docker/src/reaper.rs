@@ -15,13 +15,14 @@ use swarm_core::{
 use tokio::{
     runtime::Builder,
     sync::{mpsc, watch},
-    task::JoinSet,
+    task::{JoinSet, spawn_blocking},
     time::{sleep, timeout},
 };
 
 use crate::{
     container::{LABEL_AGENT, LABEL_HOME, LABEL_RUN},
     engine::{Engine, Failure},
+    home_folder::HomeFolder,
 };
 
 /// How many containers may wait for their removal. More than that many futures dropped at once is beyond
@@ -54,9 +55,16 @@ pub(crate) struct Reaper {
 
 #[derive(Debug)]
 struct Worker {
-    queue: mpsc::Sender<String>,
+    queue: mpsc::Sender<Doomed>,
     /// Closed when the thread has ended.
     alive: std_mpsc::Receiver<()>,
+}
+
+/// A container, and the home of its agent, if that is a folder of ours: it goes when nobody can write there any more.
+#[derive(Debug)]
+struct Doomed {
+    id: String,
+    home: Option<Arc<HomeFolder>>,
 }
 
 /// A container that must not outlive this value.
@@ -64,6 +72,7 @@ struct Worker {
 pub(crate) struct Guard {
     reaper: Arc<Reaper>,
     id: String,
+    home: Option<Arc<HomeFolder>>,
     armed: bool,
 }
 
@@ -72,8 +81,16 @@ impl Guard {
         Self {
             reaper,
             id,
+            home: None,
             armed: true,
         }
+    }
+
+    /// With the home of its agent, which goes when the container is gone.
+    pub(crate) fn with_home(self, home: Option<Arc<HomeFolder>>) -> Self {
+        let mut guard = self;
+        guard.home = home;
+        guard
     }
 
     /// The id of the container.
@@ -84,12 +101,18 @@ impl Guard {
     /// Leaves the container alone.
     pub(crate) fn disarm(mut self) {
         self.armed = false;
+        if let Some(home) = &self.home {
+            home.keep();
+        }
     }
 
     /// Removes the container now. What cannot be removed now is tried again in the background.
     pub(crate) async fn remove(mut self) {
         match timeout(REMOVAL, self.reaper.engine.remove(&self.id)).await {
-            Ok(Ok(())) => self.armed = false,
+            Ok(Ok(())) => {
+                self.armed = false;
+                remove_home(self.home.take()).await;
+            }
             Ok(Err(failure)) => tracing::warn!(
                 container = self.id,
                 problem = failure.problem(),
@@ -106,7 +129,10 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         if self.armed {
-            self.reaper.remove_later(std::mem::take(&mut self.id));
+            self.reaper.remove_later(Doomed {
+                id: std::mem::take(&mut self.id),
+                home: self.home.take(),
+            });
         }
     }
 }
@@ -121,25 +147,20 @@ impl Reaper {
     }
 
     /// Removes a container in the background. Does not block, and needs no async runtime.
-    fn remove_later(&self, id: String) {
+    fn remove_later(&self, doomed: Doomed) {
         let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
         if worker.is_none() {
             *worker = start(self.engine.clone(), self.pending.clone());
         }
         let Some(worker) = worker.as_ref() else {
-            tracing::warn!(
-                container = id,
-                "left to the next sweep: no thread to remove it"
-            );
+            doomed.leave("no thread to remove it");
             return;
         };
         self.pending.send_modify(|pending| *pending += 1);
-        if let Err(error) = worker.queue.try_send(id) {
+        if let Err(error) = worker.queue.try_send(doomed) {
             self.pending.send_modify(|pending| *pending -= 1);
-            tracing::warn!(
-                container = error.into_inner(),
-                "left to the next sweep: too many are waiting to be removed"
-            );
+            let doomed = error.into_inner();
+            doomed.leave("too many are waiting to be removed");
         }
     }
 
@@ -168,27 +189,30 @@ impl Drop for Reaper {
 }
 
 fn start(engine: Engine, pending: watch::Sender<usize>) -> Option<Worker> {
-    let (queue, ids) = mpsc::channel(QUEUE);
+    let (sender, queue) = mpsc::channel(QUEUE);
     let (dead, alive) = std_mpsc::channel();
     let runtime = Builder::new_current_thread().enable_all().build().ok()?;
     thread::Builder::new()
         .name("swarm-reaper".to_owned())
         .spawn(move || {
-            runtime.block_on(work(engine, ids, pending));
+            runtime.block_on(work(engine, queue, pending));
             drop(dead);
         })
         .ok()?;
-    Some(Worker { queue, alive })
+    Some(Worker {
+        queue: sender,
+        alive,
+    })
 }
 
-async fn work(engine: Engine, mut ids: mpsc::Receiver<String>, pending: watch::Sender<usize>) {
+async fn work(engine: Engine, mut queue: mpsc::Receiver<Doomed>, pending: watch::Sender<usize>) {
     let mut removals = JoinSet::new();
     loop {
         tokio::select! {
-            id = ids.recv(), if removals.len() < AT_ONCE => match id {
-                Some(id) => {
+            doomed = queue.recv(), if removals.len() < AT_ONCE => match doomed {
+                Some(doomed) => {
                     let engine = engine.clone();
-                    removals.spawn(async move { remove(&engine, &id).await });
+                    removals.spawn(async move { remove(&engine, doomed).await });
                 }
                 None => break,
             },
@@ -200,17 +224,33 @@ async fn work(engine: Engine, mut ids: mpsc::Receiver<String>, pending: watch::S
     }
 }
 
-async fn remove(engine: &Engine, id: &str) {
+impl Doomed {
+    fn leave(self, problem: &str) {
+        tracing::warn!(container = self.id, problem, "left to the next sweep");
+        if let Some(home) = self.home {
+            home.keep();
+        }
+    }
+}
+
+/// It may hold many files.
+async fn remove_home(home: Option<Arc<HomeFolder>>) {
+    if home.is_some() {
+        // Dropping this future does not stop the removal.
+        drop(spawn_blocking(move || drop(home)).await);
+    }
+}
+
+async fn remove(engine: &Engine, doomed: Doomed) {
     let mut pauses = PAUSES.iter();
     loop {
-        let problem = match timeout(REMOVAL, engine.remove(id)).await {
-            Ok(Ok(())) => return,
+        let problem = match timeout(REMOVAL, engine.remove(&doomed.id)).await {
+            Ok(Ok(())) => return remove_home(doomed.home).await,
             Ok(Err(failure)) => failure.problem().to_owned(),
             Err(_) => "it took too long".to_owned(),
         };
         let Some(pause) = pauses.next() else {
-            tracing::warn!(container = id, problem, "left to the next sweep");
-            return;
+            return doomed.leave(&problem);
         };
         sleep(*pause).await;
     }

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, time::Duration};
 
-use clap::Args;
+use clap::{Args, value_parser};
 use swarm_core::money::Usd;
 
 use super::at_least_one;
@@ -23,6 +23,9 @@ pub(crate) struct RunArgs {
     /// When everything must be done, from now: 90s, 10m, 2h
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     pub(crate) deadline: Option<Duration>,
+    /// How many containers to start ahead of agents of a program, without mounts or input files
+    #[arg(long, value_name = "N", value_parser = value_parser!(u8).range(1..=64))]
+    pub(crate) warm: Option<u8>,
     /// Print the text of the results instead of refs
     #[arg(long, conflicts_with = "json")]
     pub(crate) text: bool,

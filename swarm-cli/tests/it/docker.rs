@@ -12,6 +12,7 @@ use crate::common::{Outcome, TestEnvironment, eventually, fifo, run, signal};
 
 mod forgery;
 mod secrets;
+mod warm;
 
 const IMAGE: &str = "swarm-test:latest";
 

@@ -112,6 +112,7 @@ impl Account {
         }
         if let Some((path, content)) = &self.file {
             invocation.put(path, Some(content));
+            invocation.read_only.insert(path.clone());
         }
     }
 }

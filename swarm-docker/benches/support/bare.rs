@@ -1,6 +1,6 @@
 //! The same container by hand: bare requests to the engine, and nothing around them.
 
-use std::{collections::HashMap, error::Error};
+use std::{collections::HashMap, error::Error, path::Path};
 
 use bollard::{
     Docker,
@@ -19,10 +19,11 @@ pub(crate) type Failure = Box<dyn Error>;
 /// The image that both use.
 pub(crate) const IMAGE: &str = "swarm-test:latest";
 
-/// A runtime that has the image.
-pub(crate) async fn runtime() -> Result<DockerRuntime, Failure> {
+/// A runtime that has the image, and makes the homes of agents in this folder.
+pub(crate) async fn runtime(homes: &Path) -> Result<DockerRuntime, Failure> {
     let runtime = DockerRuntime::connect(DockerOptions {
         image: IMAGE.to_owned(),
+        homes: Some(homes.to_owned()),
         ..DockerOptions::new(format!("bench-{}", RunId::random()))
     })
     .await?;

@@ -124,6 +124,7 @@ mod tests {
             folder: "/home/egress".into(),
         };
         let engine = EngineTraits {
+            plain_binds: true,
             log: LogDriver::JsonFile,
             recursive_read_only: false,
             init: true,

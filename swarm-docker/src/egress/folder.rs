@@ -19,15 +19,14 @@ use std::{
 };
 
 use swarm_core::{
-    ids::{AgentId, RefId, RunId},
-    runtime::RuntimeError,
+    ids::RefId,
+    runtime::{RuntimeError, remove_folder},
 };
 use tokio::{net::UnixListener, task::spawn_blocking};
 
 use super::ledger::Ledger;
+use crate::agent_folders::{failed, folder_of};
 
-/// No id holds this.
-const BETWEEN: &str = "..";
 const LEDGER: &str = "egress.jsonl";
 const SOCKET_FOLDER: &str = "socket";
 pub(super) const SOCKET: &str = "proxy.sock";
@@ -46,15 +45,12 @@ impl SocketFolder {
         id: &RefId,
         resumed: bool,
     ) -> Result<(Self, UnixListener, Ledger), RuntimeError> {
-        let (root, path) = (root.to_owned(), root.join(name(id)));
+        let (root, path) = (root.to_owned(), folder_of(root, id));
         let folder = Self {
             path: path.clone(),
             keep: false,
         };
-        let failed = move |error| RuntimeError::Storage {
-            path: path.display().to_string(),
-            error,
-        };
+        let failed = failed(&path);
         let prepared = spawn_blocking(move || {
             folder.prepare(&root, resumed)?;
             let ledger = Ledger::open(folder.ledger()?)?;
@@ -81,7 +77,7 @@ impl SocketFolder {
 
     fn prepare(&self, root: &Path, resumed: bool) -> io::Result<()> {
         if !resumed {
-            remove(&self.path)?;
+            remove_folder(&self.path)?;
         }
         // Their modes whatever the umask.
         for (path, mode) in [
@@ -124,72 +120,17 @@ impl SocketFolder {
 impl Drop for SocketFolder {
     fn drop(&mut self) {
         if !self.keep
-            && let Err(error) = remove(&self.path)
+            && let Err(error) = remove_folder(&self.path)
         {
             tracing::warn!(path = %self.path.display(), %error, "left to the next sweep");
         }
     }
 }
 
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-fn name(id: &RefId) -> String {
-    format!("{}{BETWEEN}{}", id.run, id.agent)
-}
-
-fn id_of(name: &str) -> Option<RefId> {
-    let (run, agent) = name.split_once(BETWEEN)?;
-    let run: RunId = run.parse().ok()?;
-    let agent: AgentId = agent.parse().ok()?;
-    Some(RefId::new(run, agent))
-}
-
-/// Removes the folders in `root` of agents whose run is not live, and returns whose they were.
-pub(crate) async fn sweep(
-    root: &Path,
-    is_live: &(dyn Fn(&RunId) -> bool + Sync),
-) -> Result<Vec<RefId>, RuntimeError> {
-    let place = root.to_owned();
-    let listed = spawn_blocking(move || {
-        let entries = match fs::read_dir(place) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries?,
-        };
-        let names = entries.map(|entry| Ok(entry?.file_name()));
-        names.collect::<io::Result<Vec<_>>>()
-    });
-    let failed = |path: &Path| {
-        let path = path.display().to_string();
-        move |error| RuntimeError::Storage { path, error }
-    };
-    let names = listed.await.unwrap_or_else(|error| Err(error.into()));
-    let mut removed = Vec::new();
-    for name in names.map_err(failed(root))? {
-        // Anything else is not ours to remove.
-        let Some(id) = name.to_str().and_then(id_of) else {
-            continue;
-        };
-        if is_live(&id.run) {
-            continue;
-        }
-        let path = root.join(name);
-        let gone = path.clone();
-        let done = spawn_blocking(move || remove(&gone)).await;
-        done.unwrap_or_else(|error| Err(error.into()))
-            .map_err(failed(&path))?;
-        removed.push(id);
-    }
-    Ok(removed)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent_folders::sweep;
 
     #[tokio::test]
     async fn a_socket_is_out_of_the_reach_of_others_and_goes_with_its_owner() {
@@ -212,16 +153,12 @@ mod tests {
         folder.keep();
         assert_eq!(sweep(&root, &|_| true).await.unwrap(), []);
         assert!(own.exists());
-        fs::create_dir(root.join("unrelated")).unwrap();
         let (folder, _, _) = SocketFolder::open(&root, &id, true).await.unwrap();
         drop(folder);
         assert!(!own.exists());
         let (folder, _, _) = SocketFolder::open(&root, &id, false).await.unwrap();
         folder.keep();
         assert_eq!(sweep(&root, &|_| false).await.unwrap(), [id]);
-        assert!(!own.exists() && root.join("unrelated").exists());
-
-        let nowhere = root.join("nowhere");
-        assert_eq!(sweep(&nowhere, &|_| false).await.unwrap(), []);
+        assert!(!own.exists());
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     adopt,
     docker_runtime::Inner,
     engine::{Engine, Failure, LogPart},
-    lifecycle::launch,
+    lifecycle::create,
     reaper::Guard,
 };
 
@@ -71,10 +71,10 @@ impl Gateway {
                 inner.engine.traits,
             );
             let name = container::name(&job.id);
-            let mut created = launch::guarded_create(inner, &name, body.clone()).await;
+            let mut created = create::guarded_create(inner, &name, body.clone(), None).await;
             if created.as_ref().is_err_and(Failure::is_conflict) {
                 adopt::clear(inner, &job.id).await?;
-                created = launch::guarded_create(inner, &name, body).await;
+                created = create::guarded_create(inner, &name, body, None).await;
             }
             let failed = |failure| inner.engine.error("create the forwarder", failure);
             Some(created.map_err(failed)?)
@@ -168,7 +168,7 @@ impl Gateway {
 
 /// The forwarder that an earlier process of ours started.
 async fn find(inner: &Inner, job: &AgentJob) -> Result<Option<Guard>, RuntimeError> {
-    let found = launch::find(inner, &job.id).await;
+    let found = create::find(inner, &job.id).await;
     let found =
         found.map_err(|failure| inner.engine.error("look for an earlier forwarder", failure))?;
     let name = container::name(&job.id);

@@ -25,6 +25,11 @@ impl Owner {
         Self::start_with_prompt(home, job, script, "")
     }
 
+    /// The same in a container that has waited for two seconds, while another one waits.
+    pub(crate) fn start_warm(home: &str, job: &AgentJob, script: &str) -> Self {
+        Self::spawn(Self::command(home, job, script, "").env("SWARM_TEST_WARM", "1"))
+    }
+
     /// The same with a prompt from a file; an empty name stands for no prompt.
     pub(crate) fn start_with_prompt(
         home: &str,
@@ -32,8 +37,13 @@ impl Owner {
         script: &str,
         prompt: &str,
     ) -> Self {
+        Self::spawn(&mut Self::command(home, job, script, prompt))
+    }
+
+    fn command(home: &str, job: &AgentJob, script: &str, prompt: &str) -> Command {
         let files = job.sandbox.input_files.keys().next();
-        let child = Command::new(std::env::current_exe().unwrap())
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
             .args([
                 "--exact",
                 "adoption::owner_process",
@@ -47,10 +57,12 @@ impl Owner {
             .env("SWARM_TEST_FILE", files.map_or("", String::as_str))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        Self(child)
+            .kill_on_drop(true);
+        command
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        Self(command.spawn().unwrap())
     }
 
     /// Kills it at once, as a crash would.
@@ -87,6 +99,10 @@ async fn owner_process() {
     job.id.run = variable("SWARM_TEST_RUN").unwrap().parse().unwrap();
     if let Some(prompt) = variable("SWARM_TEST_PROMPT").filter(|prompt| !prompt.is_empty()) {
         job.stdin = Content::File(prompt.into());
+    }
+    if variable("SWARM_TEST_WARM").is_some() {
+        assert!(runtime.keep_warm(&job.id.run, &job.sandbox, 1, 2));
+        tokio::time::sleep(Duration::from_secs(3)).await;
     }
     let mut sink = VecSink::default();
     let stop = CancellationToken::new();

@@ -92,7 +92,7 @@ async fn a_program_that_prints_more_than_the_engine_can_take_is_stopped_on_time(
     );
     assert!(sink.text().starts_with("y\ny\ny\n"), "{:.20}", sink.text());
     let worked = read_clock();
-    assert!((1.0..2.25).contains(&worked), "it worked for {worked} s");
+    assert!((1.0..4.0).contains(&worked), "it worked for {worked} s");
 }
 
 #[tokio::test]

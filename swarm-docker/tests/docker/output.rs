@@ -159,16 +159,16 @@ fn peak_memory() -> u64 {
 }
 
 #[tokio::test]
-async fn a_gigabyte_of_output_needs_no_memory() {
+async fn much_output_needs_no_memory() {
     let bench = Bench::new().await;
     bench.text(json!({}), "echo warm").await;
     let before = peak_memory();
-    let job = shell(json!({}), "head -c 1073741824 /dev/zero");
+    let job = shell(json!({}), "head -c 209715200 /dev/zero");
     let mut sink = Count::default();
     let stop = CancellationToken::new();
     let exit = bench.runtime.run(&job, &mut sink, &stop).await.unwrap();
     assert_eq!(exit.reason, ExitReason::Completed);
-    assert_eq!(sink.0, 1 << 30);
+    assert_eq!(sink.0, 200 << 20);
     let grown = peak_memory() - before;
     println!("{grown} KiB in {:?}", exit.duration);
     assert!(grown < 16 * 1024, "{grown} KiB");

@@ -111,7 +111,11 @@ impl Bench {
         let name = format!("/swarm-{}-{}", job.id.run, job.id.agent);
         eventually("the container runs", async || {
             self.containers().await.into_iter().find_map(|container| {
-                let named = container.names.unwrap_or_default().contains(&name);
+                let is_it = |found: &String| {
+                    let rest = found.strip_prefix(&name);
+                    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("..after-"))
+                };
+                let named = container.names.unwrap_or_default().iter().any(is_it);
                 let running = container.state.is_some_and(|s| s.to_string() == "running");
                 (named && running).then(|| container.id.unwrap())
             })

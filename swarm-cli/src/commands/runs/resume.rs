@@ -35,6 +35,7 @@ impl Resume {
             max_concurrency: None,
             budget: self.budget,
             deadline: None,
+            warm: None,
             text: self.text,
         };
         execute::resume(context, &args, &self.run).await

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     ids::{AgentId, RefId, RunId},
-    runtime::RuntimeError,
+    runtime::{RuntimeError, agent_folder::pause},
 };
 
 /// How often, 5 ms apart, it is checked whether a killed process is gone.
@@ -56,7 +56,7 @@ pub(super) fn end(folders: &[&Path]) {
         if !alive {
             return;
         }
-        scratch::pause();
+        pause();
     }
     tracing::warn!(?folders, "a killed agent does not end");
 }

@@ -2,19 +2,18 @@
 
 use std::{
     collections::HashSet,
-    fs::{self, DirBuilder, Permissions},
+    fs::{self, DirBuilder},
     io::{self, ErrorKind},
-    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use tokio::runtime::Handle;
 
 use super::leftovers;
-use crate::ids::RefId;
+use crate::{ids::RefId, runtime::remove_folder};
 
-/// How often, 5 ms apart, the removal of a folder is tried while something still writes into it.
+/// How often the folder of a run may be removed between our two steps.
 const ATTEMPTS: u32 = 40;
 
 /// Where the agent `id` has its folder.
@@ -131,16 +130,7 @@ fn clear(folder: &Path, strays: bool) {
 
 /// Removes the folder of an agent, and that of its run if it was the last. Blocks.
 pub(super) fn remove(folder: &Path) -> io::Result<()> {
-    for attempt in 1.. {
-        match fs::remove_dir_all(folder) {
-            Err(e) if e.kind() == ErrorKind::NotFound => break,
-            Err(e) if attempt >= ATTEMPTS => return Err(e),
-            // Agents take the right to write away from folders, from those of Go modules for one.
-            Err(e) if e.kind() == ErrorKind::PermissionDenied => allow_removal(folder),
-            Err(_) => pause(),
-            Ok(()) => break,
-        }
-    }
+    remove_folder(folder)?;
     if let Some(run) = folder.parent() {
         // Fails while the run has other agents.
         drop(fs::remove_dir(run));
@@ -148,32 +138,9 @@ pub(super) fn remove(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn allow_removal(folder: &Path) {
-    let mut open = vec![folder.to_owned()];
-    while let Some(dir) = open.pop() {
-        drop(fs::set_permissions(&dir, Permissions::from_mode(0o700)));
-        let entries = fs::read_dir(&dir).into_iter().flatten().flatten();
-        open.extend(
-            entries
-                // Says "link" for a link, wherever that leads.
-                .filter(|entry| entry.file_type().is_ok_and(|t| t.is_dir()))
-                .map(|entry| entry.path()),
-        );
-    }
-}
-
-/// Waits a moment, on a blocking thread.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "only called on threads that may block"
-)]
-pub(super) fn pause() {
-    std::thread::sleep(Duration::from_millis(5));
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
 
@@ -199,22 +166,5 @@ mod tests {
         assert!(second.folder().exists());
         second.remove_now();
         assert_eq!(fs::read_dir(base.path()).unwrap().count(), 0);
-    }
-
-    #[tokio::test]
-    async fn what_an_agent_locked_is_removed_and_what_it_points_to_is_not() {
-        let base = tempfile::tempdir().unwrap();
-        let kept = tempfile::tempdir().unwrap();
-        fs::write(kept.path().join("precious"), "").unwrap();
-        let mut scratch = Scratch::create(base.path(), &id("a")).unwrap();
-        let locked = scratch.workspace().join("locked");
-        fs::create_dir_all(locked.join("deeper")).unwrap();
-        symlink(kept.path(), locked.join("link")).unwrap();
-        fs::set_permissions(locked.join("deeper"), Permissions::from_mode(0o0)).unwrap();
-        fs::set_permissions(&locked, Permissions::from_mode(0o500)).unwrap();
-        allow_removal(scratch.folder());
-        scratch.remove().await;
-        assert!(!scratch.folder().exists());
-        assert!(kept.path().join("precious").exists());
     }
 }

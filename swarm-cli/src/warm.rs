@@ -1,0 +1,36 @@
+//! Containers that are started ahead of their agents.
+
+use swarm_core::{Plan, agents::kind_of, ids::RunId, spec::Sandbox};
+
+use crate::{output::Output, runtime::Chosen};
+
+/// Keeps `ahead` containers started for the agents of each sandbox in `plan`, and says if there can be none.
+pub(crate) fn keep(chosen: &Chosen, out: Output, run: &RunId, plan: &Plan, ahead: u8) {
+    let Some(docker) = chosen.docker() else {
+        out.notice("--warm has no effect: agents run as plain processes");
+        return;
+    };
+    let mut groups: Vec<(&Sandbox, usize)> = Vec::new();
+    for agent in plan.agents() {
+        if !kind_of(&agent.agent).is_ok_and(|kind| kind.name() == "command") {
+            continue;
+        }
+        match groups
+            .iter_mut()
+            .find(|(sandbox, _)| **sandbox == agent.sandbox)
+        {
+            Some((_, agents)) => *agents += 1,
+            None => groups.push((&agent.sandbox, 1)),
+        }
+    }
+    let mut any = false;
+    for (sandbox, agents) in groups {
+        any |= docker.keep_warm(run, sandbox, ahead.into(), agents);
+    }
+    if !any {
+        out.notice(
+            "--warm has no effect: only agents of a program, without mounts, input files and lists of hosts, can have \
+             their containers started ahead",
+        );
+    }
+}
