@@ -33,23 +33,9 @@ const RECORDED: &str = include_str!("../../swarm-core/tests/data/claude/tools.js
 const FOLDER: &str = "/fake";
 const PATH: &str = "/fake:/bin";
 
-#[expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a bench prints its figures"
-)]
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match compare().await {
-        Ok(table) => {
-            println!("{table}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    bare::print(compare().await)
 }
 
 async fn compare() -> Result<String, Failure> {

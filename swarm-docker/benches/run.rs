@@ -31,23 +31,9 @@ use bare::{Failure, IMAGE, median, millis};
 const ROUNDS: usize = 40;
 const TEXT: &str = "hello\n";
 
-#[expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a bench prints its figures"
-)]
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match compare().await {
-        Ok(table) => {
-            println!("{table}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    bare::print(compare().await)
 }
 
 async fn compare() -> Result<String, Failure> {

@@ -1,6 +1,6 @@
 //! The same container by hand: bare requests to the engine, and nothing around them.
 
-use std::{collections::HashMap, error::Error, path::Path};
+use std::{collections::HashMap, error::Error, path::Path, process::ExitCode};
 
 use bollard::{
     Docker,
@@ -18,6 +18,25 @@ pub(crate) type Failure = Box<dyn Error>;
 
 /// The image that both use.
 pub(crate) const IMAGE: &str = "swarm-test:latest";
+
+/// Prints the figures, or what went wrong.
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a bench prints its figures"
+)]
+pub(crate) fn print(figures: Result<String, Failure>) -> ExitCode {
+    match figures {
+        Ok(table) => {
+            println!("{table}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// A runtime that has the image, and makes the homes of agents in this folder.
 pub(crate) async fn runtime(homes: &Path) -> Result<DockerRuntime, Failure> {

@@ -35,6 +35,10 @@ const PREFIXES: [&str; 5] = ["BASH_", "LANG", "LC_", "OPT", "PS"];
 /// Holds a line break in the line.
 const LINE_BREAK: &str = "_swarm_line_break";
 
+/// The longest line, in bytes. With a short prompt behind it, it still fits into the buffer of a socket: it is written at
+/// once, and whoever dies while writing leaves all of it or no agent.
+const LONGEST: usize = 64 * 1024;
+
 /// Program and arguments of a container that waits. Without a line it ends as if it had been killed: no agent was there.
 pub(super) fn argv() -> Vec<String> {
     let script =
@@ -74,7 +78,7 @@ pub(super) fn line(job: &AgentJob) -> Option<Vec<u8>> {
         quote(argument, &mut line);
     }
     line.push('\n');
-    Some(line.into_bytes())
+    (line.len() <= LONGEST).then(|| line.into_bytes())
 }
 
 fn can_be_exported(name: &str) -> bool {
@@ -164,6 +168,10 @@ mod tests {
         }
         assert_eq!(line(&job(&["-c".to_owned()], &json!({}))), None);
         assert!(line(&job(&plain, &json!({"PATH": "/x"}))).is_some());
+        assert_eq!(
+            line(&job(&["echo".to_owned(), "x".repeat(LONGEST)], &json!({}))),
+            None
+        );
     }
 
     proptest! {
