@@ -258,7 +258,7 @@ impl AgentRunner {
         start: &Start,
         kind: &dyn AgentKind,
     ) -> Result<Box<dyn Recording>, Stopped> {
-        let pieces = prompt::compose(&start.spec.prompt, &start.context);
+        let pieces = prompt::compose(&prompt::task(&start.spec), &start.context);
         let parents = prompt::parents(&pieces);
         self.check_classification(&parents, &start.spec).await?;
         let header = RecordHeader {

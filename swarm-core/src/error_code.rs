@@ -34,6 +34,8 @@ error_codes! {
     UnknownField = "unknown_field",
     /// No sandbox has this name.
     UnknownSandbox = "unknown_sandbox",
+    /// No type has this name.
+    UnknownType = "unknown_type",
     /// No agent of this kind is known.
     UnknownAgent = "unknown_agent",
     /// There is no account with the provider of the agent's model.

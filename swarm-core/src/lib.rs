@@ -61,6 +61,7 @@ pub mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod time;
+pub mod types;
 pub mod usage;
 
 pub use crate::{

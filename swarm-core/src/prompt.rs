@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use crate::ids::RefId;
+use crate::{ids::RefId, spec::AgentSpec};
 
 /// Something that an agent is told besides its task.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +55,30 @@ pub enum Piece {
     Result(RefId),
     /// The error of this result.
     Error(RefId),
+}
+
+/// The task of an agent, behind what it is given and what it has to produce, if that was said.
+pub fn task(spec: &AgentSpec) -> String {
+    let declared = [
+        ("# Input Type\nYour input is: ", &spec.sandbox.input_type),
+        (
+            "# Output Type\nYou must produce: ",
+            &spec.sandbox.output_type,
+        ),
+    ];
+    let mut task = String::new();
+    for (heading, text) in declared {
+        if let Some(text) = text
+            .as_deref()
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+        {
+            task += heading;
+            task += text;
+            task += "\n\n";
+        }
+    }
+    task + &spec.prompt
 }
 
 /// The prompt of an agent with this `task` in this `context`.
@@ -153,6 +177,27 @@ mod tests {
                 Piece::Error(id) => format!("<error of {id}>"),
             })
             .collect()
+    }
+
+    #[test]
+    fn what_an_agent_is_given_and_has_to_produce_comes_before_its_task() {
+        let mut spec = AgentSpec::command("Do it.", ["cat"]).unwrap();
+        assert_eq!(task(&spec), "Do it.");
+        spec.sandbox.output_type = Some(" A list.\n".to_owned());
+        assert_eq!(
+            task(&spec),
+            "# Output Type\nYou must produce: A list.\n\nDo it."
+        );
+        spec.sandbox.input_type = Some("A patch.".to_owned());
+        assert_eq!(
+            task(&spec),
+            "# Input Type\nYour input is: A patch.\n\n# Output Type\nYou must produce: A list.\n\nDo it."
+        );
+        spec.sandbox.output_type = Some(String::new());
+        assert_eq!(
+            task(&spec),
+            "# Input Type\nYour input is: A patch.\n\nDo it."
+        );
     }
 
     #[test]
