@@ -2,11 +2,11 @@
 
 use std::{
     fs, io,
-    io::Write as _,
     path::{Path, PathBuf},
 };
 
 use crate::{
+    aside,
     ids::SandboxName,
     spec::{SandboxSpec, Sandboxes, SpecError},
     suggest::nearest,
@@ -78,11 +78,26 @@ impl Catalog {
         let text = serde_json::to_string_pretty(spec)
             .map_err(|error| SpecError::shape(name.as_str(), error.to_string()))?;
         let replaced = path.symlink_metadata().is_ok();
-        write_aside(folder, &path, &text).map_err(|source| SpecError::UnreadableSandbox {
+        aside::write(&path, &text).map_err(|source| SpecError::UnreadableSandbox {
             path: path.display().to_string(),
             source,
         })?;
         Ok(Saved { path, replaced })
+    }
+
+    /// The file of the sandbox that goes by this name.
+    ///
+    /// # Errors
+    ///
+    /// If it is no name, or none has it.
+    pub fn locate(&self, name: &str) -> Result<PathBuf, SpecError> {
+        let name = SandboxName::new(name)?;
+        let file = format!("{name}.json");
+        self.folders
+            .iter()
+            .map(|folder| folder.join(&file))
+            .find(|path| path.is_file())
+            .ok_or_else(|| self.unknown(name.as_str()))
     }
 
     fn unknown(&self, name: &str) -> SpecError {
@@ -103,17 +118,7 @@ impl Catalog {
 
 impl Sandboxes for Catalog {
     fn sandbox(&self, name: &str) -> Result<SandboxSpec, SpecError> {
-        let name = SandboxName::new(name)?;
-        let file = format!("{name}.json");
-        match self
-            .folders
-            .iter()
-            .map(|folder| folder.join(&file))
-            .find(|path| path.is_file())
-        {
-            Some(path) => read(&path),
-            None => Err(self.unknown(name.as_str())),
-        }
+        read(&self.locate(name)?)
     }
 }
 
@@ -137,20 +142,6 @@ fn read(path: &Path) -> Result<SandboxSpec, SpecError> {
         source,
     })?;
     SandboxSpec::from_json(value, &shown)
-}
-
-/// A reader sees the old file or the new one, never half of it. The file may hold secrets.
-fn write_aside(folder: &Path, path: &Path, text: &str) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    let aside = path.with_extension(format!("json.{}.tmp", std::process::id()));
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&aside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&aside, path)
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@
 
 mod agent_runner;
 pub mod agents;
+mod aside;
 mod breaker;
 pub mod budget;
 pub mod catalog;
@@ -47,6 +48,7 @@ pub mod outcome;
 mod output_schema;
 pub mod plan;
 pub mod prices;
+pub mod projects;
 pub mod prompt;
 pub mod refs;
 pub mod report;
