@@ -6,16 +6,17 @@ use serde_json::Value;
 use swarm_core::{
     catalog::Catalog,
     spec::{
-        Agent, AgentSpec, EnvVars, HostPattern, NetworkSpec, SandboxRef, SandboxSpec, SpecError,
-        Task,
+        Agent, AgentSpec, EnvVars, HostPattern, NetworkSpec, SandboxRef, SandboxSpec, Sandboxes,
+        SpecError, Task,
     },
 };
 
 use crate::{
     args::AgentArgs,
-    config::{Config, Folders},
+    config::{Config, Folders, Shelves},
     error::CliError,
     localize::{Localized, check_mounts, localize},
+    trust::Foreign,
 };
 
 /// The largest text that is taken from a file or stdin. It becomes part of the plan, and is in memory more than once.
@@ -25,6 +26,7 @@ const MAX_TEXT: u64 = 64 << 20;
 #[derive(Debug)]
 pub(crate) struct AgentInput<'a> {
     folders: &'a Folders,
+    shelves: Shelves,
     catalog: Catalog,
     sandbox: Option<SandboxRef>,
     overrides: SandboxSpec,
@@ -38,11 +40,13 @@ impl<'a> AgentInput<'a> {
             .as_ref()
             .map(|text| SandboxRef::from_json(Value::String(text.clone()), "--sandbox"))
             .transpose()?;
-        let catalog = Catalog::new(folders.sandboxes());
+        let shelves = config.shelves()?;
+        let catalog = shelves.catalog();
         Ok(Self {
             sandbox,
             overrides: overrides(args, folders)?,
             folders,
+            shelves,
             catalog,
         })
     }
@@ -92,9 +96,35 @@ impl<'a> AgentInput<'a> {
             sandboxes: &self.catalog,
             folders: self.folders,
         };
+        let foreign = self.foreign(&task, &sandboxes)?;
+        let said = task.overrides.clone();
         let spec = task.resolve(&sandboxes)?;
+        if let Some(foreign) = foreign {
+            foreign.check(&said, &spec)?;
+        }
         check_mounts(&spec.sandbox)?;
         Ok(spec)
+    }
+
+    /// The sandbox of a task, if it comes with a project that is not trusted.
+    fn foreign(
+        &self,
+        task: &Task,
+        sandboxes: &dyn Sandboxes,
+    ) -> Result<Option<Foreign<'_>>, CliError> {
+        let Some(SandboxRef::Named(name)) = &task.sandbox else {
+            return Ok(None);
+        };
+        let file = self.catalog.locate(name)?;
+        let Some(project) = self.shelves.distrusted(&file) else {
+            return Ok(None);
+        };
+        let says = sandboxes.sandbox(name)?;
+        Ok(Some(Foreign {
+            project,
+            file,
+            says,
+        }))
     }
 
     /// JSON as it is, the file of that name, or stdin for `-`.

@@ -105,6 +105,9 @@ pub(crate) enum Command {
     /// Save, list and show named sandboxes
     #[command(subcommand)]
     Sandbox(commands::sandbox::Sandbox),
+    /// Use the sandboxes of other projects, and say which projects are trusted
+    #[command(subcommand)]
+    Project(commands::project::Project),
     /// Build and show the image that agents run in
     #[command(subcommand)]
     Image(commands::image::Image),

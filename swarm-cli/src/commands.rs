@@ -16,6 +16,7 @@ pub(crate) mod inspect;
 pub(crate) mod map;
 pub(crate) mod map_reduce;
 pub(crate) mod par;
+pub(crate) mod project;
 pub(crate) mod race;
 pub(crate) mod reduce;
 pub(crate) mod refs;
@@ -26,7 +27,7 @@ pub(crate) mod sandbox;
 pub(crate) mod unwrap;
 pub(crate) mod wrap;
 
-use std::path::PathBuf;
+use std::{cell::Cell, path::PathBuf};
 
 use clap::Parser as _;
 use swarm_refs::FsRefStore;
@@ -45,6 +46,8 @@ use crate::{
 pub(crate) struct Context {
     pub(crate) out: Output,
     home: Option<PathBuf>,
+    /// Whether it was said what the settings leave out.
+    warned: Cell<bool>,
 }
 
 impl Context {
@@ -61,12 +64,19 @@ impl Context {
         Self {
             out: self.out.silent(),
             home: self.home.clone(),
+            warned: self.warned.clone(),
         }
     }
 
     /// All settings.
     pub(crate) fn config(&self) -> Result<Config, CliError> {
-        crate::config::load(&self.overrides())
+        let config = crate::config::load(&self.overrides())?;
+        if let Some(warning) = config.folders.warning()
+            && !self.warned.replace(true)
+        {
+            self.out.warn(&warning);
+        }
+        Ok(config)
     }
 
     /// The results alone.
@@ -102,6 +112,7 @@ pub(crate) fn main() -> Exit {
     let context = Context {
         out: Output::new(&cli.global),
         home: cli.global.home,
+        warned: Cell::default(),
     };
     match dispatch(&context, cli.command) {
         Ok(exit) => exit,
@@ -141,6 +152,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError> {
             Command::Decrypt(command) => command.execute(context),
             Command::Gc(command) => command.execute(context).await,
             Command::Sandbox(command) => command.execute(context),
+            Command::Project(command) => command.execute(context),
             Command::Image(command) => command.execute(context).await,
             Command::Doctor(command) => command.execute(context).await,
             Command::Demo(command) => command.execute(context).await,

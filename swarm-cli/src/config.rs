@@ -9,8 +9,14 @@ mod invalid;
 mod layer;
 mod origin;
 mod setting;
+mod shelves;
 
-use std::{collections::BTreeMap, num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 pub(crate) use explain::explain;
 use figment2::{
@@ -23,6 +29,7 @@ use layer::Layer;
 use origin::Origin;
 use serde::{Deserialize, Serialize};
 use setting::Setting;
+pub(crate) use shelves::Shelves;
 use swarm_core::{
     agents,
     error_code::ErrorCode,
@@ -214,6 +221,17 @@ impl Config {
             (self.origin(&path), path)
         } else {
             (self.origin(&["image"]), vec!["image"])
+        }
+    }
+
+    /// The project whose settings name the image of agents of `kind`.
+    pub(crate) fn project_of_image(&self, kind: &str) -> Option<&Path> {
+        let (origin, _) = self.origin_of_image(kind);
+        let file = self.folders.project_config()?;
+        if origin == Origin::File(file) {
+            self.folders.project.as_deref()
+        } else {
+            None
         }
     }
 

@@ -21,6 +21,7 @@ use crate::{
     output::{Output, progress::Progress, report::print_report},
     runtime::{self, Chosen},
     session::Session,
+    trust,
     warm,
 };
 
@@ -35,6 +36,7 @@ pub(crate) async fn execute(
         None => plan,
     };
     let session = open(context, args)?;
+    trust::check_images(&session.config, &plan)?;
     let chosen = runtime::choose(&session, context.out).await?;
     let limits = RunLimits {
         budget: args.budget,
@@ -76,6 +78,7 @@ pub(crate) async fn resume(
             _ => config::RuntimeChoice::Process,
         };
     }
+    trust::check_images(&session.config, &view.plan)?;
     let lock = session.lock(run)?.ok_or_else(|| is_live(run))?;
     // Locked first: the sweep leaves alone what belongs to a live run, and from here on this one is.
     let chosen = runtime::choose(&session, context.out).await?;

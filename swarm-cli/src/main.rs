@@ -13,8 +13,10 @@ mod exit_code;
 mod host_machine;
 mod localize;
 mod output;
+mod ownership;
 mod runtime;
 mod session;
+mod trust;
 mod warm;
 
 fn main() -> std::process::ExitCode {

@@ -35,11 +35,29 @@ pub trait UserMachine: fmt::Debug + Send + Sync {
     /// If it is there and cannot be read.
     fn file(&self, path: &Path) -> io::Result<Option<String>>;
 
+    /// The same for a file that nobody named: it was found where others may put files, too.
+    ///
+    /// # Errors
+    ///
+    /// If it is there, can be trusted, and cannot be read.
+    fn found_file(&self, path: &Path) -> io::Result<FoundFile>;
+
     /// The home folder of the user.
     fn home(&self) -> PathBuf;
 
     /// The folder that the user works in. MCP servers of its project are found from there.
     fn folder(&self) -> PathBuf;
+}
+
+/// A file that was looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FoundFile {
+    /// There is none.
+    Absent,
+    /// Its text.
+    Text(String),
+    /// Somebody else may have written it, and why.
+    Distrusted(&'static str),
 }
 
 /// Everything that the agents of one run need of their user's machine. `Debug` shows names only.

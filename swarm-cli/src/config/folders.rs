@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy as _;
 use swarm_core::error_code::ErrorCode;
 
-use crate::error::CliError;
+use crate::{error::CliError, ownership};
 
 /// The folders of this user and this project.
 #[derive(Clone, Debug)]
@@ -18,10 +18,12 @@ pub(crate) struct Folders {
     pub(crate) data: PathBuf,
     /// Settings and sandboxes of the user.
     config: PathBuf,
-    /// `SWARM_PROJECT_DIR`
-    project_dir: Option<PathBuf>,
+    /// `SWARM_PROJECT_DIR`, absolute.
+    pub(super) project_dir: Option<PathBuf>,
     /// The nearest folder up from the current one that has a `.swarm` folder.
-    project: Option<PathBuf>,
+    pub(super) project: Option<PathBuf>,
+    /// A `.swarm` folder on the way there that somebody else may have made, and why.
+    not_taken: Option<(PathBuf, &'static str)>,
 }
 
 impl Folders {
@@ -38,17 +40,45 @@ impl Folders {
         })?;
         let current = std::env::current_dir()
             .map_err(|error| CliError::file("use", Path::new("the current folder"), &error))?;
-        Ok(Self {
-            project: current
-                .ancestors()
-                .find(|folder| folder.join(".swarm").is_dir())
-                .map(Path::to_owned),
+        let mut found = Self {
+            project: None,
+            not_taken: None,
             current,
             user: base.home_dir().to_owned(),
             data: base.data_dir().join("swarm"),
             config: base.config_dir().join("swarm"),
-            project_dir: std::env::var_os("SWARM_PROJECT_DIR").map(PathBuf::from),
-        })
+            project_dir: None,
+        };
+        found.look_around();
+        let named = std::env::var_os("SWARM_PROJECT_DIR").filter(|named| !named.is_empty());
+        found.project_dir = named.map(|named| found.absolute(Path::new(&named)));
+        Ok(found)
+    }
+
+    /// Finds the project around the current folder.
+    fn look_around(&mut self) {
+        for folder in self.current.ancestors() {
+            let place = folder.join(".swarm");
+            if !place.is_dir() {
+                continue;
+            }
+            match ownership::distrust_at(&place) {
+                None => {
+                    self.project = Some(folder.to_owned());
+                    return;
+                }
+                Some(why) => self.not_taken = self.not_taken.take().or(Some((place, why))),
+            }
+        }
+    }
+
+    /// What a user should know who expected the project here to count.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let (place, why) = self.not_taken.as_ref()?;
+        Some(format!(
+            "{} is left out: {why}; make it yours alone (chown, chmod) if it is to count",
+            place.display()
+        ))
     }
 
     pub(crate) fn user_config(&self) -> PathBuf {
@@ -61,25 +91,10 @@ impl Folders {
         file.is_file().then_some(file)
     }
 
-    /// Where sandboxes are looked for by name. They are saved in the first of these.
-    pub(crate) fn sandboxes(&self) -> Vec<PathBuf> {
-        let project = self
-            .project
-            .as_ref()
-            .map(|folder| folder.join(".swarm/sandboxes"));
-        let project_dir = self
-            .project_dir
-            .as_ref()
-            .map(|folder| folder.join("sandboxes"));
-        let users = [
-            self.config.join("sandboxes"),
-            self.user.join(".claude/sandboxes"),
-        ];
-        project
-            .into_iter()
-            .chain(project_dir)
-            .chain(users)
-            .collect()
+    /// Where the user has sandboxes that belong to no project.
+    pub(super) fn own_sandboxes(&self) -> impl Iterator<Item = PathBuf> {
+        let own = self.config.join("sandboxes");
+        [own, self.user.join(".claude/sandboxes")].into_iter()
     }
 
     /// `path` with `~` and the current folder filled in.

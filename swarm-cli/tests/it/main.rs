@@ -34,6 +34,8 @@ mod limits;
 #[cfg(test)]
 mod model_server;
 #[cfg(test)]
+mod project;
+#[cfg(test)]
 mod refs;
 #[cfg(test)]
 mod runs;

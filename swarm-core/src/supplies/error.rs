@@ -34,9 +34,9 @@ pub enum SupplyError {
     },
     /// No MCP server has this name.
     #[error(
-        "there is no MCP server `{name}`{}; searched {}; known: {}",
+        "there is no MCP server `{name}`{}; searched {}; known: {}{}",
         suggestion.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default(),
-        or_nothing(searched), or_nothing(known)
+        or_nothing(searched), or_nothing(known), left_out(distrusted)
     )]
     UnknownMcpServer {
         /// The name.
@@ -47,6 +47,8 @@ pub enum SupplyError {
         searched: Vec<String>,
         /// The servers that they have.
         known: Vec<String>,
+        /// Files that were left out because somebody else may have written them, each with the reason.
+        distrusted: Vec<String>,
     },
     /// A server is set up in a way that no agent can use.
     #[error("the MCP server `{name}` in {path} cannot be attached: {problem}")]
@@ -85,6 +87,16 @@ fn or_nothing(names: &[String]) -> String {
     } else {
         names.join(", ")
     }
+}
+
+fn left_out(files: &[String]) -> String {
+    if files.is_empty() {
+        return String::new();
+    }
+    let files = files.join(", ");
+    format!(
+        "; left out, because somebody else may have written it: {files}; make it yours alone (chown, chmod)"
+    )
 }
 
 impl Coded for SupplyError {

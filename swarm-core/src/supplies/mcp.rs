@@ -2,14 +2,14 @@
 
 use std::{
     collections::BTreeMap,
-    fmt,
+    fmt, io,
     path::{Path, PathBuf},
 };
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{SupplyError, UserMachine};
+use super::{FoundFile, SupplyError, UserMachine};
 use crate::suggest::nearest;
 
 /// How an MCP server is reached. It may hold secrets; `Debug` shows none of it.
@@ -47,7 +47,11 @@ struct Project {
 
 /// The places that have servers, in the order in which they count.
 #[derive(Default)]
-pub(super) struct Shelves(Vec<(PathBuf, BTreeMap<String, Value>)>);
+pub(super) struct Shelves {
+    places: Vec<(PathBuf, BTreeMap<String, Value>)>,
+    /// Files that somebody else may have written, and why.
+    distrusted: Vec<(PathBuf, &'static str)>,
+}
 
 impl Shelves {
     /// What the user has set up for the project counts first, then what for all projects, then what the project brings:
@@ -62,7 +66,7 @@ impl Shelves {
             .join(".claude.json");
         let mut of_user = read(machine, &config)?;
         let folder = machine.folder();
-        let mut shelves = Vec::new();
+        let (mut shelves, mut distrusted) = (Vec::new(), Vec::new());
         for folder in folder.ancestors() {
             let project = folder.to_str().and_then(|key| of_user.projects.remove(key));
             shelves.push((config.clone(), project.unwrap_or_default().servers));
@@ -71,21 +75,26 @@ impl Shelves {
         let home = machine.home();
         for folder in folder.ancestors().take_while(|folder| *folder != home) {
             let path = folder.join(".mcp.json");
-            let servers = read(machine, &path)?.servers;
-            shelves.push((path, servers));
+            match found(machine, &path)? {
+                Ok(file) => shelves.push((path, file.servers)),
+                Err(why) => distrusted.push((path, why)),
+            }
         }
-        Ok(Self(shelves))
+        Ok(Self {
+            places: shelves,
+            distrusted,
+        })
     }
 
     pub(super) fn find(&self, name: &str) -> Result<McpServer, SupplyError> {
         let found = self
-            .0
+            .places
             .iter()
             .find_map(|(path, servers)| Some((path, servers.get(name)?)));
         let Some((path, definition)) = found else {
-            let known = || self.0.iter().flat_map(|(_, servers)| servers.keys());
+            let known = || self.places.iter().flat_map(|(_, servers)| servers.keys());
             let mut searched: Vec<_> = self
-                .0
+                .places
                 .iter()
                 .map(|(path, _)| path.display().to_string())
                 .collect();
@@ -95,6 +104,11 @@ impl Shelves {
                 suggestion: nearest(name, known().map(String::as_str)).map(str::to_owned),
                 searched,
                 known: known().cloned().collect(),
+                distrusted: self
+                    .distrusted
+                    .iter()
+                    .map(|(path, why)| format!("{} ({why})", path.display()))
+                    .collect(),
             });
         };
         server(definition).map_err(|problem| SupplyError::InvalidMcpServer {
@@ -120,18 +134,36 @@ fn server(definition: &Value) -> Result<McpServer, &'static str> {
     }
 }
 
-/// The servers of a file; none if there is no such file.
+/// The servers of a file that the user has; none if there is no such file.
 fn read(machine: &dyn UserMachine, path: &Path) -> Result<ConfigFile, SupplyError> {
     let text = machine
         .file(path)
-        .map_err(|error| SupplyError::Unreadable {
-            path: path.display().to_string(),
-            error,
-        })?;
-    let Some(text) = text else {
-        return Ok(ConfigFile::default());
-    };
-    serde_json::from_str(&text).map_err(|error| SupplyError::Garbled {
+        .map_err(|error| unreadable(path, error))?;
+    text.map_or_else(|| Ok(ConfigFile::default()), |text| parse(path, &text))
+}
+
+/// The servers of a file that was found, or why it counts for nothing.
+fn found(
+    machine: &dyn UserMachine,
+    path: &Path,
+) -> Result<Result<ConfigFile, &'static str>, SupplyError> {
+    let found = machine.found_file(path);
+    match found.map_err(|error| unreadable(path, error))? {
+        FoundFile::Absent => Ok(Ok(ConfigFile::default())),
+        FoundFile::Text(text) => parse(path, &text).map(Ok),
+        FoundFile::Distrusted(why) => Ok(Err(why)),
+    }
+}
+
+fn unreadable(path: &Path, error: io::Error) -> SupplyError {
+    SupplyError::Unreadable {
+        path: path.display().to_string(),
+        error,
+    }
+}
+
+fn parse(path: &Path, text: &str) -> Result<ConfigFile, SupplyError> {
+    serde_json::from_str(text).map_err(|error| SupplyError::Garbled {
         path: path.display().to_string(),
         // What the library says may quote the file, which has secrets.
         problem: format!("line {}, column {}", error.line(), error.column()),

@@ -297,3 +297,21 @@ fn a_repository_names_hosts_for_its_servers_but_no_addresses() {
     let error = equipped(&spec("claude", json!({"mcps": ["file"]})), &machine).unwrap_err();
     assert!(error.to_string().contains("https://"), "{error}");
 }
+
+#[test]
+fn servers_in_a_file_that_may_be_somebody_elses_are_left_out_and_named() {
+    let own = r#"{"mcpServers": {"own": {"command": "own"}}}"#;
+    let machine = Known {
+        variables: [("ANTHROPIC_API_KEY", "canary")].into(),
+        files: [
+            ("/home/ada/project/src/.mcp.json", "strange".to_owned()),
+            ("/home/ada/project/.mcp.json", own.to_owned()),
+        ]
+        .into(),
+    };
+    equipped(&spec("claude", json!({"mcps": ["own"]})), &machine).unwrap();
+    let error = equipped(&spec("claude", json!({"mcps": ["theirs"]})), &machine).unwrap_err();
+    let error = error.to_string();
+    let left_out = "left out, because somebody else may have written it: /home/ada/project/src/.mcp.json (it belongs to";
+    assert!(error.contains(left_out), "{error}");
+}

@@ -6,14 +6,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::supplies::UserMachine;
+use crate::supplies::{FoundFile, UserMachine};
 
 /// The machine of Ada, who works in `/home/ada/project/src`.
 #[derive(Clone, Debug, Default)]
 pub struct KnownMachine {
     /// The variables that are set.
     pub variables: BTreeMap<&'static str, &'static str>,
-    /// The files that there are. One that holds `locked` cannot be read.
+    /// The files that there are. One that holds `locked` cannot be read, and one that holds `strange`
+    /// may be somebody else's.
     pub files: BTreeMap<&'static str, String>,
 }
 
@@ -28,6 +29,14 @@ impl UserMachine for KnownMachine {
             Some(text) if text == "locked" => Err(io::ErrorKind::PermissionDenied.into()),
             found => Ok(found.cloned()),
         }
+    }
+
+    fn found_file(&self, path: &Path) -> io::Result<FoundFile> {
+        Ok(match self.file(path)? {
+            None => FoundFile::Absent,
+            Some(text) if text == "strange" => FoundFile::Distrusted("it belongs to another user"),
+            Some(text) => FoundFile::Text(text),
+        })
     }
 
     fn home(&self) -> PathBuf {

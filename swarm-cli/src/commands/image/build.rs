@@ -56,7 +56,8 @@ impl Build {
         let name = self.tag.clone().unwrap_or_else(|| config.tag_of(kind));
         let recipe = self.recipe(context, &config, kind)?;
         let docker = runtime::connect(&config.settings).await?;
-        let tell = |line: &str| context.out.working(line);
+        let out = context.out;
+        let tell = move |line: &str| out.working(line);
         let built = docker.build_image(&name, &recipe, &tell).await?;
         context.out.answer(&value(&built), || human(&built))?;
         let used = config.settings.image_of(kind);

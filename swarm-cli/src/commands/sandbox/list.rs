@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde::Serialize;
-use swarm_core::catalog::{Catalog, Entry};
+use swarm_core::catalog::Entry;
 
 use super::super::Context;
 use crate::{error::CliError, exit_code::Exit, output::table::table};
@@ -26,7 +26,7 @@ struct Listed {
 
 impl List {
     pub(crate) fn execute(context: &Context) -> Result<Exit, CliError> {
-        let catalog = Catalog::new(context.config()?.folders.sandboxes());
+        let catalog = context.config()?.shelves()?.catalog();
         let listed: Vec<Listed> = catalog.list().into_iter().map(Listed::from).collect();
         context.out.list(&listed, || human(&listed))?;
         Ok(Exit::Ok)

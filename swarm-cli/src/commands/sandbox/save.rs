@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 use swarm_core::{
-    catalog::Catalog,
     ids::SandboxName,
     spec::{SandboxSpec, SpecError},
 };
@@ -65,7 +64,16 @@ impl Save {
         let mut usable = spec.clone();
         localize::absolute(&mut usable, &config.folders);
         usable.resolve()?;
-        let written = Catalog::new(config.folders.sandboxes()).save(&self.name, &spec)?;
+        let shelves = config.shelves()?;
+        let written = shelves.to_save_in().save(&self.name, &spec)?;
+        let used = shelves.catalog().locate(self.name.as_str())?;
+        if used != written.path {
+            context.out.warn(&format!(
+                "`{}` still means {}, which comes first; `swarm project forget` takes a project out of the way",
+                self.name,
+                used.display()
+            ));
+        }
         let saved = Saved {
             saved: true,
             name: self.name,

@@ -1,10 +1,7 @@
 //! `swarm sandbox show`
 
 use clap::Args;
-use swarm_core::{
-    catalog::Catalog,
-    spec::{SandboxSpec, Sandboxes as _},
-};
+use swarm_core::spec::{SandboxSpec, Sandboxes as _};
 
 use super::super::Context;
 use crate::{error::CliError, exit_code::Exit, localize::Localized};
@@ -20,8 +17,9 @@ pub(crate) struct Show {
 
 impl Show {
     pub(crate) fn execute(self, context: &Context) -> Result<Exit, CliError> {
-        let folders = context.config()?.folders;
-        let catalog = Catalog::new(folders.sandboxes());
+        let config = context.config()?;
+        let catalog = config.shelves()?.catalog();
+        let folders = config.folders;
         let sandboxes = Localized {
             sandboxes: &catalog,
             folders: &folders,
