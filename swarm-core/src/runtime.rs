@@ -106,6 +106,18 @@ pub trait AgentRuntime: Send + Sync + fmt::Debug {
     /// Refuses a sandbox that this runtime cannot honour. Pure; called before anything starts.
     fn check(&self, sandbox: &Sandbox) -> Result<(), RuntimeError>;
 
+    /// Refuses sandboxes that this runtime could honour elsewhere, but not with what there is: asked once, of all agents of a
+    /// run that this runtime does not refuse, before anything starts.
+    ///
+    /// A runtime that cannot tell need not implement this; its agents then fail to start.
+    fn look_around<'a>(
+        &'a self,
+        sandboxes: &'a [&'a Sandbox],
+    ) -> BoxFuture<'a, Result<(), RuntimeError>> {
+        let _ = sandboxes;
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Runs one agent from start to end, and leaves nothing of it behind however it ends.
     ///
     /// `stop` ends it early: it gets a signal, a grace period, then it is killed, and the exit says

@@ -28,7 +28,7 @@ use crate::{
     resources::{PoolLimits, ResourcePools},
     run_view::RunView,
     runtime::{AgentRuntime, RuntimeError},
-    spec::{Agent, AgentSpec},
+    spec::{Agent, AgentSpec, Sandbox},
     supplies::{Supplies, SupplyError, UserMachine},
     time::{Clock, SystemClock},
 };
@@ -239,6 +239,7 @@ impl Swarm {
     /// Agents that fail are no error.
     pub async fn run(&self, new: NewRun, control: Control) -> Result<RunView, SwarmError> {
         self.check(&new.plan)?;
+        self.look_around(&new.plan).await?;
         let supplies = self.supplies(&new.plan).await?;
         if self.beginning(&new.id).await?.is_some() {
             return Err(SwarmError::RunExists(new.id));
@@ -400,6 +401,13 @@ impl Swarm {
             }),
             None => Ok(()),
         }
+    }
+
+    async fn look_around(&self, plan: &Plan) -> Result<(), SwarmError> {
+        let agents = plan.agents();
+        let sandboxes: Vec<&Sandbox> = agents.iter().map(|agent| &agent.sandbox).collect();
+        let looked = self.runtime.look_around(&sandboxes).await;
+        looked.map_err(|first| SwarmError::Unfit { agents: 1, first })
     }
 
     /// Looks up what the agents of `plan` need of their user's machine.

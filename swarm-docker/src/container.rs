@@ -120,12 +120,7 @@ pub(crate) fn check(sandbox: &Sandbox) -> Result<(), RuntimeError> {
             "engines need at least 0.01; ask for more",
         );
     }
-    if let Some(image) = &sandbox.image
-        && let Some(problem) = image_name::problem(image)
-    {
-        return unsupported(format!("image {image:?}"), problem);
-    }
-    Ok(())
+    sandbox.image.as_deref().map_or(Ok(()), image_name::check)
 }
 
 /// The image of `job`.

@@ -21,6 +21,7 @@ use crate::{
     adopt, agent_folders, container,
     egress::EgressOptions,
     engine::{Engine, EngineInfo},
+    gpu,
     image::{
         self, ImageInfo, ImageRecipe,
         forwarder::{self, ForwarderImage},
@@ -168,7 +169,7 @@ impl DockerRuntime {
     ///
     /// # Errors
     ///
-    /// [`RuntimeError::ImageBuild`] with what went wrong.
+    /// [`RuntimeError::ImageBuild`] with what went wrong, [`RuntimeError::Unsupported`] if the name is none.
     pub async fn build_image(
         &self,
         name: &str,
@@ -235,6 +236,18 @@ impl AgentRuntime for DockerRuntime {
         self.inner.check_egress(sandbox)?;
         mounts::check(&sandbox.mounts, &self.inner.forbidden())?;
         inputs::plan(sandbox).map(drop)
+    }
+
+    fn look_around<'a>(
+        &'a self,
+        sandboxes: &'a [&'a Sandbox],
+    ) -> BoxFuture<'a, Result<(), RuntimeError>> {
+        Box::pin(async move {
+            if sandboxes.iter().any(|sandbox| sandbox.gpu) {
+                gpu::check(&self.inner.engine).await?;
+            }
+            Ok(())
+        })
     }
 
     fn run<'a>(

@@ -67,6 +67,15 @@ pub(crate) struct Engine {
     pub(crate) traits: EngineTraits,
 }
 
+/// What may tell of a GPU.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct GpuHints {
+    /// The runtimes of containers, by name.
+    pub(crate) runtimes: Vec<String>,
+    /// Devices that were found, such as `nvidia.com/gpu=0`. Older engines name none.
+    pub(crate) devices: Vec<String>,
+}
+
 /// Why a request failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
@@ -266,6 +275,17 @@ impl Engine {
                 .iter()
                 .flatten()
                 .any(|option| option.contains("rootless")),
+        })
+    }
+
+    /// What the engine says of GPUs without being asked for one.
+    pub(crate) async fn gpu_hints(&self) -> Result<GpuHints, Failure> {
+        let info = self.docker.info().await?;
+        let runtimes = info.runtimes.unwrap_or_default().into_keys();
+        let devices = info.discovered_devices.unwrap_or_default().into_iter();
+        Ok(GpuHints {
+            runtimes: runtimes.collect(),
+            devices: devices.filter_map(|device| device.id).collect(),
         })
     }
 

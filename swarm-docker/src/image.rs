@@ -1,6 +1,7 @@
 //! Images for agents: whether there is one, and how one is made.
 
 mod build;
+mod certificates;
 mod context;
 mod elf;
 pub(crate) mod forwarder;

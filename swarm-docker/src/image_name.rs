@@ -1,9 +1,43 @@
 //! What can be the name of an image at all, whether or not there is one.
 
+use swarm_core::runtime::RuntimeError;
+
 /// The longest name without tag and digest that engines take.
 const LONGEST: usize = 255;
 /// The longest tag.
 const LONGEST_TAG: usize = 128;
+
+/// Refuses what cannot be the name of an image.
+///
+/// # Errors
+///
+/// [`RuntimeError::Unsupported`] with what is wrong.
+pub(crate) fn check(name: &str) -> Result<(), RuntimeError> {
+    match problem(name) {
+        None => Ok(()),
+        Some(problem) => Err(RuntimeError::Unsupported {
+            runtime: "docker",
+            field: format!("image {name:?}"),
+            hint: problem,
+        }),
+    }
+}
+
+/// The same for an image that is to be built: its content decides on its digest, and not the other way round.
+///
+/// # Errors
+///
+/// [`RuntimeError::Unsupported`] with what is wrong.
+pub fn check_tag(name: &str) -> Result<(), RuntimeError> {
+    if name.contains('@') {
+        return Err(RuntimeError::Unsupported {
+            runtime: "docker",
+            field: format!("image {name:?}"),
+            hint: "an image that is built has no digest yet; leave out what follows `@`",
+        });
+    }
+    check(name)
+}
 
 /// Why `name` cannot be `[REGISTRY/]NAME[:TAG][@DIGEST]`, nor an id; `None` if it can.
 pub(crate) fn problem(name: &str) -> Option<&'static str> {

@@ -43,6 +43,7 @@ mod docker_runtime;
 mod egress;
 mod engine;
 mod exit;
+mod gpu;
 mod home_folder;
 mod image;
 mod image_name;
@@ -65,4 +66,5 @@ pub use image::{
     AgentCli, BuildMissing, BuildNews, DEFAULT_BASE, DEFAULT_IMAGE, ImageInfo, ImageOrigin,
     ImageRecipe, TellBuild, default_image,
 };
+pub use image_name::check_tag;
 pub use options::DockerOptions;

@@ -87,13 +87,7 @@ impl DockerOptions {
             );
         }
         for image in self.images.values().chain([&self.image]) {
-            if let Some(problem) = image_name::problem(image) {
-                return Err(RuntimeError::Unsupported {
-                    runtime: "docker",
-                    field: format!("image {image:?}"),
-                    hint: problem,
-                });
-            }
+            image_name::check(image)?;
         }
         if let Some(egress) = &self.egress
             && !(egress.program.is_absolute() && egress.folder.is_absolute())

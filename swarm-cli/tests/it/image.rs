@@ -40,6 +40,20 @@ fn flags_that_make_no_sense_together_are_refused() {
 }
 
 #[test]
+fn a_name_that_no_image_can_have_is_refused_before_an_engine_is_asked() {
+    let env = TestEnvironment::new();
+    for (name, problem) in [
+        ("", "it is empty"),
+        ("A B", "no spaces"),
+        ("x@sha256:0", "no digest yet"),
+    ] {
+        let args = ["image", "build", "claude", "--tag", name];
+        let refused = env.swarm(&args).code(2);
+        drop(refused.says(&[problem, "[unsupported]"]));
+    }
+}
+
+#[test]
 fn without_an_engine_nothing_is_on_stdout() {
     let env = TestEnvironment::new();
     for args in [
@@ -97,7 +111,10 @@ mod docker {
         let answer = r#"{"type":"result","subtype":"success","is_error":false,"result":"hello","num_turns":1}"#;
         env.write(
             "fake",
-            &format!("#!/bin/sh\ncat >/dev/null\necho '{answer}'\n"),
+            &format!(
+                "#!/bin/sh\n[ \"$1\" = --version ] && {{ echo '2.1.329 (Claude Code)'; exit; }}\n\
+                 cat >/dev/null\necho '{answer}'\n"
+            ),
         );
         let args = ["image", "build", "claude", "--program", "fake", "--json"];
         let built = run(&mut with_image(&env, &image.0, &args)).ok();
@@ -130,6 +147,46 @@ mod docker {
                 .contains(&format!("claude: {} {digest}", image.0)),
             "{findings:#?}"
         );
+    }
+
+    #[test]
+    fn a_program_that_is_another_one_or_certificates_that_are_none_make_no_image() {
+        let env = TestEnvironment::new();
+        let image = Image::fresh();
+        env.write("jq", "#!/bin/sh\necho jq-1.6\n");
+        let args = ["image", "build", "claude", "--program", "jq"];
+        let outcome = run(&mut with_image(&env, &image.0, &args)).code(1);
+        assert_eq!(outcome.stdout, "");
+        drop(outcome.says(&["it is no claude", "jq-1.6", "[image_build_failed]"]));
+        let args = [&args[..], &["--certificates", "jq"]].concat();
+        let outcome = run(&mut with_image(&env, &image.0, &args)).code(1);
+        assert!(!outcome.stderr.contains("Step "), "{outcome:?}");
+        drop(outcome.says(&["work/jq has no certificate", "[image_build_failed]"]));
+        let mut show = with_image(&env, &image.0, &["image", "show", "claude"]);
+        drop(run(&mut show).code(1).says(&["[image_missing]"]));
+    }
+
+    #[test]
+    fn a_gpu_that_is_not_there_is_missed_before_anything_starts() {
+        let has_one = ["/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd"];
+        if has_one
+            .iter()
+            .any(|driver| std::path::Path::new(driver).exists())
+        {
+            return;
+        }
+        let env = TestEnvironment::new();
+        let args = ["run", "x", "--gpu", "--runtime", "docker", "--", "cat"];
+        let refused = run(&mut env.with_engine(&args)).code(2);
+        drop(refused.says(&[
+            "gpu",
+            "looked for",
+            "nvidia",
+            "CDI",
+            "/dev/nvidiactl",
+            "[unsupported]",
+        ]));
+        assert_eq!(env.swarm(&["runs", "list", "--json"]).ok().stdout, "");
     }
 
     #[test]

@@ -30,6 +30,7 @@ const LONGEST_LINE: usize = 300;
 pub(crate) struct FoundImage {
     pub(crate) id: String,
     pub(crate) digest: Option<String>,
+    pub(crate) names: Vec<String>,
     /// RFC 3339.
     pub(crate) created: String,
     pub(crate) size: u64,
@@ -55,6 +56,8 @@ pub(crate) struct BuildFailure {
     pub(crate) at_base: bool,
     /// What the failed step printed last.
     pub(crate) last_lines: Vec<String>,
+    /// The image that the last good step left, the start of its id; `None` if that is the base.
+    pub(crate) last_image: Option<String>,
 }
 
 impl From<Failure> for BuildFailure {
@@ -63,6 +66,7 @@ impl From<Failure> for BuildFailure {
             failure,
             at_base: false,
             last_lines: Vec::new(),
+            last_image: None,
         }
     }
 }
@@ -74,6 +78,7 @@ impl Engine {
         let found = or_missing(found.map_err(Failure::from))?;
         Ok(found.map(|image| FoundImage {
             id: image.id.unwrap_or_default(),
+            names: image.repo_tags.unwrap_or_default(),
             digest: image.repo_digests.unwrap_or_default().into_iter().next(),
             created: image.created.unwrap_or_default(),
             size: image
@@ -125,20 +130,27 @@ impl Engine {
         let mut answers = Box::pin(patient.build_image(options.build(), None, Some(body)));
         let mut at_base = false;
         let mut last_lines = VecDeque::new();
+        let mut last_image = None;
         let mut lines = Lines::default();
         while let Some(answer) = answers.next().await {
-            let failed = |failure, last_lines: VecDeque<String>| BuildFailure {
-                failure,
-                at_base,
-                last_lines: last_lines.into(),
-            };
+            let answer = answer.map_err(said).and_then(|mut answer| {
+                let detail = answer.error_detail.take();
+                match detail.and_then(|detail| detail.message) {
+                    Some(message) => Err(Failure::Garbled(message)),
+                    None => Ok(answer),
+                }
+            });
             let answer = match answer {
                 Ok(answer) => answer,
-                Err(error) => return Err(failed(said(error), last_lines)),
+                Err(failure) => {
+                    return Err(BuildFailure {
+                        failure,
+                        at_base,
+                        last_lines: last_lines.into(),
+                        last_image,
+                    });
+                }
             };
-            if let Some(message) = answer.error_detail.and_then(|detail| detail.message) {
-                return Err(failed(Failure::Garbled(message), last_lines));
-            }
             if let Some(piece) = &answer.stream {
                 lines.add(piece);
             } else if let Some(status) = &answer.status {
@@ -148,6 +160,8 @@ impl Engine {
                 if line.starts_with("Step ") {
                     at_base = line.contains(" : ARG ") || line.contains(" : FROM ");
                     last_lines.clear();
+                } else if let Some(id) = image_of_step(&line) {
+                    last_image = Some(id.to_owned()).filter(|_| !at_base);
                 } else if !is_about_layers(&line) {
                     last_lines.push_back(line.chars().take(LONGEST_LINE).collect());
                     if last_lines.len() > LAST_LINES {
@@ -186,6 +200,13 @@ impl Engine {
 /// Whether the engine says this of its own work, not of that of a step.
 fn is_about_layers(line: &str) -> bool {
     line.starts_with(" ---> ") || line.starts_with("Removing intermediate container")
+}
+
+/// The image that a step has made or found.
+fn image_of_step(line: &str) -> Option<&str> {
+    let id = line.strip_prefix(" ---> ")?;
+    let is_id = id.len() == 12 && id.chars().all(|c| c.is_ascii_hexdigit());
+    is_id.then_some(id)
 }
 
 /// Puts lines together. An engine tells what a step prints to stderr in pieces, each in red.
@@ -242,5 +263,8 @@ mod tests {
         }
         assert_eq!(all, ["npm ERR! gone", "Step 2/3 : RUN x", " ---> 0a"]);
         assert!(is_about_layers(" ---> 0a") && !is_about_layers("npm"));
+        assert_eq!(image_of_step(" ---> 0123456789ab"), Some("0123456789ab"));
+        assert_eq!(image_of_step(" ---> Using cache"), None);
+        assert_eq!(image_of_step(" ---> Running in 0123456789ab"), None);
     }
 }

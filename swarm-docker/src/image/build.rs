@@ -6,7 +6,10 @@ use swarm_core::runtime::RuntimeError;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::{ImageInfo, ImageRecipe, context::streamed, missing::without_registry, rootfs, show};
-use crate::engine::{BuildFailure, BuildSteps, Engine, Failure};
+use crate::{
+    engine::{BuildFailure, BuildSteps, Engine, Failure},
+    image_name,
+};
 
 /// Builds an image for agents that run as `user`, and tells each line that the engine says of it.
 pub(crate) async fn build(
@@ -24,6 +27,7 @@ pub(crate) async fn build(
         Failure::Unreachable(_) | Failure::TimedOut => engine.error("build the image", failure),
         failure => failed(failure.problem().to_owned()),
     };
+    image_name::check_tag(name)?;
     let written = recipe.written().map_err(failed)?;
     let labels = recipe.labels(written.hash());
     let mut args: HashMap<String, String> = written
@@ -58,22 +62,38 @@ pub(crate) async fn build(
     };
     let (body, writing) = streamed(move |to| context.write(to));
     let built = engine.build(steps, body, tell).await;
-    let built = match answered(built, writing).await {
-        Ok(Ok(())) => Ok(()),
+    let built = answered(built, writing).await;
+    if !matches!(built, Ok(Ok(()))) {
+        // Nobody would find it: it has no name.
+        let last = match &built {
+            Ok(Err(failure)) => failure.last_image.as_ref(),
+            _ => None,
+        };
+        for left in last.into_iter().chain(&imported) {
+            remove_unnamed(engine, left).await;
+        }
+    }
+    match built {
+        Ok(Ok(())) => {}
         Ok(Err(BuildFailure {
             failure: failure @ (Failure::Unreachable(_) | Failure::TimedOut),
             ..
-        })) => Err(broken(failure)),
-        Ok(Err(failure)) => Err(failed(explain(recipe, &failure))),
-        Err(problem) => Err(failed(problem)),
-    };
-    if let (Some(id), Err(_)) = (&imported, &built) {
-        // Nobody would find it: it has no name. What cannot be removed now, `docker image prune` removes.
-        drop(engine.remove_image(id).await);
+        })) => return Err(broken(failure)),
+        Ok(Err(failure)) => return Err(failed(explain(recipe, &failure))),
+        Err(problem) => return Err(failed(problem)),
     }
-    built?;
     let built = show(engine, name).await?;
     built.ok_or_else(|| failed("the engine built it, but does not have it".to_owned()))
+}
+
+/// Removes what a build that failed has left, with all that it was made from and nobody uses. What is used is not removed,
+/// and what cannot be removed now, `docker image prune` removes.
+async fn remove_unnamed(engine: &Engine, id: &str) {
+    if let Ok(Some(found)) = engine.image(id).await
+        && found.names.is_empty()
+    {
+        drop(engine.remove_image(id).await);
+    }
 }
 
 /// The answer to a request whose body was `writing`. The outer error is that of the writer: the engine only knows that the
@@ -107,6 +127,9 @@ fn explain(recipe: &ImageRecipe, failure: &BuildFailure) -> String {
     let before: Vec<&str> = before.map(|line| line.trim()).collect();
     if before.is_empty() {
         format!("{said}{hint}")
+    } else if said.starts_with("The command ") {
+        // What it quotes is the step itself, which tells nobody anything.
+        format!("{}{hint}", before.join(" | "))
     } else {
         format!("{said}: {}{hint}", before.join(" | "))
     }
@@ -121,6 +144,7 @@ mod tests {
             failure: Failure::Garbled("no such host".to_owned()),
             at_base,
             last_lines: vec!["E: gone".to_owned()],
+            last_image: None,
         }
     }
 
@@ -142,6 +166,20 @@ mod tests {
         );
         let problem = explain(&recipe, &failure(false));
         assert!(problem.starts_with("no such host: E: gone; "), "{problem}");
+    }
+
+    #[test]
+    fn of_a_step_that_failed_only_what_it_said_is_told() {
+        let failure = BuildFailure {
+            failure: Failure::Garbled(
+                "The command '/bin/sh -c x' returned a non-zero code: 1".to_owned(),
+            ),
+            ..failure(false)
+        };
+        let recipe = ImageRecipe::FromBusybox {
+            path: "/bin/busybox".into(),
+        };
+        assert_eq!(explain(&recipe, &failure), "E: gone");
     }
 
     #[test]

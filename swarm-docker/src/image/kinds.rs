@@ -18,23 +18,44 @@ pub struct AgentCli {
     /// The version that is installed unless somebody says otherwise: the one that what we know of its flags and output was
     /// measured with.
     pub version: &'static str,
+    /// What it says to `--version`, as a pattern of a shell.
+    pub(crate) says: &'static str,
 }
+
+/// Says nothing of itself but its version.
+const A_VERSION: &str = "[0-9]*.[0-9]*.[0-9]*";
 
 /// Every kind with a CLI. The only place where versions are pinned.
 const CLIS: [AgentCli; 4] = [
-    cli("claude", "@anthropic-ai/claude-code", "2.1.329"),
-    cli("codex", "@openai/codex", "0.169.0"),
-    cli("gemini", "@google/gemini-cli", "0.61.0"),
-    cli("opencode", "opencode-ai", "1.18.33"),
+    cli(
+        "claude",
+        "@anthropic-ai/claude-code",
+        "2.1.329",
+        "*Claude Code*",
+    ),
+    cli(
+        "codex",
+        "@openai/codex",
+        "0.169.0",
+        "codex*[0-9]*.[0-9]*.[0-9]*",
+    ),
+    cli("gemini", "@google/gemini-cli", "0.61.0", A_VERSION),
+    cli("opencode", "opencode-ai", "1.18.33", A_VERSION),
 ];
 
-const fn cli(kind: &'static str, package: &'static str, version: &'static str) -> AgentCli {
+const fn cli(
+    kind: &'static str,
+    package: &'static str,
+    version: &'static str,
+    says: &'static str,
+) -> AgentCli {
     AgentCli {
         kind,
         package,
         // They are called as their kind is.
         program: kind,
         version,
+        says,
     }
 }
 

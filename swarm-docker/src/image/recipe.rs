@@ -8,6 +8,7 @@ use std::{
 use swarm_core::hash;
 
 use super::{
+    certificates,
     context::Context,
     elf,
     kinds::{AgentCli, DEFAULT_BASE},
@@ -135,8 +136,8 @@ impl ImageRecipe {
         let program = || {
             let kind = self.kind();
             match AgentCli::of(kind) {
-                Some(cli) => Ok(cli.program),
-                None if kind == COMMAND => Ok("sh"),
+                Some(cli) => Ok((cli.program, cli.says)),
+                None if kind == COMMAND => Ok(("sh", "")),
                 None => Err(format!("there is no kind of agents {kind:?}")),
             }
         };
@@ -171,14 +172,15 @@ impl ImageRecipe {
                 }
             }
             Self::Program { kind, .. } => {
-                if AgentCli::of(kind).is_none() {
-                    return Err(format!(
-                        "agents of kind {kind:?} have no program of their own"
-                    ));
-                }
+                let cli = AgentCli::of(kind).ok_or_else(|| {
+                    format!("agents of kind {kind:?} have no program of their own")
+                })?;
                 Written {
-                    dockerfile: include_str!("scratch.Dockerfile"),
-                    args: Vec::new(),
+                    dockerfile: include_str!("program.Dockerfile"),
+                    args: vec![
+                        ("PROGRAM", cli.program.to_owned()),
+                        ("SAYS", cli.says.to_owned()),
+                    ],
                 }
             }
             Self::RootFs {
@@ -190,10 +192,13 @@ impl ImageRecipe {
                     "agents of kind {kind:?} have no program of their own"
                 ));
             }
-            Self::RootFs { .. } => Written {
-                dockerfile: include_str!("rootfs.Dockerfile"),
-                args: vec![("PROGRAM", program()?.to_owned())],
-            },
+            Self::RootFs { .. } => {
+                let (program, says) = program()?;
+                Written {
+                    dockerfile: include_str!("rootfs.Dockerfile"),
+                    args: vec![("PROGRAM", program.to_owned()), ("SAYS", says.to_owned())],
+                }
+            }
         })
     }
 
@@ -264,6 +269,7 @@ impl ImageRecipe {
                 minimal(&mut context, busybox, user)?;
                 context.text("root/etc/nsswitch.conf", 0o644, "hosts: files dns\n");
                 if let Some(certificates) = certificates {
+                    certificates::check(certificates)?;
                     context.copy(CERTIFICATES, 0o644, certificates);
                 }
                 for (inside, file) in program::needs(path)? {
@@ -405,6 +411,12 @@ mod tests {
                 base: "debian".to_owned(),
             },
             install(None, None),
+            ImageRecipe::Program {
+                kind: "claude".to_owned(),
+                path: path(),
+                busybox: path(),
+                certificates: None,
+            },
             ImageRecipe::RootFs {
                 kind: "claude".to_owned(),
                 path: path(),

@@ -2,6 +2,7 @@
 ARG BASE
 FROM ${BASE}
 ARG PROGRAM
+ARG SAYS
 ARG UID
 ARG GID
 USER 0:0
@@ -12,3 +13,11 @@ RUN grep -q "^[^:]*:[^:]*:${UID}:" /etc/passwd || echo "agent:x:${UID}:${GID}:ag
 COPY --chown=${UID}:${GID} workspace /workspace
 WORKDIR /workspace
 USER ${UID}:${GID}
+# A program that is another one would fail in every agent, and nobody could tell what that did cost.
+RUN set -eu; \
+    [ -n "${SAYS}" ] || exit 0; \
+    said="$(HOME=/nonexistent "${PROGRAM}" --version </dev/null)" || said="nothing of use"; \
+    rm -rf /tmp/* /tmp/.[!.]* 2>/dev/null || :; \
+    case "$said" in ${SAYS}) exit 0 ;; esac; \
+    echo "it is no ${PROGRAM}: to --version it says \"$said\""; \
+    exit 1

@@ -1,4 +1,4 @@
-# An image of files of this machine: a busybox, and perhaps a program with what it needs.
+# An image of files of this machine: a busybox and nothing else.
 FROM scratch
 ARG UID
 ARG GID

@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use bollard::query_parameters::RemoveImageOptionsBuilder;
+use bollard::query_parameters::{ListImagesOptionsBuilder, RemoveImageOptionsBuilder};
 use futures_util::future::join_all;
 use serde_json::json;
 use swarm_core::{
@@ -43,10 +43,18 @@ impl Name {
     }
 }
 
-/// A program that is called like a CLI and is none.
+/// A program that says that it is the CLI, and is not.
 fn fake(folder: &Path) -> PathBuf {
+    says(folder, "2.1.329 (Claude Code)")
+}
+
+/// A program that says this to `--version`.
+fn says(folder: &Path, version: &str) -> PathBuf {
     let path = folder.join("some-name");
-    fs::write(&path, "#!/bin/sh\necho \"fake $0\"; cat\n").unwrap();
+    let text = format!(
+        "#!/bin/sh\n[ \"$1\" = --version ] && {{ echo '{version}'; exit; }}\necho \"fake $0\"; cat\n"
+    );
+    fs::write(&path, text).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     path
 }
@@ -104,8 +112,15 @@ async fn a_program_of_this_machine_becomes_the_image_of_its_kind() {
 async fn a_dynamically_linked_program_starts_with_the_libraries_that_were_packed() {
     let bench = Bench::new().await;
     let name = Name::fresh();
-    // Any that is there: this very test.
-    let recipe = program(std::env::current_exe().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("linked");
+    let source = folder.path().join("linked.c");
+    let text = "#include <stdio.h>\nint main(void) { puts(\"1.2.3 (Claude Code)\"); return 0; }\n";
+    fs::write(&source, text).unwrap();
+    let mut compiler = std::process::Command::new("cc");
+    let compiled = compiler.arg("-o").arg(&path).arg(&source).status();
+    assert!(compiled.unwrap().success());
+    let recipe = program(path);
     bench
         .runtime
         .build_image(&name.0, &recipe, &|_| {})
@@ -113,11 +128,11 @@ async fn a_dynamically_linked_program_starts_with_the_libraries_that_were_packed
         .unwrap();
     let job = AgentJob {
         kind: "claude",
-        ..command(json!({"image": name.0}), &["claude", "--list"])
+        ..command(json!({"image": name.0}), &["claude"])
     };
     let (exit, sink) = bench.run(&job).await;
     assert!(exit.unwrap().reason.is_success(), "{sink:?}");
-    assert!(sink.text().contains(": test"), "{}", sink.text());
+    assert_eq!(sink.text(), "1.2.3 (Claude Code)\n");
     name.remove(&bench).await;
 }
 
@@ -149,6 +164,10 @@ async fn a_root_file_system_becomes_an_image_with_a_user_and_a_working_folder() 
         "{problem}"
     );
     assert_eq!(bench.runtime.show_image(&name.0).await.unwrap(), None);
+    let other = recipe(Some(says(folder.path(), "1.2.3")));
+    let other = bench.runtime.build_image(&name.0, &other, &|_| {}).await;
+    let problem = other.unwrap_err().to_string();
+    assert!(problem.contains("it is no claude"), "{problem}");
 
     let with = recipe(Some(fake(folder.path())));
     bench
@@ -163,7 +182,115 @@ async fn a_root_file_system_becomes_an_image_with_a_user_and_a_working_folder() 
         )
         .await;
     assert_eq!(text, "fake /usr/local/bin/claude\nagent\nx\n");
+
+    // Neither of those that failed has left anything of this root file system; the one that did not has.
+    let layer = first_layer(&bench, &name.0).await.unwrap();
+    let all = ListImagesOptionsBuilder::new().all(true).build();
+    let mut of_this_root = Vec::new();
+    for image in bench.docker.list_images(Some(all)).await.unwrap() {
+        if first_layer(&bench, &image.id).await.as_ref() == Some(&layer) {
+            of_this_root.push((image.parent_id, image.id));
+        }
+    }
+    let (parents, images): (Vec<_>, Vec<_>) = of_this_root.into_iter().unzip();
+    let roots = parents.iter().filter(|parent| !images.contains(parent));
+    assert_eq!(roots.count(), 1, "{parents:?} {images:?}");
     name.remove(&bench).await;
+}
+
+/// The layer that an image begins with; `None` if it is gone meanwhile.
+async fn first_layer(bench: &Bench, image: &str) -> Option<String> {
+    let found = bench.docker.inspect_image(image).await.ok()?;
+    found.root_fs?.layers?.into_iter().next()
+}
+
+#[tokio::test]
+async fn a_program_that_is_another_one_becomes_no_image() {
+    let bench = Bench::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let name = Name::fresh();
+    for version in ["jq-1.6", "1.2.3", "codex-cli 0.1.0", ""] {
+        let recipe = program(says(folder.path(), version));
+        let built = bench.runtime.build_image(&name.0, &recipe, &|_| {}).await;
+        let problem = built.unwrap_err().to_string();
+        let said = format!("it is no claude: to --version it says \"{version}\"");
+        assert!(problem.contains(&said), "{problem}");
+        assert_eq!(bench.runtime.show_image(&name.0).await.unwrap(), None);
+    }
+    let failing = folder.path().join("failing");
+    fs::write(&failing, "#!/bin/sh\necho 'unknown option' >&2; exit 2\n").unwrap();
+    let recipe = program(failing);
+    let built = bench.runtime.build_image(&name.0, &recipe, &|_| {});
+    let problem = built.await.unwrap_err().to_string();
+    // Which of the two comes first is the engine's business.
+    for part in ["unknown option", "it is no claude"] {
+        assert!(problem.contains(part), "{problem}");
+    }
+    assert!(!problem.contains("set -eu"), "{problem}");
+}
+
+#[tokio::test]
+async fn an_image_of_a_program_has_the_bash_of_this_machine() {
+    if !Path::new("/bin/bash").is_file() {
+        return;
+    }
+    let bench = Bench::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let name = Name::fresh();
+    let recipe = program(fake(folder.path()));
+    let built = bench.runtime.build_image(&name.0, &recipe, &|_| {}).await;
+    built.unwrap();
+    let script = r#"words=(one two); [[ ${words[1]} =~ ^t(.)o$ ]] && echo "${BASH_REMATCH[1]} ${#words[@]} ${BASH_VERSION%%.*}""#;
+    let here = std::process::Command::new("/bin/bash")
+        .args(["-c", script])
+        .output();
+    let job = AgentJob {
+        kind: "claude",
+        ..command(json!({"image": name.0}), &["/bin/bash", "-c", script])
+    };
+    let (exit, sink) = bench.run(&job).await;
+    assert!(exit.unwrap().reason.is_success(), "{sink:?}");
+    assert!(sink.text().starts_with("w 2 "), "{}", sink.text());
+    assert_eq!(sink.text().as_bytes(), here.unwrap().stdout);
+    name.remove(&bench).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_built_is_refused_before_the_engine_is_asked() {
+    let bench = Bench::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = program(fake(folder.path()));
+    let digest = format!("swarm-test@sha256:{}", "0".repeat(64));
+    for (name, problem) in [("", "empty"), ("No Name", "no spaces"), (&digest, "digest")] {
+        let told = Mutex::new(0);
+        let tell = |_: &str| *told.lock().unwrap() += 1;
+        let built = bench.runtime.build_image(name, &recipe, &tell).await;
+        let error = built.unwrap_err();
+        assert!(matches!(error, RuntimeError::Unsupported { .. }), "{error}");
+        assert!(error.to_string().contains(problem), "{error}");
+        assert_eq!(told.into_inner().unwrap(), 0);
+    }
+    let certificates = folder.path().join("ca.crt");
+    fs::write(&certificates, "none").unwrap();
+    for (path, problem) in [
+        (certificates, "has no certificate"),
+        (
+            "/nonexistent/ca.crt".into(),
+            "cannot read the certificates in /nonexistent/ca.crt",
+        ),
+    ] {
+        let recipe = ImageRecipe::Program {
+            kind: "claude".to_owned(),
+            path: fake(folder.path()),
+            busybox: "/bin/busybox".into(),
+            certificates: Some(path),
+        };
+        let name = Name::fresh();
+        let tell = |line: &str| panic!("the engine was asked: {line}");
+        let built = bench.runtime.build_image(&name.0, &recipe, &tell).await;
+        let error = built.unwrap_err().to_string();
+        assert!(error.contains(problem), "{error}");
+    }
 }
 
 #[tokio::test]

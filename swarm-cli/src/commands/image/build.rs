@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use swarm_docker::ImageRecipe;
+use swarm_docker::{ImageRecipe, check_tag};
 
 use super::{super::Context, COMMAND, human, kind, value};
 use crate::{config::Config, error::CliError, exit_code::Exit, runtime};
@@ -54,6 +54,7 @@ impl Build {
         let config = context.config()?;
         let kind = kind(self.kind.as_deref())?;
         let name = self.tag.clone().unwrap_or_else(|| config.tag_of(kind));
+        check_tag(&name)?;
         let recipe = self.recipe(context, &config, kind)?;
         let docker = runtime::connect(&config.settings).await?;
         let out = context.out;
