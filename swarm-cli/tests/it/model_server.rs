@@ -85,6 +85,11 @@ impl ModelServer {
         });
     }
 
+    /// From now on, connections that are to be lost are. Whoever has not read what came before may never get to see it.
+    pub(crate) fn cut(&self) {
+        self.script(|script| script.cuts.send_replace(true));
+    }
+
     fn script<T>(&self, read: impl FnOnce(&mut Script) -> T) -> T {
         read(&mut self.script.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -90,6 +90,15 @@ impl Stage {
         run(&mut self.agent(prompt, options))
     }
 
+    /// The same; once the agent has told `said`, its connections are cut.
+    pub(super) fn run_and_cut(&self, said: &str, prompt: &str, options: &[&str]) -> Outcome {
+        let child = self.start(prompt, options);
+        let runs = self.env.swarm_home().join("runs");
+        eventually("the agent tells what it has read", || holds(&runs, said));
+        self.model.cut();
+        Outcome::of(&child.wait_with_output().unwrap())
+    }
+
     /// The same without waiting for it.
     pub(super) fn start(&self, prompt: &str, options: &[&str]) -> Child {
         self.agent(prompt, options)
@@ -200,4 +209,16 @@ fn assert_nowhere(folder: &Path, secret: &str) {
             assert!(!text.contains(secret), "{} holds it", path.display());
         }
     }
+}
+
+/// Whether a file in `folder` holds `text`. Files may come and go meanwhile.
+fn holds(folder: &Path, text: &str) -> bool {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).any(|path| {
+        if path.is_dir() {
+            holds(&path, text)
+        } else {
+            fs::read(&path).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(text))
+        }
+    })
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use axum::{body::Body, http::Response};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::{
     request::Request,
@@ -17,6 +18,8 @@ pub(super) struct Script {
     /// How often the first of them was played.
     played: usize,
     pub(super) requests: Vec<Request>,
+    /// Whether connections may be lost by now.
+    pub(super) cuts: watch::Sender<bool>,
     complaints: Vec<String>,
 }
 
@@ -26,6 +29,7 @@ impl Script {
             turns: turns.into_iter().collect(),
             played: 0,
             requests: Vec::new(),
+            cuts: watch::Sender::new(false),
             complaints: Vec::new(),
         }
     }
@@ -39,7 +43,7 @@ impl Script {
             ("POST", "/v1/messages") => {
                 self.check(&what, request);
                 match self.next() {
-                    Some(turn) => respond(&turn, request, number),
+                    Some(turn) => respond(&turn, request, number, self.cuts.subscribe()),
                     None => self.refuse(400, format!("{what}: the script is at its end")),
                 }
             }
@@ -97,13 +101,18 @@ impl Script {
     }
 }
 
-fn respond(turn: &Turn, request: &Request, number: usize) -> Response<Body> {
+fn respond(
+    turn: &Turn,
+    request: &Request,
+    number: usize,
+    cuts: watch::Receiver<bool>,
+) -> Response<Body> {
     let headers = &turn.headers;
     match &turn.answer {
         Answer::Error { status, body } => json_response(*status, body, headers),
         Answer::Message(message) if request.is_streamed() => {
             let steps = stream::steps(message, request.model(), number);
-            response(200, "text/event-stream", headers, stream::body(steps))
+            response(200, "text/event-stream", headers, stream::body(steps, cuts))
         }
         Answer::Message(message) => match stream::whole(message, request.model(), number) {
             Some(message) => json_response(200, &message, headers),

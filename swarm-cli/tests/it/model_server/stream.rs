@@ -9,6 +9,7 @@ use std::{
 use axum::body::Body;
 use futures_util::stream::unfold;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::turn::{Ending, Message, Usage};
 
@@ -16,8 +17,6 @@ use super::turn::{Ending, Message, Usage};
 const PIECE: usize = 24;
 /// How often a stream that is held gives a sign of life.
 const HEARTBEAT: Duration = Duration::from_millis(200);
-/// How long a program gets to read what came before its connection is lost.
-const BEFORE_CUT: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) enum Step {
@@ -170,30 +169,35 @@ fn cut(text: &str) -> Vec<String> {
     pieces.map(|piece| piece.iter().collect()).collect()
 }
 
-/// Sends one step after the other.
-pub(super) fn body(steps: Vec<Step>) -> Body {
-    let stream = unfold(VecDeque::from(steps), async |mut steps| {
-        loop {
-            let sent = match steps.pop_front()? {
-                Step::Wait(pause) => {
-                    tokio::time::sleep(pause).await;
-                    continue;
-                }
-                Step::Hold => {
-                    tokio::time::sleep(HEARTBEAT).await;
-                    steps.push_front(Step::Hold);
-                    Ok(event("ping", &json!({"type": "ping"})))
-                }
-                Step::Send(name, data) => Ok(event(name, &data)),
-                Step::Cut => {
-                    // Whoever has not read what came before the failure may never get to see it.
-                    tokio::time::sleep(BEFORE_CUT).await;
-                    Err(Error::from(ErrorKind::ConnectionReset))
-                }
-            };
-            return Some((sent, steps));
-        }
-    });
+/// Sends one step after the other. A connection is lost once `cuts` says so.
+pub(super) fn body(steps: Vec<Step>, cuts: watch::Receiver<bool>) -> Body {
+    let stream = unfold(
+        (VecDeque::from(steps), cuts),
+        async |(mut steps, mut cuts)| {
+            loop {
+                let sent = match steps.pop_front()? {
+                    Step::Wait(pause) => {
+                        tokio::time::sleep(pause).await;
+                        continue;
+                    }
+                    Step::Hold => {
+                        tokio::time::sleep(HEARTBEAT).await;
+                        steps.push_front(Step::Hold);
+                        Ok(event("ping", &json!({"type": "ping"})))
+                    }
+                    Step::Send(name, data) => Ok(event(name, &data)),
+                    Step::Cut => {
+                        // What is not sent yet would be lost, too: to wait has it sent.
+                        tokio::task::yield_now().await;
+                        // Nobody is left to cut it if this fails.
+                        drop(cuts.wait_for(|may| *may).await);
+                        Err(Error::from(ErrorKind::ConnectionReset))
+                    }
+                };
+                return Some((sent, (steps, cuts)));
+            }
+        },
+    );
     Body::from_stream(stream)
 }
 

@@ -68,6 +68,7 @@ fn turns_are_played_in_their_order() {
 #[test]
 fn a_stream_that_is_cut_has_no_end() {
     let model = ModelServer::start([Turn::text("Half a").cut()]);
+    model.cut();
     let answer = ask(&model, "/v1/messages", &question());
     assert!(answer.contains("Half a"), "{answer}");
     assert!(!answer.contains("message_stop"), "{answer}");

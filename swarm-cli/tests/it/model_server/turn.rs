@@ -146,7 +146,7 @@ impl Turn {
         self.with(|message| message.ending = Ending::Held)
     }
 
-    /// Loses the connection in the middle.
+    /// Loses the connection in the middle, once the server is told to [cut](super::ModelServer::cut).
     pub(crate) fn cut(self) -> Self {
         self.with(|message| message.ending = Ending::Cut)
     }

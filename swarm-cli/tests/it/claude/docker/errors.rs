@@ -63,14 +63,20 @@ fn an_answer_that_is_cut_and_comes_again_is_in_the_result_once() {
         Turn::text("Half a thought."),
     ]);
     let options = ["--env", "CLAUDE_CODE_MAX_RETRIES=3"];
-    let found = stage.run("Think.", &options).ok().value();
+    let found = stage
+        .run_and_cut("Half a thou", "Think.", &options)
+        .ok()
+        .value();
     assert_eq!(stage.text(&found), "Half a thought.");
 }
 
 #[test]
 fn an_answer_that_is_always_cut_is_a_failure_that_keeps_what_came() {
     let stage = Stage::in_container([Turn::text("Half a thou").cut().for_ever()]);
-    let found = stage.run("Think.", &[]).code(1).value();
+    let found = stage
+        .run_and_cut("Half a thou", "Think.", &[])
+        .code(1)
+        .value();
     assert_ne!(found["exit"], json!({"kind": "completed"}));
     assert!(stage.text(&found).starts_with("Half a thou"), "{found:#}");
 }
