@@ -169,11 +169,8 @@ pub(crate) fn overrides(args: &AgentArgs, folders: &Folders) -> Result<SandboxSp
     Ok(SandboxSpec {
         agent: agent(args.agent, args.command)?,
         model: args.model,
-        // `--tools ""` means none.
-        tools: args
-            .tools
-            .map(|tools| tools.into_iter().filter(|tool| !tool.is_empty()).collect()),
-        mcps: args.mcps,
+        tools: args.tools.as_deref().map(names),
+        mcps: args.mcps.as_deref().map(names),
         system_prompt: args.system_prompt,
         claude_md: args.claude_md,
         output_schema: args
@@ -201,6 +198,14 @@ pub(crate) fn overrides(args: &AgentArgs, folders: &Folders) -> Result<SandboxSp
         env_vars: args.env.map(|vars| env_vars(&vars)).transpose()?,
         image: args.image,
     })
+}
+
+/// `--tools ""` means none. What is missing between two commas stays, and is refused.
+fn names(given: &[String]) -> Vec<String> {
+    match given {
+        [only] if only.trim().is_empty() => Vec::new(),
+        given => given.iter().map(|name| name.trim().to_owned()).collect(),
+    }
 }
 
 fn agent(kind: Option<String>, command: Vec<String>) -> Result<Option<Agent>, CliError> {

@@ -139,14 +139,20 @@ impl Driver<'_> {
     pub(crate) async fn start(&self, new: NewRun) -> Result<RunView, CliError> {
         let run = new.id.clone();
         // Held until the run has ended; it tells others, and the next start of swarm, that the run is alive.
-        let _lock = self.session.lock(&run)?.ok_or_else(|| is_live(&run))?;
+        let lock = self.session.lock(&run)?.ok_or_else(|| is_live(&run))?;
         let swarm = self.swarm()?;
         let (out, agents) = (self.out, new.plan.agent_count());
         let (id, runtime) = (run.clone(), self.chosen.runtime.name());
         let progress =
             Progress::new(out, agents).when_it_begins(move || out.run_begins(&id, agents, runtime));
-        self.drive(&swarm, &run, progress, |control| swarm.run(new, control))
-            .await
+        let ended = self
+            .drive(&swarm, &run, progress, |control| swarm.run(new, control))
+            .await;
+        if ended.is_err() && !self.session.has_begun(&run).await {
+            // What was refused leaves nothing. If that fails, gc removes it.
+            drop(lock.discard());
+        }
+        ended
     }
 
     async fn go_on(&self, run: &RunId, view: &RunView) -> Result<RunView, CliError> {

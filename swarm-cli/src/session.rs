@@ -5,7 +5,7 @@ use std::{fs, sync::Arc};
 use swarm_core::{
     Swarm,
     ids::RunId,
-    journal::{EventLog, SqliteEventLog},
+    journal::{EventLog, Sequence, SqliteEventLog, StreamId},
     prices::PriceBook,
     runtime::AgentRuntime,
     time::SystemClock,
@@ -71,6 +71,13 @@ impl Session {
     /// Whether some process drives `run` right now.
     pub(crate) fn is_live(&self, run: &RunId) -> bool {
         RunLock::is_held(&self.config.settings.home, run)
+    }
+
+    /// Whether the log has heard of `run`, or cannot say.
+    pub(crate) async fn has_begun(&self, run: &RunId) -> bool {
+        let stream = StreamId::run(run);
+        let first = self.log.read(&stream, Sequence::default(), 1).await;
+        first.map_or(true, |first| !first.is_empty())
     }
 
     /// Makes this process the one that drives `run`; `None` if another one does.

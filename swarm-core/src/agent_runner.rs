@@ -22,6 +22,7 @@ use crate::{
     ids::{RefId, RunId},
     journal::{RunEvent, RunJournal},
     machine::Cursor,
+    money::Usd,
     outcome::{AgentOutcome, ExitReason},
     prices::PriceBook,
     prompt::{self, Context},
@@ -126,7 +127,11 @@ impl AgentRunner {
         }
         if let Some(heard) = noted.heard {
             let reset = self.reset(&heard);
+            let claims_nothing = heard.metered == Usd::ZERO;
             heed(&mut end, heard, kind.worst_case(spec), &stderr);
+            if end.cost.is_none() && claims_nothing && asked_nobody(spec, noted.reached) {
+                end.cost = Some(Usd::ZERO);
+            }
             self.limits.learn(kind, &end.exit, reset);
         }
         if let Some(schema) = &spec.sandbox.output_schema {
@@ -307,6 +312,17 @@ impl AgentRunner {
     }
 }
 
+/// Whether it is sure that no model was asked. What the agent says is no evidence, only that it had no way, or took none:
+/// not through the network, and not through a socket in a folder of the host.
+fn asked_nobody(spec: &AgentSpec, reached: Option<bool>) -> bool {
+    let nobody = match spec.sandbox.network {
+        Network::None => true,
+        Network::Allow(_) => reached == Some(false),
+        Network::Own | Network::Named(_) => false,
+    };
+    nobody && spec.sandbox.mounts.is_empty()
+}
+
 /// The sandbox, with the hosts that the program needs among those that are listed. The spec stays as it was written, and
 /// with it its digest.
 fn with_hosts(spec: &AgentSpec, needed: Vec<HostPattern>) -> Sandbox {
@@ -330,4 +346,34 @@ fn retry_stamp(context: &[Context]) -> Option<RetryStamp> {
         }),
         Context::Previous(_) | Context::Inputs(_) => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::spec::SandboxSpec;
+
+    #[test]
+    fn only_who_had_no_way_or_took_none_has_asked_nobody() {
+        let mount = json!([{"host_path": "/tmp", "container_path": "/m"}]);
+        for (sandbox, reached, nobody) in [
+            (json!({"network": false}), None, true),
+            (json!({"network": {"allow": []}}), Some(false), true),
+            (json!({"network": {"allow": []}}), Some(true), false),
+            // Its attempts could not be learned.
+            (json!({"network": {"allow": []}}), None, false),
+            (json!({}), None, false),
+            (json!({"network_mode": "lab"}), None, false),
+            // A socket may be in there.
+            (json!({"network": false, "mounts": mount}), None, false),
+        ] {
+            let mut written = sandbox.clone();
+            written["agent"] = json!("claude");
+            let spec = SandboxSpec::from_json(written, "sandbox").unwrap();
+            let spec = AgentSpec::new("p", spec).unwrap();
+            assert_eq!(asked_nobody(&spec, reached), nobody, "{sandbox}");
+        }
+    }
 }

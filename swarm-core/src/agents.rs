@@ -105,6 +105,11 @@ pub trait AgentKind: Send + Sync {
         None
     }
 
+    /// Variables with the address of a server, which must be one.
+    fn addresses(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Attaches MCP servers. They may hold secrets, so none of it goes into the arguments. Called only if `check` accepts
     /// `mcps`.
     fn attach(&self, servers: &BTreeMap<&str, &McpServer>, invocation: &mut Invocation) {

@@ -84,6 +84,12 @@ impl TryFrom<f64> for Usd {
     )]
     fn try_from(dollars: f64) -> Result<Self, InvalidAmount> {
         let micros = (dollars * MICROS).round();
+        // Less than the least there is still is not nothing.
+        let micros = if dollars > 0.0 {
+            micros.max(1.0)
+        } else {
+            micros
+        };
         if micros.is_finite() && (0.0..=MAX_MICROS as f64).contains(&micros) {
             Ok(Self(micros as u64))
         } else {
@@ -115,7 +121,11 @@ impl FromStr for Usd {
 
 impl fmt::Display for Usd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "${:.4}", f64::from(*self))
+        // All that there is, so that an amount never reads as nothing, and four digits at least.
+        let (dollars, micros) = (self.0 / 1_000_000, self.0 % 1_000_000);
+        let digits = format!("{micros:06}");
+        let (first, last) = digits.split_at(4);
+        write!(f, "${dollars}.{first}{}", last.trim_end_matches('0'))
     }
 }
 
@@ -132,7 +142,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_amount_is_shown_as_it_is() {
+        for (text, shown) in [
+            ("0", "$0.0000"),
+            ("0.000001", "$0.000001"),
+            ("0.00000001", "$0.000001"),
+            ("0.00002", "$0.00002"),
+            ("0.0001", "$0.0001"),
+            ("12.3", "$12.3000"),
+            ("12.34567", "$12.34567"),
+            ("1000000000", "$1000000000.0000"),
+        ] {
+            assert_eq!(text.parse::<Usd>().unwrap().to_string(), shown);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn what_is_shown_is_the_amount(micros in 0..=MAX_MICROS) {
+            let amount = Usd::from_micros(micros);
+            prop_assert_eq!(amount.to_string().parse::<Usd>().unwrap(), amount);
+        }
+
         #[test]
         fn an_amount_survives_json(micros in 0..=MAX_MICROS) {
             let amount = Usd::from_micros(micros);

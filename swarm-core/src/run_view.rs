@@ -61,6 +61,7 @@ pub struct AgentView {
     /// How it ended, once it has.
     pub outcome: Option<AgentOutcome>,
     reserved: Usd,
+    counted: Usd,
 }
 
 /// An agent that is not started yet.
@@ -75,9 +76,23 @@ pub struct WaitingAgent {
 }
 
 impl AgentView {
+    fn new(agent: &AgentId) -> Self {
+        Self {
+            agent: agent.clone(),
+            outcome: None,
+            reserved: Usd::ZERO,
+            counted: Usd::ZERO,
+        }
+    }
+
     /// What was set aside for it when it was started last.
     pub fn reserved(&self) -> Usd {
         self.reserved
+    }
+
+    /// What counts for it in [`RunView::spent`]: what it cost, and what was set aside where nobody knows that.
+    pub fn counted(&self) -> Usd {
+        self.counted
     }
 }
 
@@ -129,15 +144,17 @@ impl RunView {
                 reserved,
             } => {
                 self.waiting.remove(at);
-                let view = AgentView {
-                    agent: agent.clone(),
-                    outcome: None,
-                    reserved: *reserved,
-                };
-                if let Some(lost) = self.agents.insert(at.clone(), view) {
-                    // It was started before, and nobody knows what that did cost.
-                    self.spent = self.spent + lost.reserved;
-                }
+                let view = self
+                    .agents
+                    .entry(at.clone())
+                    .and_modify(|lost| {
+                        // It was started before, and nobody knows what that did cost.
+                        self.spent = self.spent + lost.reserved;
+                        lost.counted = lost.counted + lost.reserved;
+                    })
+                    .or_insert_with(|| AgentView::new(agent));
+                view.outcome = None;
+                view.reserved = *reserved;
             }
             RunEvent::AgentWaits {
                 at,
@@ -166,19 +183,16 @@ impl RunView {
         let view = self
             .agents
             .entry(ended.at.clone())
-            .or_insert_with(|| AgentView {
-                agent: ended.agent.clone(),
-                outcome: None,
-                reserved: Usd::ZERO,
-            });
+            .or_insert_with(|| AgentView::new(&ended.agent));
         let outcome = &ended.outcome;
         let cost = outcome.cost.unwrap_or(view.reserved);
-        self.spent = self.spent
-            + match outcome.result {
-                Some(_) => cost,
-                // It was started by a process that died, and then not wanted any more: nobody knows what it did cost.
-                None => cost.max(view.reserved),
-            };
+        let counted = match outcome.result {
+            Some(_) => cost,
+            // It was started by a process that died, and then not wanted any more: nobody knows what it did cost.
+            None => cost.max(view.reserved),
+        };
+        self.spent = self.spent + counted;
+        view.counted = view.counted + counted;
         view.outcome = Some(ended.outcome.clone());
     }
 

@@ -6,6 +6,7 @@
 mod account;
 mod error;
 mod mcp;
+mod variable;
 
 use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
@@ -16,6 +17,7 @@ use std::{
 pub use account::{AccountFile, AccountSource};
 pub use error::SupplyError;
 pub use mcp::McpServer;
+pub(crate) use variable::check as check_variables;
 
 use self::{account::Account, mcp::Shelves};
 use crate::{
@@ -100,7 +102,7 @@ impl Supplies {
             };
             check_provider(kind, spec, &source)?;
             if let Entry::Vacant(entry) = supplies.accounts.entry(source.name.clone()) {
-                entry.insert(Account::find(kind.name(), &source, machine)?);
+                entry.insert(Account::find(kind, &source, machine)?);
             }
         }
         if !wanted.is_empty() {

@@ -18,6 +18,8 @@ use crate::{
 pub struct RunLock {
     /// Locked; closing it gives the lock back.
     _file: File,
+    runs: Folder,
+    run: RunId,
 }
 
 impl RunLock {
@@ -45,9 +47,27 @@ impl RunLock {
                 .and_then(|()| file.rewind())
                 .and_then(|()| writeln!(file, "{}", std::process::id()));
             written.map_err(failed)?;
-            return Ok(Some(Self { _file: file }));
+            return Ok(Some(Self {
+                _file: file,
+                runs,
+                run: run.clone(),
+            }));
         }
         Ok(None)
+    }
+
+    /// Gives the lock back and removes the folder of the run, which never began. A folder that has anything else stays.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be removed. Blocks.
+    pub fn discard(self) -> Result<(), RefError> {
+        let Some(folder) = self.runs.subfolder(self.run.as_str())? else {
+            return Ok(());
+        };
+        // Whoever waits for the lock sees that it is gone, and makes another one.
+        folder.remove(layout::LOCK)?;
+        self.runs.remove_empty(self.run.as_str()).map(drop)
     }
 
     /// Whether some process drives `run`. Makes nothing; a run that nobody knows is not held.

@@ -1,5 +1,7 @@
 //! What came of a run.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 use swarm_core::{
     RunView,
@@ -53,7 +55,7 @@ pub(crate) async fn print_report(
     let mut value = serde_json::to_value(report).unwrap_or_default();
     add_state(&mut value, view);
     out.answer(&value, || {
-        let rows: Vec<_> = agents(report).into_iter().map(row).collect();
+        let rows = rows(view, agents(report));
         let table = match rows.as_slice() {
             [] => String::new(),
             _ => format!("{}\n\n", table(COLUMNS, rows)),
@@ -84,6 +86,44 @@ fn agents(report: &Report) -> Vec<&AgentReport> {
         // A reduction of what is left looks like one of everything, but for those who are missing from it.
         Report::MapReduce(report) => report.map_failures.iter().chain(&report.result).collect(),
         other => other.results(),
+    }
+}
+
+/// The rows of agents of a run whose total is shown, too: their costs are what that has of them.
+pub(crate) fn rows<'r>(
+    view: &RunView,
+    agents: impl IntoIterator<Item = &'r AgentReport>,
+) -> Vec<[String; 6]> {
+    let counted: HashMap<&AgentId, Usd> = view
+        .agents
+        .values()
+        .map(|agent| (&agent.agent, agent.counted()))
+        .collect();
+    let agents = agents.into_iter().map(|agent| {
+        let mut row = row(agent);
+        if let Some(counted) = counted.get(agent.agent_id()) {
+            let [_, _, _, cost, ..] = &mut row;
+            *cost = in_total(agent, *counted);
+        }
+        row
+    });
+    agents.collect()
+}
+
+/// What the total has of an agent. Where nobody knows what it did cost, that is what was set aside.
+fn in_total(agent: &AgentReport, counted: Usd) -> String {
+    let told = match agent {
+        AgentReport::Kept(found) => found.cost_usd,
+        // The total tells apart what is set aside for agents under way.
+        AgentReport::Missing(missing) if missing.exit.is_none() && counted == Usd::ZERO => {
+            return "-".to_owned();
+        }
+        AgentReport::Missing(missing) => missing.cost_usd,
+    };
+    if told == Some(counted) {
+        counted.to_string()
+    } else {
+        format!("up to {counted}")
     }
 }
 

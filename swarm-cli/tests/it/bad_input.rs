@@ -381,3 +381,134 @@ fn text_of_others_cannot_drive_the_terminal() {
         "{outcome:#?}"
     );
 }
+
+/// An agent of a kind that needs an account, which is in its place.
+fn of_kind(env: &TestEnvironment, kind: &str, options: &[&str]) -> std::process::Command {
+    let args = [&["run", "x", "--agent", kind, "--json"], options].concat();
+    let mut command = env.command(&args);
+    for key in ["ANTHROPIC_API_KEY", "CODEX_API_KEY", "GEMINI_API_KEY"] {
+        command.env(key, "key");
+    }
+    command
+}
+
+/// Asserts that nothing was started, or kept.
+fn nothing_began(env: &TestEnvironment) {
+    assert_eq!(env.swarm(&["runs", "list", "--json"]).ok().stdout, "");
+    let runs = env.swarm_home().join("runs");
+    let left: Vec<_> = std::fs::read_dir(runs).unwrap().flatten().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_key_or_an_address_that_can_be_none_is_refused_by_name_and_never_shown() {
+    let env = TestEnvironment::new();
+    for (kind, variable, value) in [
+        ("claude", "ANTHROPIC_API_KEY", "canary\nX-Header: 1"),
+        ("claude", "ANTHROPIC_API_KEY", "canary\r"),
+        ("claude", "ANTHROPIC_API_KEY", "canary \u{1b}[2J"),
+        ("claude", "ANTHROPIC_BASE_URL", "canary"),
+        ("claude", "ANTHROPIC_BASE_URL", "canary.example/v1"),
+        ("claude", "ANTHROPIC_BASE_URL", "file:///canary"),
+        ("claude", "ANTHROPIC_BASE_URL", "https://canary.example/\n"),
+        ("claude", "ANTHROPIC_BASE_URL", "https://"),
+        ("codex", "CODEX_API_KEY", "canary\u{7}"),
+        ("gemini", "GEMINI_API_KEY", "can\nary"),
+        ("gemini", "GOOGLE_GEMINI_BASE_URL", "canary"),
+    ] {
+        let refused = run(of_kind(&env, kind, &[]).env(variable, value)).code(2);
+        assert!(!format!("{refused:?}").contains("canary"), "{refused:?}");
+        let name = format!("${variable} cannot be used");
+        drop(refused.says(&[&name, "[invalid_input]"]));
+    }
+    for (kind, variable) in [
+        ("claude", "ANTHROPIC_AUTH_TOKEN"),
+        ("claude", "ANTHROPIC_BASE_URL"),
+        ("codex", "OPENAI_BASE_URL"),
+        ("gemini", "GOOGLE_VERTEX_BASE_URL"),
+    ] {
+        let options = ["--env", &format!("{variable}=canary\n")];
+        let refused = run(&mut of_kind(&env, kind, &options)).code(2);
+        assert!(!format!("{refused:?}").contains("canary"), "{refused:?}");
+        drop(refused.says(&[&format!("env_vars \"{variable}\""), "[invalid_input]"]));
+    }
+    nothing_began(&env);
+}
+
+#[test]
+fn names_that_are_empty_are_refused_and_those_that_come_twice_count_once() {
+    let env = TestEnvironment::new();
+    for (options, field) in [
+        (["--tools", "Bash,,Read"], "tools"),
+        (["--tools", "Bash,"], "tools"),
+        (["--mcps", ",files"], "mcps"),
+        (["--resource", "gpu,"], "resources"),
+    ] {
+        let refused = run(&mut of_kind(&env, "claude", &options)).code(2);
+        drop(refused.says(&[field, "a comma too many", "[invalid_input]"]));
+    }
+    let save = ["sandbox", "save", "x", "--agent", "claude"];
+    let twice = ["--tools", "Read, Bash,Read", "--mcps", "b,a,b"];
+    drop(env.swarm(&[&save[..], &twice].concat()).ok());
+    let shown = env.json(&["sandbox", "show", "x"]);
+    assert_eq!(shown["tools"], serde_json::json!(["Read", "Bash"]));
+    assert_eq!(shown["mcps"], serde_json::json!(["b", "a"]));
+}
+
+#[test]
+fn a_text_that_is_too_long_for_an_argument_is_refused_before_anything_starts() {
+    let env = TestEnvironment::new();
+    let task = |length: usize| {
+        let prompt = "p".repeat(length);
+        let task = serde_json::json!([{"prompt": "x", "agent": "claude", "system_prompt": prompt}]);
+        env.write("tasks.json", &task.to_string());
+        let mut command = env.command(&["par", "--tasks", "tasks.json"]);
+        run(command.env("ANTHROPIC_API_KEY", "key"))
+    };
+    let refused = task(200_000).code(2);
+    assert!(!refused.stderr.contains("ppp"), "{refused:?}");
+    let says = [
+        "tasks[0]",
+        "--system-prompt",
+        "200016 bytes",
+        "131071",
+        "input file",
+        "[invalid_input]",
+    ];
+    drop(refused.says(&says));
+    // Also the longest that is too long, and no shorter one.
+    let option = "--system-prompt=".len();
+    drop(task(128 * 1024 - option).code(2).says(&["131072 bytes"]));
+    nothing_began(&env);
+    drop(task(128 * 1024 - option - 1).code(1));
+}
+
+#[test]
+fn a_model_is_not_asked_for_nothing() {
+    let env = TestEnvironment::new();
+    for options in [
+        &["claude"][..],
+        &["codex"],
+        &["gemini"],
+        &["opencode", "--model", "openai/gpt"],
+    ] {
+        let [kind, rest @ ..] = options else { panic!() };
+        let options = [rest, &["--max-budget", "0"]].concat();
+        let refused = run(&mut of_kind(&env, kind, &options)).code(2);
+        drop(refused.says(&["max_budget", "above zero", "[invalid_input]"]));
+    }
+    let refused = run(&mut of_kind(&env, "claude", &["--max-budget=-1"])).code(2);
+    drop(refused.says(&["--max-budget", "not an amount"]));
+    nothing_began(&env);
+}
+
+#[test]
+fn what_is_refused_leaves_no_folder_behind() {
+    let env = TestEnvironment::new();
+    let refused = env
+        .swarm(&["run", "x", "--memory", "1g", "--", "cat"])
+        .code(2);
+    drop(refused.says(&["[unsupported]"]));
+    drop(run(&mut of_kind(&env, "claude", &["--mcps", "nobody"])).code(2));
+    nothing_began(&env);
+}

@@ -340,3 +340,47 @@ fn a_run_is_shown_with_all_its_agents() {
     assert_eq!(shown["report"]["results"], report["results"]);
     drop(env.swarm(&["runs", "show", run]).ok());
 }
+
+#[test]
+fn the_costs_of_agents_add_up_to_the_total() {
+    let env = TestEnvironment::new();
+    // What a command costs nobody can say; with a budget, that is what was set aside.
+    let par = [
+        "par",
+        "a",
+        "b",
+        "--max-budget",
+        "0.000002",
+        "--json",
+        "--",
+        "cat",
+    ];
+    let run = env.swarm(&par).ok().value()["run_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let shown = env.json(&["runs", "show", &run]);
+    assert_eq!(shown["spent_usd"], 0.000_004);
+    let seen = shown["agents_seen"].as_array().unwrap();
+    for agent in seen {
+        assert_eq!(
+            (&agent["cost_usd"], &agent["counted_usd"]),
+            (&Value::Null, &json!(0.000_002))
+        );
+    }
+    let table = env.swarm(&["runs", "show", &run]).ok().stdout;
+    assert!(table.contains("spent    $0.000004\n"), "{table}");
+    assert_eq!(table.matches("up to $0.000002").count(), 2, "{table}");
+    assert!(!table.contains('?'), "{table}");
+    let free = env.json(&["run", "x", "--", "cat"]);
+    let run = free["ref"]
+        .as_str()
+        .unwrap()
+        .split_once('/')
+        .unwrap()
+        .0
+        .to_owned();
+    let table = env.swarm(&["runs", "show", &run]).ok().stdout;
+    assert_eq!(table.matches("$0.0000").count(), 2, "{table}");
+    assert!(!table.contains("up to"), "{table}");
+}

@@ -21,6 +21,8 @@ use crate::{
 pub(super) struct Listener<'a> {
     recording: &'a mut dyn Recording,
     image: Option<ImageStamp>,
+    /// Whether it reached anybody, if all its ways out were watched.
+    reached: Option<bool>,
     /// A copy of what it prints, up to [`MAX_TEXT`] and one byte more.
     stdout: Option<Vec<u8>>,
     /// Away while it is at work.
@@ -58,6 +60,8 @@ pub(super) struct Noted {
     pub(super) stdout: Option<Vec<u8>>,
     /// Which image it started in.
     pub(super) image: Option<ImageStamp>,
+    /// Whether it reached anybody, if all its ways out were watched.
+    pub(super) reached: Option<bool>,
 }
 
 impl<'a> Listener<'a> {
@@ -65,6 +69,7 @@ impl<'a> Listener<'a> {
         Self {
             recording,
             image: None,
+            reached: None,
             stdout: None,
             ear: None,
             budget: None,
@@ -130,6 +135,7 @@ impl<'a> Listener<'a> {
             heard,
             stdout: self.stdout,
             image: self.image,
+            reached: self.reached,
         }
     }
 }
@@ -208,6 +214,7 @@ impl OutputSink for Listener<'_> {
     }
 
     fn egress<'b>(&'b mut self, decisions: &'b [EgressDecision]) -> BoxFuture<'b, io::Result<()>> {
+        self.reached = Some(decisions.iter().any(|decision| decision.allowed));
         self.recording.egress(decisions)
     }
 }

@@ -1,6 +1,7 @@
 //! Checks that several kinds share.
 
 use crate::{
+    money::Usd,
     spec::{AgentSpec, DEFAULT_TOOLS, SpecError},
     suggest::nearest,
 };
@@ -74,6 +75,17 @@ pub(super) fn check_effort(spec: &AgentSpec, known: &[&str]) -> Result<(), SpecE
         )),
         _ => Ok(()),
     }
+}
+
+/// A model is not asked for nothing.
+pub(super) fn check_budget(spec: &AgentSpec) -> Result<(), SpecError> {
+    if spec.sandbox.max_budget == Some(Usd::ZERO) {
+        return Err(SpecError::shape(
+            "max_budget",
+            "nothing can be asked for nothing; give it an amount above zero",
+        ));
+    }
+    Ok(())
 }
 
 /// A name that the program would not take for a flag.

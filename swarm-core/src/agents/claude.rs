@@ -56,6 +56,9 @@ const TOOLS: [&str; 24] = [
     "Write",
 ];
 
+/// Variables with the address of another server to ask.
+const ADDRESSES: [&str; 1] = ["ANTHROPIC_BASE_URL"];
+
 impl AgentKind for Claude {
     fn name(&self) -> &'static str {
         "claude"
@@ -67,12 +70,7 @@ impl AgentKind for Claude {
             check_mcp(mcp)?;
         }
         checks::check_effort(spec, &EFFORTS)?;
-        if sandbox.max_budget == Some(Usd::ZERO) {
-            return Err(SpecError::shape(
-                "max_budget",
-                "nothing can be asked for nothing; give it an amount above zero",
-            ));
-        }
+        checks::check_budget(spec)?;
         if let Some(model) = &sandbox.model {
             checks::check_model(model, "\"sonnet\" or \"claude-opus-5-5\"")?;
         }
@@ -165,6 +163,10 @@ impl AgentKind for Claude {
         invocation.home_argv.push((option, MCP_CONFIG.to_owned()));
     }
 
+    fn addresses(&self) -> &'static [&'static str] {
+        &ADDRESSES
+    }
+
     fn transcript(&self) -> Option<Box<dyn Transcript>> {
         Some(Box::<transcript::StreamJson>::default())
     }
@@ -178,7 +180,7 @@ impl AgentKind for Claude {
             // Where the account of a subscription is renewed.
             known.extend(["console.anthropic.com", "platform.claude.com"]);
         }
-        hosts(spec, invocation, known, &["ANTHROPIC_BASE_URL"])
+        hosts(spec, invocation, known, &ADDRESSES)
     }
 
     fn model(&self, spec: &AgentSpec) -> Option<String> {

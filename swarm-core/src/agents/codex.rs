@@ -23,12 +23,16 @@ const EFFORTS: [&str; 5] = ["minimal", "low", "medium", "high", "xhigh"];
 const SYSTEM_PROMPT: &str = ".codex/swarm-system.md";
 const MEMORY: &str = ".codex/AGENTS.md";
 
+/// Variables with the address of another server to ask.
+const ADDRESSES: [&str; 1] = ["OPENAI_BASE_URL"];
+
 impl AgentKind for Codex {
     fn name(&self) -> &'static str {
         KIND
     }
 
     fn check(&self, spec: &AgentSpec) -> Result<(), SpecError> {
+        checks::check_budget(spec)?;
         let sandbox = &spec.sandbox;
         if let Some(model) = &sandbox.model {
             checks::check_model(model, "\"gpt-5.5\"")?;
@@ -107,6 +111,10 @@ impl AgentKind for Codex {
         })
     }
 
+    fn addresses(&self) -> &'static [&'static str] {
+        &ADDRESSES
+    }
+
     fn transcript(&self) -> Option<Box<dyn Transcript>> {
         Some(Box::<transcript::ExecEvents>::default())
     }
@@ -117,7 +125,7 @@ impl AgentKind for Codex {
             // Where the account of a subscription is used and renewed.
             known.extend(["auth.openai.com", "chatgpt.com"]);
         }
-        hosts(spec, invocation, known, &["OPENAI_BASE_URL"])
+        hosts(spec, invocation, known, &ADDRESSES)
     }
 }
 

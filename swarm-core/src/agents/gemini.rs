@@ -40,12 +40,16 @@ const OTHER_ACCOUNTS: [&str; 2] = [VERTEX, CODE_ASSIST];
 const VERTEX: &str = "GOOGLE_GENAI_USE_VERTEXAI";
 const CODE_ASSIST: &str = "GOOGLE_GENAI_USE_GCA";
 
+/// Variables with the address of another server to ask.
+const ADDRESSES: [&str; 2] = ["GOOGLE_GEMINI_BASE_URL", "GOOGLE_VERTEX_BASE_URL"];
+
 impl AgentKind for Gemini {
     fn name(&self) -> &'static str {
         KIND
     }
 
     fn check(&self, spec: &AgentSpec) -> Result<(), SpecError> {
+        checks::check_budget(spec)?;
         let sandbox = &spec.sandbox;
         if let Some(model) = &sandbox.model {
             checks::check_model(model, "\"gemini-2.5-pro\"")?;
@@ -111,6 +115,10 @@ impl AgentKind for Gemini {
         })
     }
 
+    fn addresses(&self) -> &'static [&'static str] {
+        &ADDRESSES
+    }
+
     fn transcript(&self) -> Option<Box<dyn Transcript>> {
         Some(Box::<transcript::StreamJson>::default())
     }
@@ -124,8 +132,7 @@ impl AgentKind for Gemini {
         } else {
             &["generativelanguage.googleapis.com"]
         };
-        let servers = ["GOOGLE_GEMINI_BASE_URL", "GOOGLE_VERTEX_BASE_URL"];
-        let mut hosts = hosts(spec, invocation, known.iter().copied(), &servers);
+        let mut hosts = hosts(spec, invocation, known.iter().copied(), &ADDRESSES);
         let mut vars = spec.sandbox.env_vars.iter();
         if is_set(VERTEX)
             && let Some((_, region)) = vars.find(|(name, _)| *name == "GOOGLE_CLOUD_LOCATION")

@@ -118,11 +118,10 @@ mod tests {
         ] {
             let with = |url: &str| hosts(json!({"agent": kind, "env_vars": {variable: url}}));
             assert!(with("http://127.0.0.1:4010/v1").contains(&"127.0.0.1:4010".to_owned()));
-            assert!(
-                !with("https://*.example.com")
-                    .iter()
-                    .any(|host| host.contains('*'))
-            );
+            // One host, and never all below it.
+            let many = json!({"agent": kind, "env_vars": {variable: "https://*.example.com"}});
+            let many = SandboxSpec::from_json(many, "sandbox").unwrap();
+            assert!(AgentSpec::new("Do it.", many).is_err());
         }
     }
 }

@@ -57,6 +57,7 @@ impl AgentKind for Opencode {
 
     fn check(&self, spec: &AgentSpec) -> Result<(), SpecError> {
         const EXAMPLE: &str = "\"anthropic/claude-opus-5-5\", which is PROVIDER/MODEL";
+        checks::check_budget(spec)?;
         let sandbox = &spec.sandbox;
         let model = sandbox.model.as_deref().unwrap_or_default();
         checks::check_model(model, EXAMPLE)?;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Agent, Sandbox, SandboxSpec, SpecError};
-use crate::{agents, hash, output_schema::OutputSchema};
+use crate::{agents, hash, output_schema::OutputSchema, supplies};
 
 /// One agent's work, with every field decided and checked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +27,7 @@ impl AgentSpec {
         };
         let kind = agents::kind_of(&spec.agent)?;
         kind.check(&spec)?;
+        supplies::check_variables(kind, &spec)?;
         agents::check_length(&kind.invocation(&spec))?;
         if let Some(schema) = &spec.sandbox.output_schema {
             OutputSchema::new(schema)?;

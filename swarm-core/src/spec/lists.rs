@@ -1,5 +1,7 @@
 //! Lists that may also be written as a comma string.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Deserializer};
 
 #[derive(Deserialize)]
@@ -22,10 +24,19 @@ pub(super) fn list<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Stri
     )
 }
 
+/// An item that is missing stays, so that it is refused: somebody wanted something there.
 fn split(text: &str) -> Vec<String> {
-    text.split(',')
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
-        .map(str::to_owned)
+    if text.trim().is_empty() {
+        return Vec::new();
+    }
+    text.split(',').map(|item| item.trim().to_owned()).collect()
+}
+
+/// The same list with each item once, where it came first.
+pub(super) fn once(items: Vec<String>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    items
+        .into_iter()
+        .filter(|item| seen.insert(item.clone()))
         .collect()
 }

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Agent, ByteSize, Cpus, EnvVars, Mount, Network, NetworkSpec, SpecError, fields, lists::list,
+    Agent, ByteSize, Cpus, EnvVars, Mount, Network, NetworkSpec, SpecError, fields,
+    lists::{self, list},
     mount::check_inside,
 };
 use crate::{money::Usd, time::seconds};
@@ -160,8 +161,8 @@ impl SandboxSpec {
             model: self.model,
             tools: self
                 .tools
-                .unwrap_or_else(|| DEFAULT_TOOLS.map(str::to_owned).to_vec()),
-            mcps: self.mcps.unwrap_or_default(),
+                .map_or_else(|| DEFAULT_TOOLS.map(str::to_owned).to_vec(), lists::once),
+            mcps: lists::once(self.mcps.unwrap_or_default()),
             system_prompt: self.system_prompt,
             claude_md: self.claude_md,
             output_schema: self.output_schema,
@@ -272,9 +273,16 @@ impl Sandbox {
         if self.pids == Some(0) {
             return Err(SpecError::shape("pids", "it must be at least 1"));
         }
-        for pool in &self.resources {
-            if pool.trim().is_empty() {
-                return Err(SpecError::shape("resources", "a pool needs a name"));
+        for (field, what, names) in [
+            ("tools", "a tool", &self.tools),
+            ("mcps", "an MCP server", &self.mcps),
+            ("resources", "a pool", &self.resources),
+        ] {
+            if names.iter().any(|name| name.trim().is_empty()) {
+                return Err(SpecError::shape(
+                    field,
+                    format!("{what} needs a name, and one has none; is there a comma too many?"),
+                ));
             }
         }
         Ok(())
@@ -309,6 +317,30 @@ mod tests {
 
     fn spec(value: Value) -> SandboxSpec {
         SandboxSpec::from_json(value, "sandbox").unwrap()
+    }
+
+    #[test]
+    fn a_name_that_comes_twice_counts_once_and_one_that_is_empty_is_refused() {
+        let sandbox = spec(json!({"tools": "Read, Bash,Read", "mcps": ["b", "a", "b"]}));
+        let sandbox = sandbox.resolve().unwrap();
+        assert_eq!(sandbox.tools, ["Read", "Bash"]);
+        assert_eq!(sandbox.mcps, ["b", "a"]);
+        for (field, list) in [
+            ("tools", json!("Bash,,Read")),
+            ("tools", json!(["Bash", " "])),
+            ("mcps", json!("files,")),
+            ("mcps", json!([""])),
+            ("resources", json!(",")),
+        ] {
+            let error = spec(json!({field: list}))
+                .resolve()
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.contains(field) && error.contains("a comma too many"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
-use super::{SupplyError, UserMachine};
-use crate::agents::Invocation;
+use super::{SupplyError, UserMachine, variable};
+use crate::agents::{AgentKind, Invocation};
 
 /// Where the account of a kind of agents is looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl fmt::Debug for Account {
 impl Account {
     /// The account of `kind` on `machine`.
     pub(super) fn find(
-        kind: &'static str,
+        kind: &dyn AgentKind,
         source: &AccountSource,
         machine: &dyn UserMachine,
     ) -> Result<Self, SupplyError> {
@@ -63,7 +63,7 @@ impl Account {
         let set = |name: &&'static str| Some((*name, machine.variable(name)?));
         if let Some((name, value)) = source.variables.iter().find_map(set) {
             found.variables.insert(name, value);
-            return Ok(found.along(source, machine));
+            return found.along(kind, source, machine);
         }
         let mut looked_for: Vec<String> = source
             .variables
@@ -86,24 +86,34 @@ impl Account {
             })?;
             if let Some(content) = part.flatten() {
                 found.file = Some((format!("{}/{}", file.folder, file.name), content));
-                return Ok(found.along(source, machine));
+                return found.along(kind, source, machine);
             }
             looked_for.push(path.display().to_string());
         }
         if source.is_required {
             return Err(SupplyError::NoCredentials {
-                agent: kind,
+                agent: kind.name(),
                 looked_for,
             });
         }
         Ok(found)
     }
 
-    /// With what belongs to it.
-    fn along(mut self, source: &AccountSource, machine: &dyn UserMachine) -> Self {
+    /// With what belongs to it, if all of it can be what it is to be.
+    fn along(
+        mut self,
+        kind: &dyn AgentKind,
+        source: &AccountSource,
+        machine: &dyn UserMachine,
+    ) -> Result<Self, SupplyError> {
         let set = |name: &&'static str| Some((*name, machine.variable(name)?));
         self.variables.extend(source.along.iter().filter_map(set));
-        self
+        for (variable, value) in &self.variables {
+            if let Some(problem) = variable::problem(kind, source.variables, variable, value) {
+                return Err(SupplyError::UnusableVariable { variable, problem });
+            }
+        }
+        Ok(self)
     }
 
     pub(super) fn hand_to(&self, invocation: &mut Invocation) {

@@ -19,6 +19,14 @@ pub enum SupplyError {
         /// Variables and files.
         looked_for: Vec<String>,
     },
+    /// A variable has a value that no account, and no address, can have.
+    #[error("${variable} cannot be used: {problem}; set it again")]
+    UnusableVariable {
+        /// The variable.
+        variable: &'static str,
+        /// What is wrong; nothing of the value.
+        problem: &'static str,
+    },
     /// The agent is to ask another provider than the one that the account is for.
     #[error(
         "an agent of kind {agent} gets another address from `env_vars` ({variable}) and no account for it; the account of this \
@@ -104,7 +112,9 @@ impl Coded for SupplyError {
         match self {
             Self::NoCredentials { .. } | Self::OtherProvider { .. } => ErrorCode::NoCredentials,
             Self::UnknownMcpServer { .. } => ErrorCode::UnknownMcpServer,
-            Self::InvalidMcpServer { .. } => ErrorCode::InvalidInput,
+            Self::InvalidMcpServer { .. } | Self::UnusableVariable { .. } => {
+                ErrorCode::InvalidInput
+            }
             Self::Unreadable { .. } => ErrorCode::StorageFailed,
             Self::Vanished(_) => ErrorCode::Internal,
             Self::Garbled { .. } => ErrorCode::InvalidJson,

@@ -7,7 +7,7 @@ use swarm_core::{
     ids::RunId,
     money::Usd,
     report::{AgentReport, Report},
-    run_view::WaitingAgent,
+    run_view::{AgentView, WaitingAgent},
 };
 
 use super::{super::Context, Summary};
@@ -16,7 +16,7 @@ use crate::{
     execute::known,
     exit_code::Exit,
     output::{
-        report::{COLUMNS, how_to_resume, row},
+        report::{COLUMNS, how_to_resume, rows},
         table::table,
     },
 };
@@ -31,20 +31,30 @@ pub(crate) struct Show {
 struct Shown {
     #[serde(flatten)]
     summary: Summary,
-    agents_seen: Vec<AgentReport>,
+    agents_seen: Vec<Seen>,
     /// Agents that wait until their provider takes requests again.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     waiting: Vec<WaitingAgent>,
     report: Report,
 }
 
+/// One agent, and what counts for it in the total.
+#[derive(Serialize)]
+struct Seen {
+    #[serde(flatten)]
+    agent: AgentReport,
+    counted_usd: Usd,
+}
+
 impl Show {
     pub(crate) async fn execute(self, context: &Context) -> Result<Exit, CliError> {
         let session = context.session()?;
         let view = known(&session, &self.run).await?;
+        let agents = Report::agents(&view, session.store.as_ref()).await?;
+        let counted = view.agents.values().map(AgentView::counted);
         let shown = Shown {
             summary: Summary::new(&view, &session),
-            agents_seen: Report::agents(&view, session.store.as_ref()).await?,
+            agents_seen: agents.into_iter().zip(counted).map(Seen::from).collect(),
             waiting: view.waiting.values().cloned().collect(),
             report: Report::new(&view, session.store.as_ref()).await?,
         };
@@ -63,8 +73,9 @@ fn human(shown: &Shown, view: &RunView) -> String {
         let under_way = format!(", up to {} more by agents under way", run.reserved_usd);
         budget.push_str(&under_way);
     }
-    let agents = shown.agents_seen.iter().map(|agent| {
-        let mut row = row(agent);
+    let agents = shown.agents_seen.iter().map(|seen| &seen.agent);
+    let rows = rows(view, agents.clone());
+    let agents = agents.zip(rows).map(|(agent, mut row)| {
         let has_ended = !matches!(agent, AgentReport::Missing(missing) if missing.exit.is_none());
         if run.state == "running" && !has_ended {
             let [_, state, ..] = &mut row;
@@ -96,4 +107,10 @@ fn human(shown: &Shown, view: &RunView) -> String {
         run.updated,
         run.spent_usd,
     )
+}
+
+impl From<(AgentReport, Usd)> for Seen {
+    fn from((agent, counted_usd): (AgentReport, Usd)) -> Self {
+        Self { agent, counted_usd }
+    }
 }
