@@ -63,13 +63,14 @@ pub(crate) async fn build(
     let (body, writing) = streamed(move |to| context.write(to));
     let built = engine.build(steps, body, tell).await;
     let built = answered(built, writing).await;
-    if !matches!(built, Ok(Ok(()))) {
-        // Nobody would find it: it has no name.
+    if let (Some(base), false) = (&imported, matches!(built, Ok(Ok(())))) {
+        // Nobody would find it: it has no name. Of other recipes the steps that were good stay, since a build that goes on
+        // elsewhere may be using them.
         let last = match &built {
             Ok(Err(failure)) => failure.last_image.as_ref(),
             _ => None,
         };
-        for left in last.into_iter().chain(&imported) {
+        for left in last.into_iter().chain([base]) {
             remove_unnamed(engine, left).await;
         }
     }

@@ -51,8 +51,10 @@ fn fake(folder: &Path) -> PathBuf {
 /// A program that says this to `--version`.
 fn says(folder: &Path, version: &str) -> PathBuf {
     let path = folder.join("some-name");
+    // Else it could be that of another test, whose steps an engine takes, and which that test removes meanwhile.
+    let unique = folder.file_name().unwrap().display();
     let text = format!(
-        "#!/bin/sh\n[ \"$1\" = --version ] && {{ echo '{version}'; exit; }}\necho \"fake $0\"; cat\n"
+        "#!/bin/sh\n# {unique}\n[ \"$1\" = --version ] && {{ echo '{version}'; exit; }}\necho \"fake $0\"; cat\n"
     );
     fs::write(&path, text).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
