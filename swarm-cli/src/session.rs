@@ -48,6 +48,7 @@ impl Session {
         Ok(Swarm::builder(runtime)
             .store(Arc::<FsRefStore>::clone(&self.store))
             .log(Arc::clone(&self.log))
+            .vault(Arc::<FsRefStore>::clone(&self.store))
             .limits(self.config.settings.pool_limits())
             .user(Arc::new(HostMachine))
             .prices(self.prices()?)

@@ -5,6 +5,7 @@ mod run_events;
 mod run_journal;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod vault;
 
 use std::fmt;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteEventLog;
 use thiserror::Error;
+pub use vault::Vault;
 
 use crate::{
     error_code::{Coded, ErrorCode},

@@ -18,7 +18,7 @@ use crate::{
     ids::{RefId, RunId},
     journal::{
         EventLog, LogError, MemoryEventLog, Observer, Recorded, RunEvent, RunJournal, RunLimits,
-        Sequence, StreamId,
+        Sequence, StreamId, Vault,
     },
     machine::{AgentEnded, Cursor, Demand, Machine},
     money::Usd,
@@ -26,7 +26,7 @@ use crate::{
     prices::PriceBook,
     refs::{MemoryRefStore, RefStore},
     resources::{PoolLimits, ResourcePools},
-    run_view::RunView,
+    run_view::{RunState, RunView},
     runtime::{AgentRuntime, RuntimeError},
     spec::{Agent, AgentSpec, Sandbox},
     supplies::{Supplies, SupplyError, UserMachine},
@@ -39,6 +39,7 @@ pub struct Swarm {
     runtime: Arc<dyn AgentRuntime>,
     store: Arc<dyn RefStore>,
     log: Arc<dyn EventLog>,
+    vault: Option<Arc<dyn Vault>>,
     clock: Arc<dyn Clock>,
     pools: ResourcePools,
     breakers: Breakers,
@@ -126,6 +127,12 @@ pub enum SwarmError {
     /// It is over.
     #[error("run {0} has ended; `swarm runs show {0}` shows how")]
     RunEnded(RunId),
+    /// The values of variables that its agents need are gone. The run is open still.
+    #[error(
+        "run {0} cannot go on: the values of its `env_vars`, which are kept while it is open, are gone; start it anew, and \
+         `swarm runs kill {0}` ends this one"
+    )]
+    ValuesLost(RunId),
     /// The run cannot go on.
     #[error(transparent)]
     Drive(#[from] DriveError),
@@ -143,6 +150,7 @@ impl Coded for SwarmError {
             Self::BudgetSpent { .. } => ErrorCode::BudgetExhausted,
             Self::RunNotFound(_) => ErrorCode::RunNotFound,
             Self::RunEnded(_) => ErrorCode::RunEnded,
+            Self::ValuesLost(_) => ErrorCode::StorageFailed,
             Self::Drive(error) => error.code(),
             Self::Log(error) => error.code(),
         }
@@ -189,6 +197,13 @@ impl SwarmBuilder {
         self
     }
 
+    /// Where values of `env_vars` are kept while a run is open. Without it they are in the event log.
+    #[must_use]
+    pub fn vault(mut self, vault: Arc<dyn Vault>) -> Self {
+        self.0.vault = Some(vault);
+        self
+    }
+
     /// Where accounts and MCP servers are looked up. Without it agents have the account that is in their `env_vars`, and
     /// no MCP servers.
     #[must_use]
@@ -210,6 +225,7 @@ impl Swarm {
             runtime,
             store: Arc::new(MemoryRefStore::default()),
             log: Arc::new(MemoryEventLog::new()),
+            vault: None,
             clock: Arc::new(SystemClock),
             pools: ResourcePools::new(PoolLimits::default()),
             breakers: Breakers::default(),
@@ -278,6 +294,17 @@ impl Swarm {
             RunView::fold(run, &events).ok_or_else(|| SwarmError::RunNotFound(run.clone()))?;
         if view.end().is_some() {
             return Err(SwarmError::RunEnded(run.clone()));
+        }
+        let is_cancelled = matches!(
+            view.state,
+            RunState::Open {
+                cancel_requested: true,
+                ..
+            }
+        );
+        // Who is only stopped needs none.
+        if !is_cancelled && journal.has_lost_values(&events).await? {
+            return Err(SwarmError::ValuesLost(run.clone()));
         }
         let machine = replayed(&view, &events)?;
         let awaited = awaited(replayed(&view, &events)?);
@@ -378,6 +405,7 @@ impl Swarm {
     /// The journal of `run`.
     pub fn journal(&self, run: &RunId) -> RunJournal {
         RunJournal::new(Arc::clone(&self.log), Arc::clone(&self.clock), run)
+            .with_vault(self.vault.clone())
     }
 
     /// The place of the first event of `run`, if there is such a run.
@@ -468,7 +496,11 @@ impl Swarm {
             Driven::Ended(end) => RunEvent::Ended { end },
             Driven::Interrupted => RunEvent::Interrupted,
         };
+        let is_over = matches!(last, RunEvent::Ended { .. });
         journal.append(vec![last]).await?;
+        if is_over {
+            journal.forget_values().await;
+        }
         self.view(&runner.run).await
     }
 }

@@ -56,6 +56,10 @@ impl FsRefStore {
         Ok(Self { store })
     }
 
+    pub(crate) fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
     /// Where everything is. The home folder in it is absolute and free of links.
     pub fn layout(&self) -> &Layout {
         &self.store.layout

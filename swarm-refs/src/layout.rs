@@ -28,6 +28,8 @@ pub(crate) const INSPECTION: &str = "inspect.md";
 pub(crate) const FILES: &str = "files";
 /// In a run's folder: held by the process that drives the run.
 pub(crate) const LOCK: &str = ".lock";
+/// In a run's folder: values of variables, while the run is open.
+pub(crate) const VALUES: &str = "env.json";
 /// In a run's folder: its removal has begun.
 pub(crate) const REMOVING: &str = ".removing";
 /// How names of unfinished files end.
@@ -37,6 +39,7 @@ pub(crate) const ASIDE: &str = ".tmp";
 ///
 /// ```text
 /// runs/<run>/.lock                 held while a process drives the run
+/// runs/<run>/env.json              values of variables, while the run is open
 /// runs/<run>/<agent>/prompt.txt    what the agent was told
 ///                    quoted.json   the refs that the prompt quotes, if any
 ///                    stream.jsonl  raw stdout

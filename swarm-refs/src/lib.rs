@@ -56,6 +56,7 @@ mod seal;
 mod store;
 mod tree;
 mod unwrap;
+mod vault;
 mod wrap;
 
 pub use encrypt::{Part, Sealed};

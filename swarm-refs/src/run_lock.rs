@@ -65,6 +65,7 @@ impl RunLock {
         let Some(folder) = self.runs.subfolder(self.run.as_str())? else {
             return Ok(());
         };
+        folder.remove(layout::VALUES)?;
         // Whoever waits for the lock sees that it is gone, and makes another one.
         folder.remove(layout::LOCK)?;
         self.runs.remove_empty(self.run.as_str()).map(drop)

@@ -76,7 +76,12 @@ pub enum RunEvent {
 
 impl RunEvent {
     /// The version of the shapes above. A change that an older reader cannot read counts it up.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
+    /// What has no values of variables in it, although there were some, has this version; everything else has
+    /// [`PLAIN`](Self::PLAIN).
+    pub(super) const WITHOUT_VALUES: u32 = 2;
+    /// What anybody can read.
+    pub(super) const PLAIN: u32 = 1;
 
     /// What kind of event this is.
     pub const fn kind(&self) -> &'static str {

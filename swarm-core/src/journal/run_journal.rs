@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{EventLog, LogError, NewEvent, Recorded, RunEvent, Sequence, StreamId};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{EventLog, LogError, NewEvent, Recorded, RunEvent, Sequence, StreamId, Vault, vault};
 use crate::{drive::Recorder, ids::RunId, machine::AgentEnded, time::Clock};
 
 const PAGE: usize = 1000;
@@ -18,6 +21,8 @@ pub struct RunJournal {
     log: Arc<dyn EventLog>,
     clock: Arc<dyn Clock>,
     stream: StreamId,
+    run: RunId,
+    vault: Option<Arc<dyn Vault>>,
     observer: Option<Observer>,
 }
 
@@ -36,8 +41,17 @@ impl RunJournal {
             log,
             clock,
             stream: StreamId::run(run),
+            run: run.clone(),
+            vault: None,
             observer: None,
         }
+    }
+
+    /// The same, and values of variables are in `vault` and not in the log.
+    #[must_use]
+    pub fn with_vault(mut self, vault: Option<Arc<dyn Vault>>) -> Self {
+        self.vault = vault;
+        self
     }
 
     /// The same, and `observer` sees what this journal writes.
@@ -55,25 +69,23 @@ impl RunJournal {
             path: self.stream.to_string(),
             problem,
         };
-        let new = events
-            .iter()
-            .map(|event| {
-                let data = serde_json::to_string(event).map_err(|e| failed(e.to_string()))?;
-                let depth = nesting(&data);
-                if depth > MAX_NESTING {
-                    // It could be written, and then the run could never be read again.
-                    return Err(failed(format!(
-                        "it is nested {depth} levels deep, and at most {MAX_NESTING} can be read again; make the plan flatter"
-                    )));
-                }
-                Ok(NewEvent {
-                    at,
-                    kind: event.kind(),
-                    version: RunEvent::VERSION,
-                    data,
-                })
-            })
-            .collect::<Result<_, LogError>>()?;
+        let mut new = Vec::with_capacity(events.len());
+        for event in &events {
+            let (data, version) = self.written(event).await?;
+            let depth = nesting(&data);
+            if depth > MAX_NESTING {
+                // It could be written, and then the run could never be read again.
+                return Err(failed(format!(
+                    "it is nested {depth} levels deep, and at most {MAX_NESTING} can be read again; make the plan flatter"
+                )));
+            }
+            new.push(NewEvent {
+                at,
+                kind: event.kind(),
+                version,
+                data,
+            });
+        }
         let sequence = self.log.append(&self.stream, new).await?;
         if let Some(observer) = &self.observer {
             for event in &events {
@@ -81,6 +93,80 @@ impl RunJournal {
             }
         }
         Ok(sequence)
+    }
+
+    /// The event as it goes into the log, and its version. What must not be there is in the vault when this returns.
+    async fn written(&self, event: &RunEvent) -> Result<(String, u32), LogError> {
+        let failed = |problem: String| LogError::Failed {
+            doing: "write to",
+            path: self.stream.to_string(),
+            problem,
+        };
+        if let (Some(vault), RunEvent::Started { .. }) = (&self.vault, event) {
+            let mut value = serde_json::to_value(event).map_err(|e| failed(e.to_string()))?;
+            let values = vault::take(&mut value);
+            if !values.is_empty() {
+                let values = serde_json::to_string(&values).map_err(|e| failed(e.to_string()))?;
+                let kept = vault.keep(&self.run, values).await;
+                kept.map_err(|error| failed(format!("its variables cannot be kept: {error}")))?;
+                return Ok((value.to_string(), RunEvent::WITHOUT_VALUES));
+            }
+        }
+        let data = serde_json::to_string(event).map_err(|e| failed(e.to_string()))?;
+        Ok((data, RunEvent::PLAIN))
+    }
+
+    /// Forgets the values of variables, which only an open run needs.
+    pub(crate) async fn forget_values(&self) {
+        if let Some(vault) = &self.vault
+            && let Err(error) = vault.forget(&self.run).await
+        {
+            // gc removes them later.
+            tracing::warn!(run = %self.run, %error, "values of variables stay behind");
+        }
+    }
+
+    /// Whether the values of variables of this run, which has these events, are gone.
+    pub(crate) async fn has_lost_values(
+        &self,
+        events: &[(Recorded, RunEvent)],
+    ) -> Result<bool, LogError> {
+        let has_none = events
+            .iter()
+            .any(|(recorded, _)| is_without_values(recorded));
+        Ok(has_none && self.values().await?.is_none())
+    }
+
+    async fn values(&self) -> Result<Option<vault::Values>, LogError> {
+        let Some(vault) = &self.vault else {
+            return Ok(None);
+        };
+        let failed = |problem: String| LogError::Failed {
+            doing: "read the variables of",
+            path: self.stream.to_string(),
+            problem,
+        };
+        let kept = vault.recall(&self.run).await;
+        let kept = kept.map_err(|error| failed(error.to_string()))?;
+        let values = kept.map(|kept| serde_json::from_str(&kept)).transpose();
+        // What the library says may quote a value.
+        values.map_err(|error| {
+            failed(format!(
+                "not as they were written, at line {}",
+                error.line()
+            ))
+        })
+    }
+
+    async fn parse(&self, recorded: &Recorded) -> Result<RunEvent, LogError> {
+        if is_without_values(recorded)
+            && let Some(values) = self.values().await?
+        {
+            let mut value: Value = json(recorded, &recorded.data)?;
+            vault::put_back(&mut value, values);
+            return json(recorded, &value.to_string());
+        }
+        json(recorded, &recorded.data)
     }
 
     /// Everything that has happened so far, with its place in the log.
@@ -99,7 +185,8 @@ impl RunJournal {
             let full = page.len() == PAGE;
             for recorded in page {
                 after = recorded.sequence;
-                events.push((recorded.clone(), parse(&recorded)?));
+                let event = self.parse(&recorded).await?;
+                events.push((recorded, event));
             }
             if !full {
                 return Ok(events);
@@ -128,7 +215,11 @@ fn nesting(json: &str) -> usize {
     deepest
 }
 
-fn parse(recorded: &Recorded) -> Result<RunEvent, LogError> {
+fn is_without_values(recorded: &Recorded) -> bool {
+    recorded.version == RunEvent::WITHOUT_VALUES
+}
+
+fn json<T: DeserializeOwned>(recorded: &Recorded, data: &str) -> Result<T, LogError> {
     let unreadable = |problem: String| LogError::Unreadable {
         sequence: recorded.sequence,
         stream: recorded.stream.to_string(),
@@ -137,7 +228,7 @@ fn parse(recorded: &Recorded) -> Result<RunEvent, LogError> {
     if recorded.version > RunEvent::VERSION {
         return Err(unreadable(format!("it has version {}", recorded.version)));
     }
-    serde_json::from_str(&recorded.data).map_err(|error| unreadable(error.to_string()))
+    serde_json::from_str(data).map_err(|error| unreadable(error.to_string()))
 }
 
 impl Recorder for RunJournal {
@@ -170,7 +261,7 @@ mod tests {
     #[test]
     fn what_is_nested_no_deeper_than_allowed_can_be_read() {
         let nested = |n: usize| "[".repeat(n) + &"]".repeat(n);
-        let read = |n| serde_json::from_str::<serde_json::Value>(&nested(n));
+        let read = |n| serde_json::from_str::<Value>(&nested(n));
         assert!(read(MAX_NESTING).is_ok());
         assert!(read(MAX_NESTING + 1).is_err());
     }

@@ -300,7 +300,7 @@ async fn an_event_that_cannot_be_read_is_named_with_its_place() {
         ..event(data)
     };
     for (bad, problem) in [
-        (noted(2, &good), "it has version 2"),
+        (noted(RunEvent::VERSION + 1, &good), "it has version 3"),
         (noted(1, "{\"event\":\"run_en"), "EOF while parsing"),
         (
             noted(1, "{\"event\":\"danced\"}"),
