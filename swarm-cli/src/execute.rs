@@ -21,8 +21,7 @@ use crate::{
     output::{Output, progress::Progress, report::print_report},
     runtime::{self, Chosen},
     session::Session,
-    trust,
-    warm,
+    trust, warm,
 };
 
 /// Runs `plan` to its end and prints what came of it.
