@@ -12,6 +12,7 @@ mod golden;
 mod hosts;
 mod json;
 pub(crate) mod lines;
+mod mcp;
 mod opencode;
 pub(crate) mod reset;
 pub mod transcript;
@@ -105,10 +106,21 @@ pub trait AgentKind: Send + Sync {
         None
     }
 
+    /// Refuses an MCP server as it is set up, in words that hold nothing of its values.
+    fn check_server(&self, spec: &AgentSpec, server: &McpServer) -> Result<(), String> {
+        let _ = (spec, server);
+        Ok(())
+    }
+
     /// Attaches MCP servers. They may hold secrets, so none of it goes into the arguments. Called only if `check` accepts
-    /// `mcps`.
-    fn attach(&self, servers: &BTreeMap<&str, &McpServer>, invocation: &mut Invocation) {
-        let _ = (servers, invocation);
+    /// `mcps`, and `check_server` each of these.
+    fn attach(
+        &self,
+        spec: &AgentSpec,
+        servers: &BTreeMap<&str, &McpServer>,
+        invocation: &mut Invocation,
+    ) {
+        let _ = (spec, servers, invocation);
     }
 
     /// Reads what it prints; `None` if that is its answer as it is.
