@@ -13,6 +13,7 @@ mod hosts;
 mod json;
 pub(crate) mod lines;
 mod mcp;
+mod models;
 mod opencode;
 pub(crate) mod reset;
 pub mod transcript;
@@ -23,10 +24,12 @@ use std::{
     fmt,
 };
 
+pub use models::UnknownModel;
 pub use transcript::{AgentEvent, Conclusion, Conversation, Onlooker, Transcript, Verdict};
 
 use crate::{
     money::Usd,
+    prices::PriceBook,
     spec::{Agent, AgentSpec, HostPattern, SpecError},
     suggest::nearest,
     supplies::{AccountSource, McpServer},
@@ -141,6 +144,12 @@ pub trait AgentKind: Send + Sync {
     fn hosts(&self, spec: &AgentSpec, invocation: &Invocation) -> Vec<HostPattern> {
         let _ = (spec, invocation);
         Vec::new()
+    }
+
+    /// Refuses a model that its program cannot know, unless `prices` list it. Is asked once, before the run starts.
+    fn check_model(&self, spec: &AgentSpec, prices: &PriceBook) -> Result<(), UnknownModel> {
+        let _ = (spec, prices);
+        Ok(())
     }
 
     /// The model that is asked, if that is known before it runs.

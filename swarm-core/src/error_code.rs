@@ -36,6 +36,8 @@ error_codes! {
     UnknownSandbox = "unknown_sandbox",
     /// No agent of this kind is known.
     UnknownAgent = "unknown_agent",
+    /// No model that agents of this kind could ask has this name.
+    UnknownModel = "unknown_model",
     /// There is no account with the provider of the agent's model.
     NoCredentials = "no_credentials",
     /// No MCP server has this name.

@@ -29,6 +29,7 @@ mod home;
 #[cfg(test)]
 mod image;
 #[cfg(test)]
+mod kinds;
 mod limits;
 #[cfg(feature = "claude-tests")]
 #[cfg(test)]

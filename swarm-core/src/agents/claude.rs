@@ -9,12 +9,13 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::{
-    AgentKind, Invocation, Transcript, checks,
+    AgentKind, Invocation, Transcript, UnknownModel, checks,
     hosts::{hosts, variable},
-    mcp,
+    mcp, models,
 };
 use crate::{
     money::Usd,
+    prices::PriceBook,
     spec::{AgentSpec, HostPattern, SpecError},
     suggest::nearest,
     supplies::{AccountFile, AccountSource, McpServer},
@@ -127,6 +128,13 @@ impl AgentKind for Claude {
         // In the home folder: a mount may cover the working folder.
         invocation.put(".claude/CLAUDE.md", sandbox.claude_md.as_ref());
         invocation
+    }
+
+    fn check_model(&self, spec: &AgentSpec, prices: &PriceBook) -> Result<(), UnknownModel> {
+        match &spec.sandbox.model {
+            Some(model) => models::CLAUDE.check(self.name(), model, prices),
+            None => Ok(()),
+        }
     }
 
     fn account(&self, _: &AgentSpec) -> Option<AccountSource> {

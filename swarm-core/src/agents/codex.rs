@@ -9,11 +9,13 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{
-    AgentKind, Invocation, Transcript, checks,
+    AgentKind, Invocation, Transcript, UnknownModel, checks,
     hosts::{hosts, variable},
     mcp::{self, Allowed},
+    models,
 };
 use crate::{
+    prices::PriceBook,
     spec::{AgentSpec, HostPattern, SpecError},
     supplies::{AccountFile, AccountSource, McpServer, Reach},
 };
@@ -103,6 +105,13 @@ impl AgentKind for Codex {
         invocation.put(SYSTEM_PROMPT, sandbox.system_prompt.as_ref());
         invocation.put(MEMORY, sandbox.claude_md.as_ref());
         invocation
+    }
+
+    fn check_model(&self, spec: &AgentSpec, prices: &PriceBook) -> Result<(), UnknownModel> {
+        match &spec.sandbox.model {
+            Some(model) => models::OPENAI.check(KIND, model, prices),
+            None => Ok(()),
+        }
     }
 
     fn account(&self, _: &AgentSpec) -> Option<AccountSource> {
@@ -266,7 +275,7 @@ mod tests {
                 "mcps": ["files", "net"], "env_vars": {"TOKEN": "canary\n\"\u{7f}"},
                 "tools": ["Bash", "Read", "Write", "Glob", "Grep", "mcp__files__read"],
             }),
-            json!({
+            &json!({
                 "files": {"command": "srv", "args": ["-x"], "env": {"TOKEN": "${TOKEN}"}, "timeout": 1500},
                 "net": {"type": "http", "url": "https://x", "headers": {"X-Key": "${TOKEN}"}},
             }),
@@ -294,7 +303,7 @@ mod tests {
     fn a_server_that_the_program_cannot_speak_to_is_refused() {
         let sandbox = json!({"mcps": "old"});
         let servers = json!({"old": {"type": "sse", "url": "https://x"}});
-        let error = attached(KIND, sandbox, servers).unwrap_err();
+        let error = attached(KIND, sandbox, &servers).unwrap_err();
         assert!(error.contains("does not speak `sse`"), "{error}");
     }
 }

@@ -9,12 +9,14 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{
-    AgentKind, Invocation, Transcript,
+    AgentKind, Invocation, Transcript, UnknownModel,
     checks::{self, NativeTool},
     hosts::hosts,
     mcp::{self, Allowed},
+    models,
 };
 use crate::{
+    prices::PriceBook,
     spec::{AgentSpec, HostPattern, SpecError},
     supplies::{AccountSource, McpServer, Reach},
 };
@@ -103,6 +105,13 @@ impl AgentKind for Gemini {
         invocation.put(SYSTEM_PROMPT, sandbox.system_prompt.as_ref());
         invocation.put(MEMORY, sandbox.claude_md.as_ref());
         invocation
+    }
+
+    fn check_model(&self, spec: &AgentSpec, prices: &PriceBook) -> Result<(), UnknownModel> {
+        match &spec.sandbox.model {
+            Some(model) => models::GEMINI.check(KIND, model, prices),
+            None => Ok(()),
+        }
     }
 
     fn account(&self, _: &AgentSpec) -> Option<AccountSource> {
@@ -324,7 +333,7 @@ mod tests {
                 "mcps": ["files", "net"], "tools": ["Read", "mcp__files__read"],
                 "env_vars": {"TOKEN": "canary$HOME"},
             }),
-            json!({
+            &json!({
                 "files": {"command": "srv", "args": ["$1"], "env": {"TOKEN": "${TOKEN}"}, "timeout": 1500},
                 "net": {"type": "sse", "url": "https://x", "headers": {"X-Key": "k"}},
             }),
@@ -352,7 +361,7 @@ mod tests {
     #[test]
     fn a_server_that_asks_for_a_variable_that_nobody_gives_is_refused() {
         let servers = json!({"files": {"command": "${WHERE}/srv"}});
-        let error = attached(KIND, json!({"mcps": "files"}), servers).unwrap_err();
+        let error = attached(KIND, json!({"mcps": "files"}), &servers).unwrap_err();
         assert!(
             error.contains("`files`") && error.contains("${WHERE}"),
             "{error}"

@@ -30,7 +30,7 @@ pub(super) fn spec(kind: &str, mut sandbox: Value) -> Result<AgentSpec, SpecErro
 }
 
 /// What is started with the MCP servers that `sandbox` names, on a machine that has `servers`.
-pub(super) fn attached(kind: &str, sandbox: Value, servers: Value) -> Result<Invocation, String> {
+pub(super) fn attached(kind: &str, sandbox: Value, servers: &Value) -> Result<Invocation, String> {
     let spec = spec(kind, sandbox).map_err(|error| error.to_string())?;
     let machine = KnownMachine {
         // Accounts of every kind, so that none is missing.

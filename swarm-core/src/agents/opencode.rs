@@ -9,12 +9,14 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{
-    AgentKind, Invocation, Transcript,
+    AgentKind, Invocation, Transcript, UnknownModel,
     checks::{self, NativeTool},
     hosts::hosts,
     mcp::{self, Allowed},
+    models,
 };
 use crate::{
+    prices::PriceBook,
     spec::{AgentSpec, HostPattern, SpecError},
     supplies::{AccountFile, AccountSource, McpServer, Reach},
 };
@@ -135,6 +137,31 @@ impl AgentKind for Opencode {
         invocation.put(SYSTEM_PROMPT, sandbox.system_prompt.as_ref());
         invocation.put(MEMORY, sandbox.claude_md.as_ref());
         invocation
+    }
+
+    fn check_model(&self, spec: &AgentSpec, prices: &PriceBook) -> Result<(), UnknownModel> {
+        let model = spec.sandbox.model.as_deref().unwrap_or_default();
+        let Some((provider, name)) = model.split_once('/') else {
+            return Ok(());
+        };
+        let models = match provider {
+            "anthropic" => models::ANTHROPIC,
+            "google" => models::GOOGLE,
+            "openai" => models::OPENAI,
+            // It knows more than a hundred, and its settings may name any.
+            _ => return Ok(()),
+        };
+        if prices.is_listed(model) {
+            return Ok(());
+        }
+        let of_provider = |name: String| format!("{provider}/{name}");
+        models
+            .check(KIND, name, prices)
+            .map_err(|unknown| UnknownModel {
+                model: model.to_owned(),
+                suggestion: unknown.suggestion.map(of_provider),
+                ..unknown
+            })
     }
 
     fn account(&self, spec: &AgentSpec) -> Option<AccountSource> {
@@ -382,7 +409,7 @@ mod tests {
                 "model": "fake/m", "mcps": ["files", "net"], "tools": ["Read", "mcp__files__read.all"],
                 "env_vars": {"TOKEN": "canary {env:HOME}"},
             }),
-            json!({
+            &json!({
                 "files": {"command": "srv", "args": ["-\\\"{file:/etc/passwd}"], "env": {"TOKEN": "${TOKEN}"}, "timeout": 1500},
                 "net": {"type": "sse", "url": "https://x", "headers": {"X-Key": "k"}},
             }),

@@ -161,7 +161,7 @@ mod tests {
             .collect()
     }
 
-    fn reach(definition: Value) -> Result<Reach, String> {
+    fn reach(definition: &Value) -> Result<Reach, String> {
         McpServer::new(definition.as_object().unwrap().clone()).reach(&vars())
     }
 
@@ -172,7 +172,7 @@ mod tests {
             "env": {"TOKEN": "${TOKEN}"}, "alwaysLoad": true,
         });
         assert_eq!(
-            reach(definition).unwrap(),
+            reach(&definition).unwrap(),
             Reach::Program {
                 command: "/opt/server".to_owned(),
                 args: ["--token=canary", "$TOKEN", "${", "${a b}", "${TOKEN}"]
@@ -188,7 +188,7 @@ mod tests {
         for (kind, is_sse) in [("http", false), ("sse", true)] {
             let definition = json!({"type": kind, "url": "https://x", "headers": {"Authorization": "Bearer ${TOKEN}"}});
             assert_eq!(
-                reach(definition).unwrap(),
+                reach(&definition).unwrap(),
                 Reach::Url {
                     url: "https://x".to_owned(),
                     headers: [("Authorization".to_owned(), "Bearer canary".to_owned())].into(),
@@ -218,11 +218,11 @@ mod tests {
             (json!({"type": "ws", "url": "https://canary"}), "`type` has"),
             (json!({"url": "${LOOP}"}), "`url` has to begin"),
         ] {
-            let error = reach(definition.clone()).unwrap_err();
+            let error = reach(&definition).unwrap_err();
             assert!(error.contains(problem), "{definition}: {error}");
             assert!(!error.contains("canary"), "{error}");
         }
-        let shown = format!("{:?}", reach(json!({"command": "canary"})));
+        let shown = format!("{:?}", reach(&json!({"command": "canary"})));
         assert!(!shown.contains("canary"), "{shown}");
     }
 
