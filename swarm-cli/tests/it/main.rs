@@ -30,6 +30,7 @@ mod home;
 mod image;
 #[cfg(test)]
 mod kinds;
+#[cfg(test)]
 mod limits;
 #[cfg(feature = "claude-tests")]
 #[cfg(test)]

@@ -167,7 +167,8 @@ impl AgentKind for Codex {
             // Where the account of a subscription is used and renewed.
             known.extend(["auth.openai.com", "chatgpt.com"]);
         }
-        hosts(spec, invocation, known, &["OPENAI_BASE_URL"])
+        // Another address is in its settings only: it looks at no variable for one.
+        hosts(spec, invocation, known, &[])
     }
 }
 
@@ -296,7 +297,8 @@ mod tests {
             at("net", "http_headers")["X-Key"].as_str(),
             Some("canary\n\"\u{7f}")
         );
-        assert!(at("net", "enabled_tools").is_none());
+        let net = config["mcp_servers"]["net"].as_table_like().unwrap();
+        assert!(!net.contains_key("enabled_tools"));
     }
 
     #[test]

@@ -2,11 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{AgentEvent, Conclusion, Invocation, Transcript, kind_of};
+use super::{AgentEvent, Conclusion, Invocation, Transcript};
 use crate::{
     spec::{AgentSpec, SandboxSpec, SpecError},
-    supplies::Supplies,
-    testing::machine::KnownMachine,
+    testing::machine::equipped,
 };
 
 /// What the real program `kind` printed in a run against a scripted model.
@@ -32,20 +31,8 @@ pub(super) fn spec(kind: &str, mut sandbox: Value) -> Result<AgentSpec, SpecErro
 /// What is started with the MCP servers that `sandbox` names, on a machine that has `servers`.
 pub(super) fn attached(kind: &str, sandbox: Value, servers: &Value) -> Result<Invocation, String> {
     let spec = spec(kind, sandbox).map_err(|error| error.to_string())?;
-    let machine = KnownMachine {
-        // Accounts of every kind, so that none is missing.
-        variables: ["ANTHROPIC_API_KEY", "CODEX_API_KEY", "GEMINI_API_KEY"]
-            .map(|name| (name, "key"))
-            .into(),
-        files: [(
-            "/home/ada/.claude.json",
-            json!({"mcpServers": servers}).to_string(),
-        )]
-        .into(),
-    };
-    let supplies = Supplies::gather([&spec], Some(&machine)).map_err(|error| error.to_string())?;
-    let kind = kind_of(&spec.agent).map_err(|error| error.to_string())?;
-    Ok(supplies.invocation(kind, &spec))
+    let config = json!({"mcpServers": servers}).to_string();
+    equipped(&spec, config).map_err(|error| error.to_string())
 }
 
 pub(super) fn read(

@@ -208,7 +208,7 @@ mod tests {
     fn what_no_model_can_be_called_is_refused_with_the_nearest_name() {
         for (models, name, suggestion) in [
             (CLAUDE, "opuss", Some("opus")),
-            (CLAUDE, "claude-", Some("claude-haiku-5-5")),
+            (CLAUDE, "claude-", Some("claude-opus-5-5")),
             (CLAUDE, "claude_opus-5-5", Some("claude-opus-5-5")),
             (CLAUDE, "Claude-opus-5-5", Some("claude-opus-5-5")),
             (CLAUDE, "claude-opus 5-5", Some("claude-opus-5-5")),
