@@ -50,9 +50,7 @@ pub(super) struct Models {
 
 /// What Claude Code takes. On Bedrock names have a region and a vendor, on Vertex a date behind `@`.
 pub(super) const CLAUDE: Models = Models {
-    aliases: &[
-        "best", "default", "fable", "haiku", "opus", "opusplan", "sonnet",
-    ],
+    aliases: &["best", "fable", "haiku", "opus", "opusplan", "sonnet"],
     begins: &["claude-"],
     examples: &[],
     before: &[
