@@ -45,6 +45,7 @@ impl Exit {
             | ErrorCode::UnknownField
             | ErrorCode::UnknownSandbox
             | ErrorCode::UnknownAgent
+            | ErrorCode::UnknownModel
             | ErrorCode::NoCredentials
             | ErrorCode::UnknownMcpServer
             | ErrorCode::Unsupported

@@ -12,6 +12,8 @@ mod golden;
 mod hosts;
 mod json;
 pub(crate) mod lines;
+mod mcp;
+mod models;
 mod opencode;
 pub(crate) mod reset;
 pub mod transcript;
@@ -22,10 +24,12 @@ use std::{
     fmt,
 };
 
+pub use models::UnknownModel;
 pub use transcript::{AgentEvent, Conclusion, Conversation, Onlooker, Transcript, Verdict};
 
 use crate::{
     money::Usd,
+    prices::PriceBook,
     spec::{Agent, AgentSpec, HostPattern, SpecError},
     suggest::nearest,
     supplies::{AccountSource, McpServer},
@@ -110,10 +114,21 @@ pub trait AgentKind: Send + Sync {
         &[]
     }
 
+    /// Refuses an MCP server as it is set up, in words that hold nothing of its values.
+    fn check_server(&self, spec: &AgentSpec, server: &McpServer) -> Result<(), String> {
+        let _ = (spec, server);
+        Ok(())
+    }
+
     /// Attaches MCP servers. They may hold secrets, so none of it goes into the arguments. Called only if `check` accepts
-    /// `mcps`.
-    fn attach(&self, servers: &BTreeMap<&str, &McpServer>, invocation: &mut Invocation) {
-        let _ = (servers, invocation);
+    /// `mcps`, and `check_server` each of these.
+    fn attach(
+        &self,
+        spec: &AgentSpec,
+        servers: &BTreeMap<&str, &McpServer>,
+        invocation: &mut Invocation,
+    ) {
+        let _ = (spec, servers, invocation);
     }
 
     /// Reads what it prints; `None` if that is its answer as it is.
@@ -134,6 +149,12 @@ pub trait AgentKind: Send + Sync {
     fn hosts(&self, spec: &AgentSpec, invocation: &Invocation) -> Vec<HostPattern> {
         let _ = (spec, invocation);
         Vec::new()
+    }
+
+    /// Refuses a model that its program cannot know, unless `prices` list it. Is asked once, before the run starts.
+    fn check_model(&self, spec: &AgentSpec, prices: &PriceBook) -> Result<(), UnknownModel> {
+        let _ = (spec, prices);
+        Ok(())
     }
 
     /// The model that is asked, if that is known before it runs.

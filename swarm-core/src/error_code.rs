@@ -38,6 +38,8 @@ error_codes! {
     UnknownType = "unknown_type",
     /// No agent of this kind is known.
     UnknownAgent = "unknown_agent",
+    /// No model that agents of this kind could ask has this name.
+    UnknownModel = "unknown_model",
     /// There is no account with the provider of the agent's model.
     NoCredentials = "no_credentials",
     /// No MCP server has this name.

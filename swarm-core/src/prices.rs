@@ -4,7 +4,7 @@
 //! agent reports more of itself at its end, that counts.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -36,9 +36,12 @@ impl Coded for InvalidPrices {
 }
 
 /// Prices by model.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct PriceBook(BTreeMap<String, Price>);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PriceBook {
+    prices: BTreeMap<String, Price>,
+    /// The models that somebody listed, as against those that are built in.
+    listed: BTreeSet<String>,
+}
 
 /// Dollars per million tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,28 +73,44 @@ pub struct LongPrompt {
 impl Default for PriceBook {
     /// The list prices that are built in.
     fn default() -> Self {
-        Self::from_json(BUILT_IN).unwrap_or_else(|_| Self(BTreeMap::new()))
+        Self {
+            prices: serde_json::from_str(BUILT_IN).unwrap_or_default(),
+            listed: BTreeSet::new(),
+        }
     }
 }
 
 impl PriceBook {
     /// Reads a list: an object of models.
     pub fn from_json(json: &str) -> Result<Self, InvalidPrices> {
-        Ok(serde_json::from_str(json)?)
+        let prices: BTreeMap<String, Price> = serde_json::from_str(json)?;
+        let listed = prices.keys().cloned().collect();
+        Ok(Self { prices, listed })
     }
 
     /// This list with the models of `other` added or replaced.
     #[must_use]
     pub fn overridden_by(mut self, other: Self) -> Self {
-        self.0.extend(other.0);
+        self.prices.extend(other.prices);
+        self.listed.extend(other.listed);
         self
+    }
+
+    /// The models that have a price, by name.
+    pub fn models(&self) -> impl Iterator<Item = &str> + Clone {
+        self.prices.keys().map(String::as_str)
+    }
+
+    /// Whether somebody listed a price for `model`; those that are built in do not count.
+    pub fn is_listed(&self, model: &str) -> bool {
+        self.listed.contains(model)
     }
 
     /// What one request to `model` costs. A model with a dated name, such as `claude-opus-5-5-20260901`, has the price of
     /// the one whose name it begins with. `None` if no price is known.
     pub fn of_request(&self, model: &str, usage: Usage) -> Option<Usd> {
-        let price = self.0.get(model).or_else(|| {
-            let known = self.0.iter().filter(|(name, _)| {
+        let price = self.prices.get(model).or_else(|| {
+            let known = self.prices.iter().filter(|(name, _)| {
                 model
                     .strip_prefix(name.as_str())
                     .is_some_and(|rest| rest.starts_with(['-', '@', '[']))
@@ -182,10 +201,10 @@ mod tests {
 
     #[test]
     fn the_prices_that_are_built_in_can_be_read() {
-        assert_eq!(
-            PriceBook::from_json(BUILT_IN).unwrap(),
-            PriceBook::default()
-        );
+        let read = PriceBook::from_json(BUILT_IN).unwrap();
+        assert_eq!(read.prices, PriceBook::default().prices);
+        assert!(read.is_listed("claude-opus-5-5"));
+        assert!(!PriceBook::default().is_listed("claude-opus-5-5"));
     }
 
     /// Costs that Claude Code 2.1.329 reported for these requests.

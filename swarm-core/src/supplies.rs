@@ -6,6 +6,7 @@
 mod account;
 mod error;
 mod mcp;
+mod reach;
 mod variable;
 
 use std::{
@@ -17,6 +18,7 @@ use std::{
 pub use account::{AccountFile, AccountSource};
 pub use error::SupplyError;
 pub use mcp::McpServer;
+pub use reach::Reach;
 pub(crate) use variable::check as check_variables;
 
 use self::{account::Account, mcp::Shelves};
@@ -85,15 +87,20 @@ impl Supplies {
     ///
     /// # Errors
     ///
-    /// [`SupplyError::NoCredentials`] and [`SupplyError::UnknownMcpServer`] if something is not there.
+    /// [`SupplyError::NoCredentials`] and [`SupplyError::UnknownMcpServer`] if something is not there,
+    /// [`SupplyError::UnusableMcpServer`] if it is and an agent of this kind cannot use it.
     pub fn gather<'a>(
         agents: impl IntoIterator<Item = &'a AgentSpec>,
         machine: Option<&dyn UserMachine>,
     ) -> Result<Self, SupplyError> {
         let mut supplies = Self::default();
         let mut wanted = BTreeSet::new();
+        let mut with_servers = Vec::new();
         for spec in agents {
-            wanted.extend(spec.sandbox.mcps.iter().map(String::as_str));
+            if !spec.sandbox.mcps.is_empty() {
+                wanted.extend(spec.sandbox.mcps.iter().map(String::as_str));
+                with_servers.push(spec);
+            }
             let (Some(machine), Ok(kind)) = (machine, kind_of(&spec.agent)) else {
                 continue;
             };
@@ -112,7 +119,29 @@ impl Supplies {
                 supplies.mcp_servers.insert(name.to_owned(), server);
             }
         }
+        for spec in with_servers {
+            supplies.check_servers(spec)?;
+        }
         Ok(supplies)
+    }
+
+    /// Refuses servers that the kind of `spec` cannot use.
+    fn check_servers(&self, spec: &AgentSpec) -> Result<(), SupplyError> {
+        let Ok(kind) = kind_of(&spec.agent) else {
+            return Ok(());
+        };
+        for name in &spec.sandbox.mcps {
+            if let Some(server) = self.mcp_servers.get(name) {
+                kind.check_server(spec, server).map_err(|problem| {
+                    SupplyError::UnusableMcpServer {
+                        name: name.clone(),
+                        agent: kind.name(),
+                        problem,
+                    }
+                })?;
+            }
+        }
+        Ok(())
     }
 
     /// The hosts of the MCP servers that this agent gets and that are elsewhere. An address is not among them: a repository
@@ -139,7 +168,7 @@ impl Supplies {
             .filter_map(|name| Some((name.as_str(), self.mcp_servers.get(name)?)))
             .collect();
         if !servers.is_empty() {
-            kind.attach(&servers, &mut invocation);
+            kind.attach(spec, &servers, &mut invocation);
         }
         invocation
     }

@@ -10,7 +10,7 @@ use tokio::{sync::watch, task::spawn_blocking};
 
 use crate::{
     agent_runner::{AdmissionLimits, AgentRunner},
-    agents::{Onlooker, kind_of},
+    agents::{Onlooker, UnknownModel, kind_of},
     breaker::Breakers,
     budget::Budget,
     drive::{DriveError, Driven, Stop, drive},
@@ -97,6 +97,9 @@ pub enum SwarmError {
         /// What is wrong with the first of them.
         first: RuntimeError,
     },
+    /// A model that the program of an agent cannot know. Nothing was started.
+    #[error("nothing was started: {0}")]
+    UnknownModel(#[from] UnknownModel),
     /// An account or an MCP server is missing. Nothing was started.
     #[error("nothing was started: {0}")]
     Unsupplied(#[from] SupplyError),
@@ -145,6 +148,7 @@ impl Coded for SwarmError {
     fn code(&self) -> ErrorCode {
         match self {
             Self::Unfit { first, .. } => first.code(),
+            Self::UnknownModel(error) => error.code(),
             Self::Unsupplied(error) => error.code(),
             Self::RunExists(_) => ErrorCode::RunExists,
             Self::BudgetSpent { .. } => ErrorCode::BudgetExhausted,
@@ -251,7 +255,8 @@ impl Swarm {
     ///
     /// # Errors
     ///
-    /// [`SwarmError::Unfit`], [`SwarmError::Unsupplied`] and [`SwarmError::RunExists`], before anything was started.
+    /// [`SwarmError::Unfit`], [`SwarmError::UnknownModel`], [`SwarmError::Unsupplied`] and [`SwarmError::RunExists`], before
+    /// anything was started.
     /// Agents that fail are no error.
     pub async fn run(&self, new: NewRun, control: Control) -> Result<RunView, SwarmError> {
         self.check(&new.plan)?;
@@ -419,6 +424,11 @@ impl Swarm {
 
     fn check(&self, plan: &Plan) -> Result<(), SwarmError> {
         let agents = plan.agents();
+        for spec in &agents {
+            if let Ok(kind) = kind_of(&spec.agent) {
+                kind.check_model(spec, &self.prices)?;
+            }
+        }
         let mut unfit = agents
             .iter()
             .filter_map(|agent| self.runtime.check(&agent.sandbox).err());

@@ -26,9 +26,12 @@ pub(crate) fn reason(status: i64, oom: bool, ended: Ended) -> ExitReason {
         Ended::ByItself if status == 0 => ExitReason::Completed,
         Ended::ByItself if oom => ExitReason::OutOfMemory,
         // Engines and shells report death by signal n as 128 + n. A program that itself exits with such a
-        // status cannot be told apart.
+        // status cannot be told apart, but for signals that end nobody: the Gemini CLI exits with the HTTP status of its
+        // provider, of which 8 bits are left, and 400 to 404 are 144 to 148.
         Ended::ByItself => match i32::try_from(status) {
-            Ok(code @ 129..=159) => ExitReason::Signalled { signal: code - 128 },
+            Ok(code @ (129..=143 | 152..=155 | 157..=159)) => {
+                ExitReason::Signalled { signal: code - 128 }
+            }
             Ok(code) => ExitReason::Failed { code },
             Err(_) => ExitReason::Failed { code: i32::MAX },
         },
@@ -115,6 +118,15 @@ mod tests {
                 expected,
                 "{status} {oom} {ended:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_signal_that_ends_nobody_is_a_status() {
+        // 400 and 404 of a provider as the Gemini CLI gives them on, and `SIGWINCH`.
+        for code in [144, 148, 156] {
+            let found = reason(code.into(), false, Ended::ByItself);
+            assert_eq!(found, ExitReason::Failed { code });
         }
     }
 }

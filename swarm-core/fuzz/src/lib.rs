@@ -8,8 +8,11 @@ use swarm_core::{
         AgentEvent, Verdict, kind_of,
         transcript::{MAX_MESSAGE, MAX_NAME, MAX_TEXT},
     },
-    spec::{Agent, AgentSpec, ByteSize, Cpus, Mount, NoSandboxes, Task},
-    testing::transcript::{Understood, understand},
+    spec::{Agent, AgentSpec, ByteSize, Cpus, Mount, NoSandboxes, SandboxSpec, Task},
+    testing::{
+        machine::equipped,
+        transcript::{Understood, understand},
+    },
 };
 
 /// What an agent of this kind printed. Its last byte says where it is cut into chunks.
@@ -113,4 +116,61 @@ pub fn syntax(text: &str) {
     }
     drop(text.parse::<swarm_core::money::Usd>());
     drop(text.parse::<swarm_core::ids::RefId>());
+}
+
+/// A file with MCP servers, as a repository may bring it. One of them has to be called `a`.
+pub fn mcp(config: &str) {
+    let known: Option<serde_json::Value> = serde_json::from_str(config).ok();
+    for (kind, model) in [
+        ("claude", "opus"),
+        ("codex", "gpt-5.5"),
+        ("gemini", "pro"),
+        ("opencode", "fake/m"),
+    ] {
+        let sandbox = serde_json::json!({
+            "agent": kind, "model": model, "mcps": ["a"], "env_vars": {"A": "canary{env:B}${B}$B\\"},
+        });
+        let sandbox = SandboxSpec::from_json(sandbox, "sandbox").expect("it is one");
+        let spec = AgentSpec::new("Do it.", sandbox).expect("it was checked");
+        let invocation = match equipped(&spec, config.to_owned()) {
+            Ok(invocation) => invocation,
+            Err(error) => {
+                assert!(!format!("{error} {error:?}").contains("canary"));
+                continue;
+            }
+        };
+        assert!(known.is_some(), "it is JSON");
+        assert!(!format!("{:?}", invocation.argv_in("/h")).contains("canary"));
+        match kind {
+            "codex" => {
+                let config: toml_edit::DocumentMut = invocation.home[".codex/config.toml"]
+                    .parse()
+                    .expect("it is TOML");
+                assert!(config["mcp_servers"]["a"].is_table_like());
+            }
+            "gemini" => {
+                let settings = &invocation.home[".gemini/settings.json"];
+                let settings: serde_json::Value =
+                    serde_json::from_str(settings).expect("it is JSON");
+                assert!(!is_filled_in(&settings["mcpServers"]["a"]));
+            }
+            "opencode" => {
+                let config = &invocation.home[".config/opencode/opencode.json"];
+                assert!(!config.contains("{env:") && !config.contains("{file:"));
+                let config: serde_json::Value = serde_json::from_str(config).expect("it is JSON");
+                assert!(config["mcp"]["a"].is_object());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether the program would fill in a variable besides the one that holds a dollar.
+fn is_filled_in(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::String(text) => text.replace("${SWARM_DOLLAR}", "").contains('$'),
+        serde_json::Value::Array(values) => values.iter().any(is_filled_in),
+        serde_json::Value::Object(fields) => fields.values().any(is_filled_in),
+        _ => false,
+    }
 }

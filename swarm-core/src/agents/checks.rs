@@ -1,5 +1,6 @@
 //! Checks that several kinds share.
 
+use super::mcp;
 use crate::{
     money::Usd,
     spec::{AgentSpec, DEFAULT_TOOLS, SpecError},
@@ -100,24 +101,26 @@ pub(super) fn check_model(model: &str, example: &str) -> Result<(), SpecError> {
     ))
 }
 
-/// Whether the tools are those that an agent has if nobody says otherwise.
+/// Whether the tools are those that an agent has if nobody says otherwise, apart from those of MCP servers.
 pub(super) fn has_default_tools(tools: &[String]) -> bool {
     let is_default = |tool: &String| DEFAULT_TOOLS.contains(&tool.as_str());
     let is_asked = |tool: &&str| tools.iter().any(|asked| asked == tool);
-    tools.iter().all(is_default) && DEFAULT_TOOLS.iter().all(is_asked)
+    let mut own = tools.iter().filter(|tool| !mcp::is_tool(tool));
+    own.all(is_default) && DEFAULT_TOOLS.iter().all(is_asked)
 }
 
 /// A tool, and what a program calls it.
 pub(super) type NativeTool = (&'static str, &'static [&'static str]);
 
-/// What the program calls these tools, in the order of `known`.
+/// What the program calls these tools, in the order of `known`. Those of MCP servers are passed over.
 pub(super) fn native_tools<'k>(
     tools: &[String],
     kind: &str,
     known: &'k [NativeTool],
 ) -> Result<Vec<&'k str>, SpecError> {
     let names = || known.iter().map(|(name, _)| *name);
-    if let Some(tool) = tools.iter().find(|tool| !names().any(|name| name == *tool)) {
+    let is_unknown = |tool: &&String| !mcp::is_tool(tool) && !names().any(|name| name == *tool);
+    if let Some(tool) = tools.iter().find(is_unknown) {
         let suggestion = nearest(tool, names()).map(|near| format!("; did you mean `{near}`?"));
         return Err(SpecError::shape(
             format!("tool {tool:?}"),

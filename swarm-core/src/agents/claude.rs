@@ -9,11 +9,13 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::{
-    AgentKind, Invocation, Transcript, checks,
+    AgentKind, Invocation, Transcript, UnknownModel, checks,
     hosts::{hosts, variable},
+    mcp, models,
 };
 use crate::{
     money::Usd,
+    prices::PriceBook,
     spec::{AgentSpec, HostPattern, SpecError},
     suggest::nearest,
     supplies::{AccountFile, AccountSource, McpServer},
@@ -66,9 +68,7 @@ impl AgentKind for Claude {
 
     fn check(&self, spec: &AgentSpec) -> Result<(), SpecError> {
         let sandbox = &spec.sandbox;
-        for mcp in &sandbox.mcps {
-            check_mcp(mcp)?;
-        }
+        mcp::check_names(spec)?;
         checks::check_effort(spec, &EFFORTS)?;
         checks::check_budget(spec)?;
         if let Some(model) = &sandbox.model {
@@ -128,6 +128,13 @@ impl AgentKind for Claude {
         invocation
     }
 
+    fn check_model(&self, spec: &AgentSpec, prices: &PriceBook) -> Result<(), UnknownModel> {
+        match &spec.sandbox.model {
+            Some(model) => models::CLAUDE.check(self.name(), model, prices),
+            None => Ok(()),
+        }
+    }
+
     fn account(&self, _: &AgentSpec) -> Option<AccountSource> {
         Some(AccountSource {
             name: self.name().to_owned(),
@@ -152,7 +159,12 @@ impl AgentKind for Claude {
         })
     }
 
-    fn attach(&self, servers: &BTreeMap<&str, &McpServer>, invocation: &mut Invocation) {
+    fn attach(
+        &self,
+        _: &AgentSpec,
+        servers: &BTreeMap<&str, &McpServer>,
+        invocation: &mut Invocation,
+    ) {
         let servers: BTreeMap<_, _> = servers
             .iter()
             .map(|(name, server)| (*name, server.definition()))
@@ -191,27 +203,13 @@ impl AgentKind for Claude {
 
 /// What may be used without being asked. Of an MCP server that is attached that is all it has, unless `tools` names some.
 fn allowed_tools(spec: &AgentSpec) -> Vec<String> {
-    let named = |mcp: &str| {
-        let all = format!("mcp__{mcp}");
-        let some = format!("{all}__");
-        let mut tools = spec.sandbox.tools.iter();
-        tools.any(|tool| *tool == all || tool.starts_with(&some))
-    };
-    let servers = spec.sandbox.mcps.iter().filter(|mcp| !named(mcp));
+    let servers = spec.sandbox.mcps.iter();
+    let servers = servers.filter(|mcp| {
+        let is_named = |tool: &String| mcp::tool_of(mcp, tool).is_some();
+        !spec.sandbox.tools.iter().any(is_named)
+    });
     let servers = servers.map(|mcp| format!("mcp__{mcp}"));
     spec.sandbox.tools.iter().cloned().chain(servers).collect()
-}
-
-/// In a rule about its tools the program writes other characters as `_`.
-fn check_mcp(name: &str) -> Result<(), SpecError> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if !name.is_empty() && name.chars().all(is_plain) {
-        return Ok(());
-    }
-    Err(SpecError::shape(
-        format!("mcps {name:?}"),
-        "the name of an MCP server is made of letters, digits, `_` and `-`",
-    ))
 }
 
 /// `Bash(git *)` is a rule about `Bash`.

@@ -4,13 +4,20 @@
 
 mod transcript;
 
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
 use super::{
-    AgentKind, Invocation, Transcript, checks,
+    AgentKind, Invocation, Transcript, UnknownModel, checks,
     hosts::{hosts, variable},
+    mcp::{self, Allowed},
+    models,
 };
 use crate::{
+    prices::PriceBook,
     spec::{AgentSpec, HostPattern, SpecError},
-    supplies::{AccountFile, AccountSource},
+    supplies::{AccountFile, AccountSource, McpServer, Reach},
 };
 
 pub(super) struct Codex;
@@ -22,9 +29,7 @@ const EFFORTS: [&str; 5] = ["minimal", "low", "medium", "high", "xhigh"];
 
 const SYSTEM_PROMPT: &str = ".codex/swarm-system.md";
 const MEMORY: &str = ".codex/AGENTS.md";
-
-/// Variables with the address of another server to ask.
-const ADDRESSES: [&str; 1] = ["OPENAI_BASE_URL"];
+const CONFIG: &str = ".codex/config.toml";
 
 impl AgentKind for Codex {
     fn name(&self) -> &'static str {
@@ -43,7 +48,8 @@ impl AgentKind for Codex {
             return Err(checks::unsupported(
                 KIND,
                 "tools",
-                "leave it out: it has a shell and an editor, and the sandbox is what limits them",
+                "leave it out, or name the default ones and tools of MCP servers: it has a shell and an editor, and the \
+                 sandbox is what limits them",
             ));
         }
         checks::check_no_schema(spec, KIND)?;
@@ -55,7 +61,15 @@ impl AgentKind for Codex {
                 "put `AGENTS.md` into that folder instead of `claude_md`",
             )?;
         }
-        checks::check_no_mcps(spec, KIND)
+        if !sandbox.mcps.is_empty() {
+            checks::check_not_set(
+                spec,
+                KIND,
+                "CODEX_HOME",
+                "put `[mcp_servers.NAME]` into `config.toml` of that folder instead of `mcps`",
+            )?;
+        }
+        mcp::check(spec)
     }
 
     fn invocation(&self, spec: &AgentSpec) -> Invocation {
@@ -94,6 +108,13 @@ impl AgentKind for Codex {
         invocation
     }
 
+    fn check_model(&self, spec: &AgentSpec, prices: &PriceBook) -> Result<(), UnknownModel> {
+        match &spec.sandbox.model {
+            Some(model) => models::OPENAI.check(KIND, model, prices),
+            None => Ok(()),
+        }
+    }
+
     fn account(&self, _: &AgentSpec) -> Option<AccountSource> {
         Some(AccountSource {
             name: KIND.to_owned(),
@@ -111,8 +132,30 @@ impl AgentKind for Codex {
         })
     }
 
-    fn addresses(&self) -> &'static [&'static str] {
-        &ADDRESSES
+    fn check_server(&self, spec: &AgentSpec, server: &McpServer) -> Result<(), String> {
+        match server.reach(&spec.sandbox.env_vars)? {
+            Reach::Url { is_sse: true, .. } => {
+                Err("the program does not speak `sse`; set it up as `http`".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn attach(
+        &self,
+        spec: &AgentSpec,
+        servers: &BTreeMap<&str, &McpServer>,
+        invocation: &mut Invocation,
+    ) {
+        let servers = mcp::reached(spec, servers);
+        let servers: BTreeMap<_, _> = servers
+            .into_iter()
+            .map(|(name, reach, server)| (name, settings(spec, name, reach, server)))
+            .collect();
+        let config = BTreeMap::from([("mcp_servers", servers)]);
+        // It is tables of texts, numbers and lists, which all can be written.
+        let config = toml_edit::ser::to_string(&config).unwrap_or_default();
+        invocation.put(CONFIG, Some(&config));
     }
 
     fn transcript(&self) -> Option<Box<dyn Transcript>> {
@@ -125,16 +168,38 @@ impl AgentKind for Codex {
             // Where the account of a subscription is used and renewed.
             known.extend(["auth.openai.com", "chatgpt.com"]);
         }
-        hosts(spec, invocation, known, &ADDRESSES)
+        // Another address is in its settings only: it looks at no variable for one.
+        hosts(spec, invocation, known, &[])
     }
+}
+
+/// A server as the program reads it. A tool that is not among the enabled ones is not offered, and a call of it fails.
+fn settings(spec: &AgentSpec, name: &str, reach: Reach, server: &McpServer) -> Value {
+    let mut settings = match reach {
+        Reach::Program { command, args, env } => {
+            json!({"command": command, "args": args, "env": env})
+        }
+        Reach::Url { url, headers, .. } => json!({"url": url, "http_headers": headers}),
+    };
+    let mut set = |field: &str, value: Value| {
+        if let Some(settings) = settings.as_object_mut() {
+            settings.insert(field.to_owned(), value);
+        }
+    };
+    set("startup_timeout_sec", json!(mcp::START_SECONDS));
+    if let Some(millis) = server.call_timeout_ms() {
+        set("tool_timeout_sec", json!(millis.div_ceil(1000)));
+    }
+    if let Allowed::Only(tools) = mcp::allowed(spec, name) {
+        set("enabled_tools", json!(tools));
+    }
+    settings
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-    use crate::agents::golden::spec;
+    use crate::agents::golden::{attached, spec};
 
     #[test]
     fn every_field_becomes_an_option_in_one_word_and_no_text_is_among_them() {
@@ -179,7 +244,14 @@ mod tests {
             (json!({"tools": ["Read"]}), "tools: an agent of kind codex"),
             (json!({"tools": []}), "tools: an agent of kind codex"),
             (json!({"output_schema": {}}), "output_schema: an agent"),
-            (json!({"mcps": "slack"}), "mcps: an agent"),
+            (
+                json!({"tools": ["mcp__a__b"], "mcps": "a"}),
+                "tools: an agent",
+            ),
+            (
+                json!({"mcps": "a", "env_vars": {"CODEX_HOME": "/w"}}),
+                "CODEX_HOME",
+            ),
             (json!({"effort": "max"}), "expected one of minimal"),
             (json!({"model": "-c"}), "expected a name"),
             (
@@ -195,5 +267,46 @@ mod tests {
             json!({"tools": ["Bash", "Read", "Write", "Glob", "Grep"]}),
         )
         .unwrap();
+    }
+
+    #[test]
+    fn servers_are_in_a_file_that_says_which_tools_there_are() {
+        let invocation = attached(
+            KIND,
+            json!({
+                "mcps": ["files", "net"], "env_vars": {"TOKEN": "canary\n\"\u{7f}"},
+                "tools": ["Bash", "Read", "Write", "Glob", "Grep", "mcp__files__read"],
+            }),
+            &json!({
+                "files": {"command": "srv", "args": ["-x"], "env": {"TOKEN": "${TOKEN}"}, "timeout": 1500},
+                "net": {"type": "http", "url": "https://x", "headers": {"X-Key": "${TOKEN}"}},
+            }),
+        )
+        .unwrap();
+        assert!(!invocation.argv_in("/h").concat().contains("canary"));
+        let config: toml_edit::DocumentMut = invocation.home[CONFIG].parse().unwrap();
+        let at = |server: &str, field: &str| config["mcp_servers"][server][field].clone();
+        assert_eq!(at("files", "command").as_str(), Some("srv"));
+        assert_eq!(
+            at("files", "env")["TOKEN"].as_str(),
+            Some("canary\n\"\u{7f}")
+        );
+        assert_eq!(at("files", "tool_timeout_sec").as_integer(), Some(2));
+        let tools = at("files", "enabled_tools").to_string();
+        assert_eq!(tools.trim(), "[\"read\"]");
+        assert_eq!(
+            at("net", "http_headers")["X-Key"].as_str(),
+            Some("canary\n\"\u{7f}")
+        );
+        let net = config["mcp_servers"]["net"].as_table_like().unwrap();
+        assert!(!net.contains_key("enabled_tools"));
+    }
+
+    #[test]
+    fn a_server_that_the_program_cannot_speak_to_is_refused() {
+        let sandbox = json!({"mcps": "old"});
+        let servers = json!({"old": {"type": "sse", "url": "https://x"}});
+        let error = attached(KIND, sandbox, &servers).unwrap_err();
+        assert!(error.contains("does not speak `sse`"), "{error}");
     }
 }

@@ -4,16 +4,21 @@
 
 mod transcript;
 
-use serde_json::json;
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
 
 use super::{
-    AgentKind, Invocation, Transcript,
+    AgentKind, Invocation, Transcript, UnknownModel,
     checks::{self, NativeTool},
     hosts::hosts,
+    mcp::{self, Allowed},
+    models,
 };
 use crate::{
+    prices::PriceBook,
     spec::{AgentSpec, HostPattern, SpecError},
-    supplies::AccountSource,
+    supplies::{AccountSource, McpServer, Reach},
 };
 
 pub(super) struct Gemini;
@@ -34,6 +39,9 @@ const TOOLS: [NativeTool; 8] = [
 const SETTINGS: &str = ".gemini/settings.json";
 const SYSTEM_PROMPT: &str = ".gemini/swarm-system.md";
 const MEMORY: &str = ".gemini/GEMINI.md";
+
+/// Holds a dollar. The program fills variables in everywhere in its settings, and there is no other way to write one.
+const DOLLAR: &str = "SWARM_DOLLAR";
 
 /// With one of these the account is found elsewhere than in `GEMINI_API_KEY`.
 const OTHER_ACCOUNTS: [&str; 2] = [VERTEX, CODE_ASSIST];
@@ -63,7 +71,7 @@ impl AgentKind for Gemini {
             "GEMINI_CLI_HOME",
             "its settings, and with them its tools, are in HOME; leave it out",
         )?;
-        checks::check_no_mcps(spec, KIND)
+        mcp::check(spec)
     }
 
     fn invocation(&self, spec: &AgentSpec) -> Invocation {
@@ -97,10 +105,17 @@ impl AgentKind for Gemini {
                 None => "false".to_owned(),
             },
         );
-        invocation.put(SETTINGS, Some(&settings(spec)));
+        invocation.put(SETTINGS, Some(&settings(spec, &[])));
         invocation.put(SYSTEM_PROMPT, sandbox.system_prompt.as_ref());
         invocation.put(MEMORY, sandbox.claude_md.as_ref());
         invocation
+    }
+
+    fn check_model(&self, spec: &AgentSpec, prices: &PriceBook) -> Result<(), UnknownModel> {
+        match &spec.sandbox.model {
+            Some(model) => models::GEMINI.check(KIND, model, prices),
+            None => Ok(()),
+        }
     }
 
     fn account(&self, _: &AgentSpec) -> Option<AccountSource> {
@@ -117,6 +132,21 @@ impl AgentKind for Gemini {
 
     fn addresses(&self) -> &'static [&'static str] {
         &ADDRESSES
+    }
+
+    fn check_server(&self, spec: &AgentSpec, server: &McpServer) -> Result<(), String> {
+        server.reach(&spec.sandbox.env_vars).map(drop)
+    }
+
+    fn attach(
+        &self,
+        spec: &AgentSpec,
+        servers: &BTreeMap<&str, &McpServer>,
+        invocation: &mut Invocation,
+    ) {
+        let servers = mcp::reached(spec, servers);
+        invocation.put(SETTINGS, Some(&settings(spec, &servers)));
+        invocation.set(DOLLAR, "$");
     }
 
     fn transcript(&self) -> Option<Box<dyn Transcript>> {
@@ -144,32 +174,92 @@ impl AgentKind for Gemini {
     }
 }
 
-/// A tool that is not in `core` is not offered to the model, and a call of it fails.
-fn settings(spec: &AgentSpec) -> String {
+/// A tool that is not in `core` is not offered to the model, and a call of it fails. That holds for those of MCP servers, too.
+fn settings(spec: &AgentSpec, servers: &[(&str, Reach, &McpServer)]) -> String {
     let tools = checks::native_tools(&spec.sandbox.tools, KIND, &TOOLS).unwrap_or_default();
+    let of_servers = servers.iter().map(|(name, ..)| format!("mcp_{name}_*"));
+    let core: Vec<String> = tools
+        .into_iter()
+        .map(str::to_owned)
+        .chain(of_servers)
+        .collect();
     let mut settings = json!({
-        "tools": {"core": tools},
+        "tools": {"core": core},
         "general": {"enableAutoUpdate": false},
         "privacy": {"usageStatisticsEnabled": false},
         "advanced": {"ignoreLocalEnv": true},
     });
+    let mut set = |name: &str, value: Value| {
+        if let Some(settings) = settings.as_object_mut() {
+            settings.insert(name.to_owned(), value);
+        }
+    };
     let mut names = spec.sandbox.env_vars.names();
-    if !names.any(|name| OTHER_ACCOUNTS.contains(&name))
-        && let Some(settings) = settings.as_object_mut()
-    {
+    if !names.any(|name| OTHER_ACCOUNTS.contains(&name)) {
         // Else it asks which account to use, and ends.
-        let auth = json!({"auth": {"selectedType": "gemini-api-key"}});
-        settings.insert("security".to_owned(), auth);
+        set(
+            "security",
+            json!({"auth": {"selectedType": "gemini-api-key"}}),
+        );
+    }
+    if !servers.is_empty() {
+        let servers = servers.iter();
+        let servers: BTreeMap<_, _> = servers
+            .map(|(name, reach, server)| (*name, server_settings(spec, name, reach, server)))
+            .collect();
+        set("mcpServers", json!(servers));
     }
     settings.to_string()
 }
 
+/// A server as the program reads it. Which of its tools there are, is said here: in `core`, a name such as `mcp_a_b_c` may be
+/// that of a tool of `a` or of `a_b`.
+fn server_settings(spec: &AgentSpec, name: &str, reach: &Reach, server: &McpServer) -> Value {
+    let mut settings = match reach {
+        Reach::Program { command, args, env } => {
+            let args: Vec<String> = args.iter().map(|arg| once(arg)).collect();
+            json!({"command": once(command), "args": args, "env": twice(env)})
+        }
+        Reach::Url {
+            url,
+            headers,
+            is_sse,
+        } => {
+            let kind = if *is_sse { "sse" } else { "http" };
+            json!({"type": kind, "url": once(url), "headers": twice(headers)})
+        }
+    };
+    let mut set = |field: &str, value: Value| {
+        if let Some(settings) = settings.as_object_mut() {
+            settings.insert(field.to_owned(), value);
+        }
+    };
+    if let Some(millis) = server.call_timeout_ms() {
+        // It holds for the start, too.
+        set("timeout", json!(millis.max(mcp::START_SECONDS * 1000)));
+    }
+    if let Allowed::Only(tools) = mcp::allowed(spec, name) {
+        set("includeTools", json!(tools));
+    }
+    settings
+}
+
+/// `text` for where the program fills in variables once.
+fn once(text: &str) -> String {
+    text.replace('$', &format!("${{{DOLLAR}}}"))
+}
+
+/// Texts for where it fills them in a second time, when it starts the server; there, a backslash protects a dollar.
+fn twice(texts: &BTreeMap<String, String>) -> Map<String, Value> {
+    let texts = texts.iter();
+    let texts = texts.map(|(name, text)| (name.clone(), json!(once(&text.replace('$', "\\$")))));
+    texts.collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
-    use crate::agents::golden::spec;
+    use crate::agents::golden::{attached, spec};
 
     fn invocation(sandbox: Value) -> Invocation {
         Gemini.invocation(&spec(KIND, sandbox).unwrap())
@@ -231,7 +321,6 @@ mod tests {
             (json!({"tools": ["Bash(git *)"]}), "no such tool"),
             (json!({"output_schema": {}}), "output_schema: an agent"),
             (json!({"effort": "high"}), "effort: an agent of kind gemini"),
-            (json!({"mcps": "slack"}), "mcps: an agent"),
             (json!({"model": ""}), "expected a name"),
             (
                 json!({"env_vars": {"GEMINI_CLI_HOME": "/w"}}),
@@ -241,5 +330,48 @@ mod tests {
             let error = spec(KIND, sandbox.clone()).unwrap_err().to_string();
             assert!(error.contains(problem), "{sandbox}: {error}");
         }
+    }
+
+    #[test]
+    fn servers_are_in_the_settings_and_their_tools_are_let_in() {
+        let invocation = attached(
+            KIND,
+            json!({
+                "mcps": ["files", "net"], "tools": ["Read", "mcp__files__read"],
+                "env_vars": {"TOKEN": "canary$HOME"},
+            }),
+            &json!({
+                "files": {"command": "srv", "args": ["$1"], "env": {"TOKEN": "${TOKEN}"}, "timeout": 1500},
+                "net": {"type": "sse", "url": "https://x", "headers": {"X-Key": "k"}},
+            }),
+        )
+        .unwrap();
+        assert!(!invocation.argv_in("/h").concat().contains("canary"));
+        let settings = settings(&invocation);
+        assert_eq!(
+            settings["tools"]["core"],
+            json!(["read_file", "mcp_files_*", "mcp_net_*"])
+        );
+        assert_eq!(
+            settings["mcpServers"],
+            json!({
+                "files": {
+                    "command": "srv", "args": ["${SWARM_DOLLAR}1"], "timeout": 30_000, "includeTools": ["read"],
+                    "env": {"TOKEN": "canary\\${SWARM_DOLLAR}HOME"},
+                },
+                "net": {"type": "sse", "url": "https://x", "headers": {"X-Key": "k"}},
+            })
+        );
+        assert_eq!(invocation.env["SWARM_DOLLAR"], "$");
+    }
+
+    #[test]
+    fn a_server_that_asks_for_a_variable_that_nobody_gives_is_refused() {
+        let servers = json!({"files": {"command": "${WHERE}/srv"}});
+        let error = attached(KIND, json!({"mcps": "files"}), &servers).unwrap_err();
+        assert!(
+            error.contains("`files`") && error.contains("${WHERE}"),
+            "{error}"
+        );
     }
 }

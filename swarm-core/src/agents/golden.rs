@@ -2,8 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{AgentEvent, Conclusion, Transcript};
-use crate::spec::{AgentSpec, SandboxSpec, SpecError};
+use super::{AgentEvent, Conclusion, Invocation, Transcript};
+use crate::{
+    spec::{AgentSpec, SandboxSpec, SpecError},
+    testing::machine::equipped,
+};
 
 /// What the real program `kind` printed in a run against a scripted model.
 macro_rules! recorded {
@@ -23,6 +26,13 @@ pub(super) use recorded;
 pub(super) fn spec(kind: &str, mut sandbox: Value) -> Result<AgentSpec, SpecError> {
     sandbox["agent"] = json!(kind);
     AgentSpec::new("Do it.", SandboxSpec::from_json(sandbox, "sandbox")?)
+}
+
+/// What is started with the MCP servers that `sandbox` names, on a machine that has `servers`.
+pub(super) fn attached(kind: &str, sandbox: Value, servers: &Value) -> Result<Invocation, String> {
+    let spec = spec(kind, sandbox).map_err(|error| error.to_string())?;
+    let config = json!({"mcpServers": servers}).to_string();
+    equipped(&spec, config).map_err(|error| error.to_string())
 }
 
 pub(super) fn read(

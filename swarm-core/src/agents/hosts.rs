@@ -113,7 +113,6 @@ mod tests {
     fn another_server_that_the_sandbox_names_is_among_them() {
         for (kind, variable) in [
             ("claude", "ANTHROPIC_BASE_URL"),
-            ("codex", "OPENAI_BASE_URL"),
             ("gemini", "GOOGLE_GEMINI_BASE_URL"),
         ] {
             let with = |url: &str| hosts(json!({"agent": kind, "env_vars": {variable: url}}));

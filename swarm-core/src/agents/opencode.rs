@@ -9,13 +9,16 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{
-    AgentKind, Invocation, Transcript,
+    AgentKind, Invocation, Transcript, UnknownModel,
     checks::{self, NativeTool},
     hosts::hosts,
+    mcp::{self, Allowed},
+    models,
 };
 use crate::{
+    prices::PriceBook,
     spec::{AgentSpec, HostPattern, SpecError},
-    supplies::{AccountFile, AccountSource},
+    supplies::{AccountFile, AccountSource, McpServer, Reach},
 };
 
 pub(super) struct Opencode;
@@ -49,6 +52,9 @@ const PROVIDERS: [(&str, &str); 9] = [
 
 const SYSTEM_PROMPT: &str = ".config/opencode/swarm-system.md";
 const MEMORY: &str = ".config/opencode/AGENTS.md";
+const CONFIG: &str = ".config/opencode/opencode.json";
+/// For a request to a server, its start included, in milliseconds. What the program waits for a call anyway.
+const REQUEST_TIMEOUT_MS: u64 = 60_000;
 
 impl AgentKind for Opencode {
     fn name(&self) -> &'static str {
@@ -91,7 +97,16 @@ impl AgentKind for Opencode {
                 "put `opencode/AGENTS.md` into that folder instead of `claude_md`",
             )?;
         }
-        checks::check_no_mcps(spec, KIND)
+        if !sandbox.mcps.is_empty() {
+            checks::check_not_set(
+                spec,
+                KIND,
+                "XDG_CONFIG_HOME",
+                "put `mcp` into the file that OPENCODE_CONFIG names instead of `mcps`",
+            )?;
+        }
+        mcp::check(spec)?;
+        check_apart(spec)
     }
 
     fn invocation(&self, spec: &AgentSpec) -> Invocation {
@@ -125,6 +140,31 @@ impl AgentKind for Opencode {
         invocation
     }
 
+    fn check_model(&self, spec: &AgentSpec, prices: &PriceBook) -> Result<(), UnknownModel> {
+        let model = spec.sandbox.model.as_deref().unwrap_or_default();
+        let Some((provider, name)) = model.split_once('/') else {
+            return Ok(());
+        };
+        let models = match provider {
+            "anthropic" => models::ANTHROPIC,
+            "google" => models::GOOGLE,
+            "openai" => models::OPENAI,
+            // It knows more than a hundred, and its settings may name any.
+            _ => return Ok(()),
+        };
+        if prices.is_listed(model) {
+            return Ok(());
+        }
+        let of_provider = |name: String| format!("{provider}/{name}");
+        models
+            .check(KIND, name, prices)
+            .map_err(|unknown| UnknownModel {
+                model: model.to_owned(),
+                suggestion: unknown.suggestion.map(of_provider),
+                ..unknown
+            })
+    }
+
     fn account(&self, spec: &AgentSpec) -> Option<AccountSource> {
         let model = spec.sandbox.model.as_deref().unwrap_or_default();
         let provider = model
@@ -152,6 +192,25 @@ impl AgentKind for Opencode {
         })
     }
 
+    fn check_server(&self, spec: &AgentSpec, server: &McpServer) -> Result<(), String> {
+        server.reach(&spec.sandbox.env_vars).map(drop)
+    }
+
+    fn attach(
+        &self,
+        spec: &AgentSpec,
+        servers: &BTreeMap<&str, &McpServer>,
+        invocation: &mut Invocation,
+    ) {
+        let servers = mcp::reached(spec, servers);
+        let servers: BTreeMap<_, _> = servers
+            .into_iter()
+            .map(|(name, reach, server)| (name, server_settings(reach, server)))
+            .collect();
+        let config = literal(&json!({"mcp": servers}).to_string());
+        invocation.put(CONFIG, Some(&config));
+    }
+
     fn transcript(&self) -> Option<Box<dyn Transcript>> {
         Some(Box::<transcript::RunEvents>::default())
     }
@@ -164,14 +223,83 @@ impl AgentKind for Opencode {
     }
 }
 
+/// The program calls a tool of a server `SERVER_TOOL`, so that of `a_b_c` nobody can tell whether it is of `a` or of `a_b`.
+/// Where not all of them are allowed, that would open one that is not.
+fn check_apart(spec: &AgentSpec) -> Result<(), SpecError> {
+    let mcps = &spec.sandbox.mcps;
+    let is_limited = |name: &str| mcp::allowed(spec, name) != Allowed::All;
+    let pairs = mcps
+        .iter()
+        .flat_map(|one| mcps.iter().map(move |other| (one, other)));
+    for (one, other) in pairs {
+        if other.starts_with(&format!("{one}_")) && (is_limited(one) || is_limited(other)) {
+            return Err(SpecError::shape(
+                format!("mcps {one:?}, {other:?}"),
+                "an agent of kind opencode cannot tell their tools apart, so that `tools` could not name some; allow all of \
+                 both, or give one of them another name",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A server as the program reads it.
+fn server_settings(reach: Reach, server: &McpServer) -> Value {
+    let timeout = server.call_timeout_ms().unwrap_or(REQUEST_TIMEOUT_MS);
+    // It holds for the start, too.
+    let timeout = timeout.max(mcp::START_SECONDS * 1000);
+    match reach {
+        Reach::Program { command, args, env } => {
+            let command: Vec<String> = std::iter::once(command).chain(args).collect();
+            json!({"type": "local", "command": command, "environment": env, "timeout": timeout})
+        }
+        // Nobody is there to log in.
+        Reach::Url { url, headers, .. } => {
+            json!({"type": "remote", "url": url, "headers": headers, "oauth": false, "timeout": timeout})
+        }
+    }
+}
+
+/// The same JSON with each brace in a text written as its number: the program replaces `{env:NAME}` and `{file:PATH}`,
+/// wherever they are, before it reads it as JSON.
+fn literal(json: &str) -> String {
+    let mut done = String::with_capacity(json.len());
+    let (mut is_text, mut is_escaped) = (false, false);
+    for c in json.chars() {
+        match c {
+            '{' if is_text => done.push_str("\\u007b"),
+            _ => done.push(c),
+        }
+        if c == '"' && !is_escaped {
+            is_text = !is_text;
+        }
+        is_escaped = c == '\\' && !is_escaped;
+    }
+    done
+}
+
 /// A tool that is denied is not offered to the model, and a call of it fails.
 fn settings(spec: &AgentSpec) -> String {
     let tools = checks::native_tools(&spec.sandbox.tools, KIND, &TOOLS).unwrap_or_default();
-    let mut permission: BTreeMap<&str, &str> =
-        tools.into_iter().map(|tool| (tool, "allow")).collect();
-    permission.insert("*", "deny");
+    let of_servers = spec.sandbox.mcps.iter().flat_map(|server| {
+        let tools = match mcp::allowed(spec, server) {
+            Allowed::All => vec!["*".to_owned()],
+            // As the program writes them.
+            Allowed::Only(tools) => tools.iter().map(|tool| tool.replace('.', "_")).collect(),
+        };
+        tools
+            .into_iter()
+            .map(move |tool| format!("{server}_{tool}"))
+    });
+    let mut permission: BTreeMap<String, &str> = tools
+        .into_iter()
+        .map(str::to_owned)
+        .chain(of_servers)
+        .map(|tool| (tool, "allow"))
+        .collect();
+    permission.insert("*".to_owned(), "deny");
     // Files outside of the working folder: the sandbox is what limits them.
-    permission.insert("external_directory", "allow");
+    permission.insert("external_directory".to_owned(), "allow");
     let agent = match spec.sandbox.system_prompt {
         // As text it would have its `{env:NAME}` and `{file:PATH}` filled in.
         Some(_) => json!({"build": {"prompt": format!("{{file:~/{SYSTEM_PROMPT}}}")}}),
@@ -252,7 +380,14 @@ mod tests {
             (json!({"tools": ["Reed"]}), "did you mean `Read`?"),
             (json!({"output_schema": {}}), "output_schema: an agent"),
             (json!({"effort": "high"}), "effort: an agent"),
-            (json!({"mcps": "slack"}), "mcps: an agent"),
+            (
+                json!({"mcps": ["a", "a_b"], "tools": ["mcp__a_b__c"]}),
+                "cannot tell their tools apart",
+            ),
+            (
+                json!({"mcps": "a", "env_vars": {"XDG_CONFIG_HOME": "/w"}}),
+                "XDG_CONFIG_HOME",
+            ),
             (
                 json!({"env_vars": {"OPENCODE_PERMISSION": "{}"}}),
                 "OPENCODE_PERMISSION",
@@ -265,5 +400,41 @@ mod tests {
             let error = spec(sandbox.clone()).unwrap_err().to_string();
             assert!(error.contains(problem), "{sandbox}: {error}");
         }
+    }
+
+    #[test]
+    fn servers_are_in_a_file_and_their_tools_are_allowed() {
+        let invocation = golden::attached(
+            KIND,
+            json!({
+                "model": "fake/m", "mcps": ["files", "net"], "tools": ["Read", "mcp__files__read.all"],
+                "env_vars": {"TOKEN": "canary {env:HOME}"},
+            }),
+            &json!({
+                "files": {"command": "srv", "args": ["-\\\"{file:/etc/passwd}"], "env": {"TOKEN": "${TOKEN}"}, "timeout": 1500},
+                "net": {"type": "sse", "url": "https://x", "headers": {"X-Key": "k"}},
+            }),
+        )
+        .unwrap();
+        assert!(!invocation.argv_in("/h").concat().contains("canary"));
+        let text = &invocation.home[CONFIG];
+        assert!(!text.contains("{env") && !text.contains("{file"), "{text}");
+        let config: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(
+            config,
+            json!({"mcp": {
+                "files": {
+                    "type": "local", "command": ["srv", "-\\\"{file:/etc/passwd}"], "timeout": 30_000,
+                    "environment": {"TOKEN": "canary {env:HOME}"},
+                },
+                "net": {
+                    "type": "remote", "url": "https://x", "headers": {"X-Key": "k"}, "oauth": false, "timeout": 60_000,
+                },
+            }})
+        );
+        assert_eq!(
+            settings(&invocation)["permission"],
+            json!({"*": "deny", "external_directory": "allow", "files_read_all": "allow", "net_*": "allow", "read": "allow"})
+        );
     }
 }

@@ -68,6 +68,16 @@ pub enum SupplyError {
         /// What is wrong, and what would be right.
         problem: &'static str,
     },
+    /// A server is set up in a way that agents of this kind cannot use.
+    #[error("the MCP server `{name}` cannot be attached to an agent of kind {agent}: {problem}")]
+    UnusableMcpServer {
+        /// Its name.
+        name: String,
+        /// The kind.
+        agent: &'static str,
+        /// What is wrong; nothing of the definition but names.
+        problem: String,
+    },
     /// A file is there and cannot be read.
     #[error("cannot read {path}: {error}")]
     Unreadable {
@@ -112,9 +122,9 @@ impl Coded for SupplyError {
         match self {
             Self::NoCredentials { .. } | Self::OtherProvider { .. } => ErrorCode::NoCredentials,
             Self::UnknownMcpServer { .. } => ErrorCode::UnknownMcpServer,
-            Self::InvalidMcpServer { .. } | Self::UnusableVariable { .. } => {
-                ErrorCode::InvalidInput
-            }
+            Self::InvalidMcpServer { .. }
+            | Self::UnusableMcpServer { .. }
+            | Self::UnusableVariable { .. } => ErrorCode::InvalidInput,
             Self::Unreadable { .. } => ErrorCode::StorageFailed,
             Self::Vanished(_) => ErrorCode::Internal,
             Self::Garbled { .. } => ErrorCode::InvalidJson,

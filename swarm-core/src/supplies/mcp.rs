@@ -17,6 +17,10 @@ use crate::suggest::nearest;
 pub struct McpServer(Map<String, Value>);
 
 impl McpServer {
+    pub(super) fn new(definition: Map<String, Value>) -> Self {
+        Self(definition)
+    }
+
     /// The definition as it was written: `command`, `args` and `env`, or `url` and `headers`.
     pub fn definition(&self) -> &Map<String, Value> {
         &self.0
@@ -125,9 +129,9 @@ fn server(definition: &Value) -> Result<McpServer, &'static str> {
     };
     let text = |name| fields.get(name).and_then(Value::as_str);
     match (text("command"), text("url")) {
-        (Some(_), _) => Ok(McpServer(fields.clone())),
+        (Some(_), _) => Ok(McpServer::new(fields.clone())),
         (None, Some(url)) if url.starts_with("https://") || url.starts_with("http://") => {
-            Ok(McpServer(fields.clone()))
+            Ok(McpServer::new(fields.clone()))
         }
         (None, Some(_)) => Err("its `url` has to begin with https:// or http://"),
         (None, None) => Err("it has to have a `command` or a `url`"),

@@ -6,7 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::supplies::{FoundFile, UserMachine};
+use crate::{
+    agents::{Invocation, kind_of},
+    spec::AgentSpec,
+    supplies::{FoundFile, Supplies, SupplyError, UserMachine},
+};
 
 /// The machine of Ada, who works in `/home/ada/project/src`.
 #[derive(Clone, Debug, Default)]
@@ -46,4 +50,23 @@ impl UserMachine for KnownMachine {
     fn folder(&self) -> PathBuf {
         "/home/ada/project/src".into()
     }
+}
+
+/// What is started of `spec` on a machine that has accounts of every kind, and `config` in `~/.claude.json`.
+///
+/// # Errors
+///
+/// If something is not there, or cannot be used.
+pub fn equipped(spec: &AgentSpec, config: String) -> Result<Invocation, SupplyError> {
+    let machine = KnownMachine {
+        variables: ["ANTHROPIC_API_KEY", "CODEX_API_KEY", "GEMINI_API_KEY"]
+            .map(|name| (name, "key"))
+            .into(),
+        files: [("/home/ada/.claude.json", config)].into(),
+    };
+    let supplies = Supplies::gather([spec], Some(&machine))?;
+    Ok(match kind_of(&spec.agent) {
+        Ok(kind) => supplies.invocation(kind, spec),
+        Err(_) => Invocation::default(),
+    })
 }

@@ -31,8 +31,11 @@ pub(super) const LABEL_VERSION: &str = "swarm.image.version";
 const COMMAND: &str = "command";
 /// Where the program of a kind goes.
 const PROGRAMS: &str = "usr/local/bin";
-/// Where programs look for the certificates that they trust.
 const BASH: &str = "/bin/bash";
+/// With it some CLIs search files, opencode for one. Those that find none want to fetch it, which an image without a registry
+/// is the last place for.
+const RIPGREP: [&str; 2] = ["/usr/bin/rg", "/usr/local/bin/rg"];
+/// Where programs look for the certificates that they trust.
 const CERTIFICATES: &str = "root/etc/ssl/certs/ca-certificates.crt";
 
 /// What an image is made from. Each has `/tmp`, and `/workspace` that belongs to the user of agents.
@@ -277,6 +280,7 @@ impl ImageRecipe {
                 }
                 context.copy(&format!("root/{PROGRAMS}/{kind}"), 0o755, path);
                 shell(&mut context)?;
+                ripgrep(&mut context, &RIPGREP);
             }
             Self::RootFs { kind, program, .. } => {
                 context.folder("program", 0o755, (0, 0));
@@ -301,6 +305,19 @@ fn shell(context: &mut Context) -> Result<(), String> {
     }
     context.copy("root/bin/bash", 0o755, bash);
     Ok(())
+}
+
+/// The first ripgrep there is, if any can be packed.
+fn ripgrep(context: &mut Context, places: &[&str]) {
+    let mut places = places.iter().map(Path::new);
+    let found = places.find_map(|path| Some((path, program::needs(path).ok()?)));
+    let Some((path, needs)) = found else {
+        return;
+    };
+    for (inside, file) in needs {
+        context.copy(&format!("root/{inside}"), 0o755, &file);
+    }
+    context.copy(&format!("root/{PROGRAMS}/rg"), 0o755, path);
 }
 
 /// A busybox and what a program expects around it.
@@ -493,5 +510,29 @@ mod tests {
         std::fs::write(text.path(), "#!/bin/sh\n").unwrap();
         let no_program = context(text.path());
         assert!(no_program.contains("is not an ELF program"), "{no_program}");
+    }
+
+    #[test]
+    fn a_ripgrep_is_packed_with_what_it_needs_and_none_is_no_error() {
+        let paths = |context: Context| {
+            let mut tar = Vec::new();
+            context.write(&mut tar).unwrap();
+            let mut archive = tar::Archive::new(tar.as_slice());
+            let entries = archive.entries().unwrap();
+            let paths = entries.map(|entry| entry.unwrap().path().unwrap().display().to_string());
+            paths.collect::<Vec<_>>()
+        };
+        let mut context = Context::default();
+        ripgrep(&mut context, &["/nonexistent/rg", "/etc"]);
+        assert!(paths(context).is_empty());
+        let mut context = Context::default();
+        let this = std::env::current_exe().unwrap();
+        ripgrep(&mut context, &["/nonexistent/rg", this.to_str().unwrap()]);
+        let paths = paths(context);
+        assert!(
+            paths.contains(&"root/usr/local/bin/rg".to_owned()),
+            "{paths:?}"
+        );
+        assert!(paths.iter().any(|path| path.contains("libc.")), "{paths:?}");
     }
 }
