@@ -90,6 +90,7 @@ impl Exit {
             ExitReason::Completed
             | ExitReason::Failed { .. }
             | ExitReason::Signalled { .. }
+            | ExitReason::OutputLimit { .. }
             | ExitReason::OutOfMemory
             | ExitReason::ReportedFailure
             | ExitReason::InvalidOutput

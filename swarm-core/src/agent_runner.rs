@@ -27,7 +27,7 @@ use crate::{
     prompt::{self, Context},
     refs::{Classification, RecordHeader, Recording, RefError, RefStore, RetryStamp, Stamps},
     runtime::{AgentExit, AgentJob, AgentRuntime, Launch, RuntimeError},
-    spec::{AgentSpec, HostPattern, Network, Sandbox},
+    spec::{AgentSpec, ByteSize, HostPattern, Network, Sandbox},
     supplies::Supplies,
     time::Timestamp,
 };
@@ -41,6 +41,7 @@ pub(crate) struct AgentRunner {
     pub(crate) limits: Limits,
     pub(crate) prices: Arc<PriceBook>,
     pub(crate) supplies: Supplies,
+    pub(crate) max_output: ByteSize,
     pub(crate) onlooker: Option<Onlooker>,
     /// Agents that an earlier process started, and what it set aside for them.
     pub(crate) under_way: Mutex<HashMap<Cursor, Reservation>>,
@@ -162,6 +163,7 @@ impl AgentRunner {
             stdin: recording.prompt(),
             sandbox: with_hosts(spec, needed),
             timeout: self.limits.timeout(spec),
+            max_output: self.max_output,
             launch,
         }
     }

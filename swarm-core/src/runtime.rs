@@ -3,6 +3,7 @@
 #[cfg(unix)]
 mod agent_folder;
 mod egress;
+mod output_limit;
 #[cfg(feature = "process")]
 pub mod process;
 
@@ -12,6 +13,7 @@ use std::{fmt, io, time::Duration};
 pub use agent_folder::remove_folder;
 pub use egress::EgressDecision;
 use futures_util::future::BoxFuture;
+pub use output_limit::{DEFAULT_MAX_OUTPUT, OutputLimit};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +24,7 @@ use crate::{
     ids::{RefId, RunId},
     outcome::ExitReason,
     refs::ImageStamp,
-    spec::Sandbox,
+    spec::{ByteSize, Sandbox},
 };
 
 /// One agent, ready to start.
@@ -41,6 +43,9 @@ pub struct AgentJob {
     pub sandbox: Sandbox,
     /// How long it may run. At most the timeout of the sandbox.
     pub timeout: Duration,
+    /// How much it may print, both outputs together. One that prints more is stopped, and ends with
+    /// [`ExitReason::OutputLimit`] however it ended; what it had printed up to there has reached the sink.
+    pub max_output: ByteSize,
     /// Whether an earlier process of ours started it already.
     pub launch: Launch,
 }

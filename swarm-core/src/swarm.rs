@@ -27,8 +27,8 @@ use crate::{
     refs::{MemoryRefStore, RefStore},
     resources::{PoolLimits, ResourcePools},
     run_view::RunView,
-    runtime::{AgentRuntime, RuntimeError},
-    spec::{Agent, AgentSpec},
+    runtime::{AgentRuntime, DEFAULT_MAX_OUTPUT, RuntimeError},
+    spec::{Agent, AgentSpec, ByteSize},
     supplies::{Supplies, SupplyError, UserMachine},
     time::{Clock, SystemClock},
 };
@@ -43,6 +43,7 @@ pub struct Swarm {
     pools: ResourcePools,
     breakers: Breakers,
     prices: Arc<PriceBook>,
+    max_output: ByteSize,
     user: Option<Arc<dyn UserMachine>>,
 }
 
@@ -189,6 +190,14 @@ impl SwarmBuilder {
         self
     }
 
+    /// How much each agent may print, both outputs together; [`DEFAULT_MAX_OUTPUT`] if nobody says otherwise. More is not
+    /// kept, and whoever prints more is stopped.
+    #[must_use]
+    pub const fn max_output(mut self, max_output: ByteSize) -> Self {
+        self.0.max_output = max_output;
+        self
+    }
+
     /// Where accounts and MCP servers are looked up. Without it agents have the account that is in their `env_vars`, and
     /// no MCP servers.
     #[must_use]
@@ -214,6 +223,7 @@ impl Swarm {
             pools: ResourcePools::new(PoolLimits::default()),
             breakers: Breakers::default(),
             prices: Arc::new(PriceBook::default()),
+            max_output: DEFAULT_MAX_OUTPUT,
             user: None,
         })
     }
@@ -432,6 +442,7 @@ impl Swarm {
             runtime: Arc::clone(&self.runtime),
             store: Arc::clone(&self.store),
             prices: Arc::clone(&self.prices),
+            max_output: self.max_output,
             supplies: Supplies::default(),
             onlooker: None,
             journal: journal.clone(),

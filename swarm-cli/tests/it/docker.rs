@@ -8,7 +8,10 @@ use std::{
 
 use rustix::process::Signal;
 
-use crate::common::{Outcome, TestEnvironment, eventually, fifo, run, signal};
+use crate::{
+    common::{Outcome, TestEnvironment, eventually, fifo, run, signal},
+    limits::{WITHOUT_END, stops_who_prints_without_end},
+};
 
 mod forgery;
 mod secrets;
@@ -54,6 +57,14 @@ fn newest_run(env: &TestEnvironment) -> serde_json::Value {
         .ok()
         .stdout;
     serde_json::from_str(list.lines().next().unwrap_or("{}")).unwrap()
+}
+
+#[test]
+fn an_agent_that_prints_without_end_is_stopped_at_the_limit() {
+    let env = ready();
+    stops_who_prints_without_end(docker(&env, &WITHOUT_END));
+    let run_id = newest_run(&env)["run_id"].as_str().unwrap().to_owned();
+    assert_eq!(containers(&run_id), Vec::<String>::new());
 }
 
 /// Runs `swarm` as another user than root, who may use the engine.

@@ -30,7 +30,7 @@ use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use self::{launch::Launched, output::Output, supervise::Supervisor};
-use super::{AgentExit, AgentJob, AgentRuntime, OutputSink, RuntimeError};
+use super::{AgentExit, AgentJob, AgentRuntime, OutputLimit, OutputSink, RuntimeError};
 use crate::{
     ids::{RefId, RunId},
     outcome::ExitReason,
@@ -91,11 +91,14 @@ impl ProcessRuntime {
     ) -> Result<AgentExit, RuntimeError> {
         let ended = CancellationToken::new();
         let unkept = CancellationToken::new();
+        let mut limit = OutputLimit::new(job.max_output);
+        let exceeded = limit.exceeded().clone();
         let supervisor = Supervisor {
             timeout: job.timeout,
             grace: self.options.stop_grace,
             stop,
             unkept: &unkept,
+            exceeded: (&exceeded, limit.reason()),
         };
         let mut output = Output::new(launched.child.stdout.take(), launched.child.stderr.take());
         let input = launched.input.take();
@@ -108,7 +111,7 @@ impl ProcessRuntime {
             exit
         };
         let pass_on = async {
-            let kept = output.pass_on(sink, &ended).await;
+            let kept = output.pass_on(sink, &mut limit, &ended).await;
             if kept.is_err() {
                 unkept.cancel();
             }
@@ -125,11 +128,14 @@ impl ProcessRuntime {
         let exit = exit?;
         let by_itself = !matches!(
             exit.reason,
-            ExitReason::TimedOut { .. } | ExitReason::Cancelled
+            ExitReason::TimedOut { .. } | ExitReason::OutputLimit { .. } | ExitReason::Cancelled
         );
         launched.scratch.may_have_strays = !(by_itself && output.is_closed());
         kept.map_err(RuntimeError::Output)?;
-        Ok(exit)
+        Ok(AgentExit {
+            reason: limit.judge(exit.reason),
+            ..exit
+        })
     }
 }
 

@@ -146,6 +146,9 @@ promises! {
     an_end_by_a_signal_is_told_from_an_exit_code
     the_timeout_is_enforced
     an_agent_that_ignores_the_signal_is_killed
+    an_agent_that_prints_too_much_is_stopped
+    an_agent_that_has_printed_too_much_when_it_ends_is_no_success
+    an_agent_may_print_as_much_as_its_limit
     a_stopped_agent_is_cancelled
     an_agent_that_is_stopped_before_it_starts_does_nothing
     a_dropped_agent_is_killed

@@ -21,6 +21,7 @@ use swarm_core::{refs::ImageStamp, runtime::OutputStream};
 use tokio::io::AsyncWrite;
 
 use super::{Engine, Failure};
+use crate::container::LOG_SIZE;
 
 /// A piece of output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +78,8 @@ pub(crate) struct State {
     pub(crate) path: String,
     /// The image, by the name that the container was made with and by its id.
     pub(crate) image: ImageStamp,
+    /// How many bytes its log has at least before the first of them are forgotten; `None` if none ever are.
+    pub(crate) log_size: Option<u64>,
 }
 
 /// A container that was looked for by its labels.
@@ -214,23 +217,26 @@ impl Engine {
 
     /// How a container is; `None` if it is not there.
     pub(crate) async fn state(&self, id: &str) -> Result<Option<State>, Failure> {
-        let (state, config, digest) = match self.docker.inspect_container(id, None).await {
-            Ok(container) => (
-                container.state.unwrap_or_default(),
-                container.config.unwrap_or_default(),
-                container.image.unwrap_or_default(),
-            ),
-            Err(error) => {
-                let failure = Failure::from(error);
-                return if failure.is_missing() {
-                    Ok(None)
-                } else {
-                    Err(failure)
-                };
-            }
-        };
+        let (state, config, host_config, digest) =
+            match self.docker.inspect_container(id, None).await {
+                Ok(container) => (
+                    container.state.unwrap_or_default(),
+                    container.config.unwrap_or_default(),
+                    container.host_config.unwrap_or_default(),
+                    container.image.unwrap_or_default(),
+                ),
+                Err(error) => {
+                    let failure = Failure::from(error);
+                    return if failure.is_missing() {
+                        Ok(None)
+                    } else {
+                        Err(failure)
+                    };
+                }
+            };
         let status = state.status;
         let env = config.env.unwrap_or_default();
+        let log = host_config.log_config.and_then(|log| log.config);
         Ok(Some(State {
             running: state.running.unwrap_or_default(),
             going: matches!(
@@ -251,6 +257,7 @@ impl Engine {
                 name: config.image.unwrap_or_default(),
                 digest,
             },
+            log_size: log.and_then(|log| log.get(LOG_SIZE)?.parse().ok()),
         }))
     }
 
