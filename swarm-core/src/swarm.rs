@@ -1,7 +1,7 @@
 //! The front door: ports and limits bundled, plans in, results out.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex},
 };
 
@@ -13,7 +13,7 @@ use crate::{
     agents::{Onlooker, kind_of},
     breaker::Breakers,
     budget::Budget,
-    drive::{DriveError, Driven, Stop, drive},
+    drive::{DriveError, Driven, Start, Stop, drive},
     error_code::{Coded, ErrorCode},
     ids::{RefId, RunId},
     journal::{
@@ -26,7 +26,7 @@ use crate::{
     prices::PriceBook,
     refs::{MemoryRefStore, RefStore},
     resources::{PoolLimits, ResourcePools},
-    run_view::RunView,
+    run_view::{RunState, RunView},
     runtime::{AgentRuntime, DEFAULT_MAX_OUTPUT, RuntimeError},
     spec::{Agent, AgentSpec, ByteSize},
     supplies::{Supplies, SupplyError, UserMachine},
@@ -310,6 +310,15 @@ impl Swarm {
         let mut runner = self.runner(run, &journal, view.limits, spent, held);
         runner.supplies = supplies;
         runner.onlooker = control.onlooker;
+        if matches!(
+            view.state,
+            RunState::Open {
+                cancel_requested: true,
+                ..
+            }
+        ) {
+            runner.left_behind = Mutex::new(left_behind(&view, &events)?);
+        }
         let view = self.drive(machine, runner, journal, control.stop).await?;
         // A loser of a race that was under way when the process died is nobody's any more.
         if let Err(error) = self.runtime.sweep(&|other| other != run).await {
@@ -438,6 +447,7 @@ impl Swarm {
             .map(|(at, reserved)| (at, budget.hold(reserved)));
         AgentRunner {
             under_way: Mutex::new(under_way.collect()),
+            left_behind: Mutex::default(),
             run: run.clone(),
             runtime: Arc::clone(&self.runtime),
             store: Arc::clone(&self.store),
@@ -497,6 +507,34 @@ fn awaited(mut machine: Machine) -> HashMap<Cursor, Arc<AgentSpec>> {
             Demand::Cancel { .. } => None,
         })
         .collect()
+}
+
+/// The agents that were under way, as they were started.
+fn left_behind(
+    view: &RunView,
+    events: &[(Recorded, RunEvent)],
+) -> Result<HashMap<Cursor, Start>, DriveError> {
+    let mut machine = Machine::replay(view.plan.clone(), ended(events))?;
+    let in_flight: BTreeSet<&Cursor> = view.in_flight().map(|(at, _)| at).collect();
+    let demands = machine.demands().into_iter();
+    let starts = demands.filter_map(|demand| match demand {
+        Demand::Start {
+            at,
+            agent,
+            spec,
+            context,
+        } if in_flight.contains(&at) => {
+            let start = Start {
+                at: at.clone(),
+                agent,
+                spec,
+                context,
+            };
+            Some((at, start))
+        }
+        Demand::Start { .. } | Demand::Cancel { .. } => None,
+    });
+    Ok(starts.collect())
 }
 
 fn ended(events: &[(Recorded, RunEvent)]) -> impl Iterator<Item = &AgentEnded> {

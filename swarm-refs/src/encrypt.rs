@@ -204,6 +204,7 @@ fn remove_plaintext(folder: &Folder) -> Result<(), RefError> {
         layout::ANSWER,
         layout::STDERR,
         layout::EGRESS,
+        layout::INTERRUPTED,
         layout::OUTPUT,
         layout::INSPECTION,
         layout::FILES,

@@ -76,7 +76,12 @@ fn write(folder: &Folder, id: &RefId, record: Option<&Record>) -> Result<Inspect
     };
     let size =
         size.map_err(|error| RefError::io("read", folder.path().join(layout::STREAM), error))?;
-    let beginning = beginning(folder, record)?;
+    let interrupted = match record {
+        Some(_) => None,
+        None => Record::load_interrupted(folder, id)?,
+    };
+    let known = record.or(interrupted.as_ref());
+    let beginning = beginning(folder, known)?;
     let egress = egress(folder, id)?;
     let place = folder.path().join(layout::INSPECTION);
     let mut found = Stream::default();
@@ -84,7 +89,13 @@ fn write(folder: &Folder, id: &RefId, record: Option<&Record>) -> Result<Inspect
         let mut report = BufWriter::new(file);
         let written = || -> io::Result<()> {
             writeln!(report, "# Inspection: {id}\n\n## Result")?;
-            write_result(&mut report, record)?;
+            if record.is_none() && known.is_some() {
+                writeln!(
+                    report,
+                    "- none: the agent was interrupted; this is how far it got"
+                )?;
+            }
+            write_result(&mut report, known)?;
             if let Some(text) = &beginning {
                 let fence = fence(text);
                 writeln!(

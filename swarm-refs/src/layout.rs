@@ -20,6 +20,8 @@ pub(crate) const STREAM: &str = "stream.jsonl";
 pub(crate) const STDERR: &str = "stderr.log";
 /// What the agent tried to reach, one host per line; there is none if its sandbox lists no hosts.
 pub(crate) const EGRESS: &str = "egress.jsonl";
+/// What is known of an agent that was interrupted, until it is run again.
+pub(crate) const INTERRUPTED: &str = "interrupted.json";
 /// The text as somebody asked to read it.
 pub(crate) const OUTPUT: &str = "output.md";
 /// What an agent did, for a person.
@@ -44,6 +46,7 @@ pub(crate) const ASIDE: &str = ".tmp";
 ///                    stderr.log    raw stderr
 ///                    egress.jsonl  what it tried to reach, if its sandbox lists hosts
 ///                    result.json   the result, once there is one
+///                    interrupted.json  instead of it, what an agent had done when it was interrupted, until it is run again
 ///                    output.md     the text, when somebody asked for it
 ///                    inspect.md    what the agent did, when somebody asked for it
 ///                    *.sealed      what was encrypted, instead of the above

@@ -86,4 +86,13 @@ impl Recording for FsRecording {
         })
         .boxed()
     }
+
+    fn suspend(self: Box<Self>, end: RecordEnd) -> BoxFuture<'static, Result<(), RefError>> {
+        let record = self.record;
+        blocking(move || {
+            let taken = record.lock().unwrap_or_else(PoisonError::into_inner).take();
+            taken.map_or(Ok(()), |record| record.suspend(end))
+        })
+        .boxed()
+    }
 }
