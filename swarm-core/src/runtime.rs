@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     agents::Invocation,
+    artifacts::ArtifactClaim,
     content::Content,
     error_code::{Coded, ErrorCode},
     ids::{RefId, RunId},
@@ -90,6 +91,13 @@ pub trait OutputSink: Send {
     /// Takes all that the agent tried to reach, if its sandbox lists hosts. Called once, when it has ended.
     fn egress<'a>(&'a mut self, decisions: &'a [EgressDecision]) -> BoxFuture<'a, io::Result<()>> {
         let _ = decisions;
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Takes what the agent claims to have written, if its invocation names a file with that. Called once at most, when it has
+    /// ended. Nothing is decided by it.
+    fn artifacts<'a>(&'a mut self, claims: &'a [ArtifactClaim]) -> BoxFuture<'a, io::Result<()>> {
+        let _ = claims;
         Box::pin(std::future::ready(Ok(())))
     }
 }

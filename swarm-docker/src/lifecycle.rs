@@ -1,5 +1,6 @@
 //! One agent from its start to its end.
 
+mod artifacts;
 pub(crate) mod create;
 mod explain;
 pub(crate) mod launch;
@@ -135,6 +136,7 @@ async fn run_inside(
             // Boxed: by far the largest part of the whole.
             let attended = Box::pin(attend(inner, job, &guard, running, output, stop));
             let ended = served(gateway, attended).await;
+            artifacts::collect(inner, job, guard.id(), output, &ended).await;
             leave(guard, gateway, ended).await
         }
     }
@@ -178,6 +180,7 @@ async fn take_over(
             };
             let attended = Box::pin(attend(inner, job, &guard, running, output, stop));
             let ended = served(gateway, attended).await;
+            artifacts::collect(inner, job, guard.id(), output, &ended).await;
             leave(guard, gateway, ended).await
         }
         Some(Survivor::Exited {
@@ -186,6 +189,7 @@ async fn take_over(
             duration,
         }) => {
             let ended = collect(inner, guard.id(), &state, duration, output).await;
+            artifacts::collect(inner, job, guard.id(), output, &ended).await;
             leave(guard, gateway, ended).await
         }
     }

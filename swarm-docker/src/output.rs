@@ -5,10 +5,11 @@
 //! the engine waits for ever. So output is taken live, and whenever that breaks off, or the sink is slow,
 //! the log takes over where the live source was left.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use futures_util::StreamExt as _;
 use swarm_core::{
+    artifacts::ArtifactClaim,
     refs::ImageStamp,
     runtime::{EgressDecision, OutputLimit, OutputSink, RuntimeError},
 };
@@ -84,6 +85,11 @@ impl<'a> Output<'a> {
             .egress(decisions)
             .await
             .map_err(RuntimeError::Output)
+    }
+
+    /// Hands on what the agent claims to have written.
+    pub(crate) async fn artifacts(&mut self, claims: &[ArtifactClaim]) -> io::Result<()> {
+        self.sink.artifacts(claims).await
     }
 
     /// Tells the sink which image the agent has started in.
@@ -249,8 +255,6 @@ enum LogError {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use bytes::Bytes;
     use futures_util::{future::BoxFuture, stream};
     use swarm_core::runtime::{DEFAULT_MAX_OUTPUT, OutputStream};

@@ -9,7 +9,9 @@ use std::{
     sync::Arc,
 };
 
+use serde::Serialize;
 use swarm_core::{
+    artifacts::ArtifactClaim,
     content::Content,
     hash::{self, Hasher},
     ids::RefId,
@@ -153,17 +155,26 @@ impl OpenRecord {
 
     /// Takes what the agent tried to reach. Durable when it returns.
     pub(crate) fn egress(&self, decisions: &[EgressDecision]) -> Result<(), RefError> {
-        if decisions.is_empty() {
+        self.lines(layout::EGRESS, decisions)
+    }
+
+    /// Takes what the agent claims to have written. Durable when it returns.
+    pub(crate) fn artifacts(&self, claims: &[ArtifactClaim]) -> Result<(), RefError> {
+        self.lines(layout::ARTIFACTS, claims)
+    }
+
+    fn lines<T: Serialize>(&self, name: &str, all: &[T]) -> Result<(), RefError> {
+        if all.is_empty() {
             return Ok(());
         }
         let mut lines = Vec::new();
-        for decision in decisions {
-            let place = || self.folder.path().join(layout::EGRESS);
-            serde_json::to_writer(&mut lines, decision)
+        for one in all {
+            let place = || self.folder.path().join(name);
+            serde_json::to_writer(&mut lines, one)
                 .map_err(|error| RefError::io("write", place(), error.into()))?;
             lines.push(b'\n');
         }
-        atomic::replace_bytes(&self.folder, layout::EGRESS, &lines)
+        atomic::replace_bytes(&self.folder, name, &lines)
     }
 
     pub(crate) fn stderr_tail(&self) -> String {

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     agents::{AgentEvent, Conclusion, Onlooker, Transcript, lines::Lines, transcript::MAX_TEXT},
+    artifacts::ArtifactClaim,
     content::Content,
     ids::AgentId,
     money::Usd,
@@ -232,5 +233,9 @@ impl OutputSink for Listener<'_> {
 
     fn egress<'b>(&'b mut self, decisions: &'b [EgressDecision]) -> BoxFuture<'b, io::Result<()>> {
         self.recording.egress(decisions)
+    }
+
+    fn artifacts<'b>(&'b mut self, claims: &'b [ArtifactClaim]) -> BoxFuture<'b, io::Result<()>> {
+        self.recording.artifacts(claims)
     }
 }

@@ -151,6 +151,7 @@ pub async fn runtime_conformance(subject: &RuntimeSubject) {
     a_missing_program_is_an_error(subject).await;
     input_files_arrive(subject).await;
     the_working_folder_can_be_written(subject).await;
+    what_an_agent_claims_is_handed_on_and_decides_nothing(subject).await;
     a_resumed_job_that_never_ran_is_run(subject).await;
     many_agents_run_at_once(subject).await;
     a_sweep_leaves_live_runs_alone(subject).await;
@@ -442,6 +443,39 @@ pub async fn input_files_arrive(subject: &RuntimeSubject) {
 pub async fn the_working_folder_can_be_written(subject: &RuntimeSubject) {
     let job = subject.shell("mkdir made && echo text > made/file && cat made/file");
     assert_eq!(subject.complete(&job).await.text(), "text\n");
+}
+
+/// The file that an invocation names is read at the end, as far as it makes sense; a link is not followed, and a missing one is no
+/// failure.
+pub async fn what_an_agent_claims_is_handed_on_and_decides_nothing(subject: &RuntimeSubject) {
+    let told = r#"{"tool_name":"Write","tool_input":{"file_path":"/a"}}"#;
+    for (script, expected) in [
+        (
+            format!("echo '7 {told}' > \"$HOME/in/log\"; echo garbage >> \"$HOME/in/log\""),
+            1,
+        ),
+        (
+            format!("echo '7 {told}' > \"$HOME/other\"; ln -s ../other \"$HOME/in/log\""),
+            0,
+        ),
+        ("mkfifo \"$HOME/in/log\"".to_owned(), 0),
+        ("true".to_owned(), 0),
+    ] {
+        let mut job = subject.shell(&script);
+        job.invocation
+            .home
+            .insert("in/given".to_owned(), "x".to_owned());
+        job.invocation.artifacts = Some("in/log".to_owned());
+        let sink = subject.complete(&job).await;
+        let claims = sink.claims();
+        assert_eq!(claims.len(), expected, "{script}: {claims:?}");
+        for claim in claims {
+            assert_eq!(
+                (claim.tool.as_str(), claim.path.as_deref()),
+                ("Write", Some("/a"))
+            );
+        }
+    }
 }
 
 /// After a crash that came before the start there is nothing to take over.

@@ -158,6 +158,7 @@ promises! {
     a_missing_program_is_an_error
     input_files_arrive
     the_working_folder_can_be_written
+    what_an_agent_claims_is_handed_on_and_decides_nothing
     a_resumed_job_that_never_ran_is_run
     many_agents_run_at_once
     a_sweep_leaves_live_runs_alone

@@ -9,10 +9,10 @@ use bollard::{
     models::{ContainerCreateBody, ContainerStateStatusEnum},
     query_parameters::{
         AttachContainerOptionsBuilder, ContainerArchiveInfoOptionsBuilder,
-        CreateContainerOptionsBuilder, EventsOptionsBuilder, KillContainerOptionsBuilder,
-        ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
-        RenameContainerOptionsBuilder, UploadToContainerOptionsBuilder,
-        WaitContainerOptionsBuilder,
+        CreateContainerOptionsBuilder, DownloadFromContainerOptionsBuilder, EventsOptionsBuilder,
+        KillContainerOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder,
+        RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder,
+        UploadToContainerOptionsBuilder, WaitContainerOptionsBuilder,
     },
 };
 use bytes::Bytes;
@@ -275,6 +275,34 @@ impl Engine {
                 failure => Err(failure),
             },
         }
+    }
+
+    /// The first `most` bytes of a file inside, as a tar of which it is the only entry, perhaps cut off; `None` if there is none.
+    /// The container need not run. If a link is there, the entry is the link.
+    pub(crate) async fn archive_of(
+        &self,
+        id: &str,
+        path: &str,
+        most: usize,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        let options = DownloadFromContainerOptionsBuilder::new()
+            .path(path)
+            .build();
+        let mut chunks = Box::pin(self.docker.download_from_container(id, Some(options)));
+        let mut tar = Vec::new();
+        while let Some(chunk) = chunks.next().await {
+            match chunk {
+                Ok(chunk) => tar.extend_from_slice(&chunk),
+                Err(error) => match Failure::from(error) {
+                    failure if failure.is_missing() => return Ok(None),
+                    failure => return Err(failure),
+                },
+            }
+            if tar.len() >= most {
+                break;
+            }
+        }
+        Ok(Some(tar))
     }
 
     /// Whether the kernel's memory killer was in this container at some time in the past.
