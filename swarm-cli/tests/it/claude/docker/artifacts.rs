@@ -109,12 +109,17 @@ fn what_it_does_to_its_claims_changes_nothing_else() {
         ("a folder", format!("rm {log}; mkdir {log}"), 0),
         ("a gigabyte", format!("truncate -s 1G {log}"), 1),
     ] {
+        // From a file: the program itself objects to commands that name its folder.
         let stage = Stage::in_container([
             write("/workspace/a", "x"),
-            bash(&script),
+            bash("sh /shared/script"),
             Turn::text("Done."),
         ]);
-        let found = stage.run("Forge.", &["--tools", "Bash,Write"]).ok().value();
+        let shared = stage.shared();
+        fs::write(shared.join("script"), script).unwrap();
+        let mount = format!("{}:/shared:ro", shared.display());
+        let options = ["--tools", "Bash,Write", "--mount", &mount];
+        let found = stage.run("Forge.", &options).ok().value();
         assert_eq!(stage.text(&found), "Done.", "{what}");
         assert_eq!(found["conversation"]["tool_calls"], 2, "{what}");
         let results = stage.model.requests()[2].tool_results();
