@@ -34,6 +34,8 @@ use swarm_core::{
     agents,
     error_code::ErrorCode,
     resources::{DEFAULT_MAX_CONCURRENT, DEFAULT_QUEUE_TIMEOUT, PoolLimits},
+    runtime::DEFAULT_MAX_OUTPUT,
+    spec::ByteSize,
 };
 
 use swarm_docker::{DEFAULT_IMAGE, default_image};
@@ -44,6 +46,8 @@ use crate::{args::Overrides, error::CliError};
 const POOL_PREFIX: &str = "SWARM_RESOURCE_";
 /// Image of a kind: `SWARM_IMAGE_CLAUDE=mine:1`.
 const IMAGE_PREFIX: &str = "SWARM_IMAGE_";
+/// With less than this an agent could not even say what went wrong.
+const LEAST_OUTPUT: ByteSize = ByteSize::new(64 << 10);
 /// What a repository may set about those who work in it. Where state is kept, and whether agents are
 /// isolated, is not its business.
 const PROJECT_KEYS: [&str; 5] = [
@@ -84,6 +88,8 @@ pub(crate) struct Settings {
     pub(crate) prices: PathBuf,
     /// Agents at once.
     pub(crate) max_concurrent: NonZeroUsize,
+    /// Bytes that each agent may print.
+    pub(crate) max_output: ByteSize,
     /// Seconds that an agent waits for its turn.
     pub(crate) queue_timeout: f64,
     /// Agents at once per named pool.
@@ -113,6 +119,7 @@ impl Settings {
             docker_host: String::new(),
             prices: PathBuf::new(),
             max_concurrent: NonZeroUsize::new(DEFAULT_MAX_CONCURRENT).unwrap_or(NonZeroUsize::MIN),
+            max_output: DEFAULT_MAX_OUTPUT,
             queue_timeout: DEFAULT_QUEUE_TIMEOUT.as_secs_f64(),
             resources: BTreeMap::new(),
         }
@@ -183,6 +190,9 @@ pub(crate) fn load(overrides: &Overrides) -> Result<Config, CliError> {
     if settings.home.as_os_str().is_empty() {
         // It would be the current folder, wherever that is.
         return must_be("home", &"empty");
+    }
+    if settings.max_output < LEAST_OUTPUT {
+        return must_be("max_output", &settings.max_output);
     }
     if Duration::try_from_secs_f64(settings.queue_timeout).is_ok_and(|timeout| !timeout.is_zero()) {
         Ok(config)

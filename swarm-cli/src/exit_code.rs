@@ -91,6 +91,7 @@ impl Exit {
             ExitReason::Completed
             | ExitReason::Failed { .. }
             | ExitReason::Signalled { .. }
+            | ExitReason::OutputLimit { .. }
             | ExitReason::OutOfMemory
             | ExitReason::ReportedFailure
             | ExitReason::InvalidOutput

@@ -50,6 +50,7 @@ impl Session {
             .log(Arc::clone(&self.log))
             .vault(Arc::<FsRefStore>::clone(&self.store))
             .limits(self.config.settings.pool_limits())
+            .max_output(self.config.settings.max_output)
             .user(Arc::new(HostMachine))
             .prices(self.prices()?)
             .build())

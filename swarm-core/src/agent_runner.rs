@@ -1,14 +1,17 @@
 //! The performer that really runs agents: budget, permits, record, runtime.
 
 mod admission;
+mod close;
 mod describe;
 mod ending;
 mod listener;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+
+use futures_util::{FutureExt as _, future::BoxFuture};
 
 use self::{
     admission::{Admission, Applicant, Limits},
@@ -26,9 +29,11 @@ use crate::{
     outcome::{AgentOutcome, ExitReason},
     prices::PriceBook,
     prompt::{self, Context},
-    refs::{Classification, RecordHeader, Recording, RefError, RefStore, RetryStamp, Stamps},
+    refs::{
+        Classification, RecordEnd, RecordHeader, Recording, RefError, RefStore, RetryStamp, Stamps,
+    },
     runtime::{AgentExit, AgentJob, AgentRuntime, Launch, RuntimeError},
-    spec::{AgentSpec, HostPattern, Network, Sandbox},
+    spec::{AgentSpec, ByteSize, HostPattern, Network, Sandbox},
     supplies::Supplies,
     time::Timestamp,
 };
@@ -42,9 +47,12 @@ pub(crate) struct AgentRunner {
     pub(crate) limits: Limits,
     pub(crate) prices: Arc<PriceBook>,
     pub(crate) supplies: Supplies,
+    pub(crate) max_output: ByteSize,
     pub(crate) onlooker: Option<Onlooker>,
     /// Agents that an earlier process started, and what it set aside for them.
     pub(crate) under_way: Mutex<HashMap<Cursor, Reservation>>,
+    /// The same agents, if the run is not to go on.
+    pub(crate) left_behind: Mutex<HashMap<Cursor, Start>>,
 }
 
 pub(crate) use admission::Limits as AdmissionLimits;
@@ -55,6 +63,9 @@ enum ToLaunch {
     /// With the money that is set aside for it already.
     As(Launch, Option<Reservation>),
 }
+
+/// How an agent ended, and what is known of it besides.
+type Ran = (Result<AgentExit, RuntimeError>, Noted);
 
 /// Why an agent did not get as far as its end.
 enum Stopped {
@@ -67,6 +78,11 @@ enum Stopped {
 }
 
 impl Performer for AgentRunner {
+    fn give_up(&self, at: &Cursor) -> Option<BoxFuture<'_, AgentOutcome>> {
+        let start = lock(&self.left_behind).remove(at)?;
+        Some(self.close(start).boxed())
+    }
+
     async fn perform(&self, start: Start, halt: Halt) -> Performed {
         match self.run_agent(&start, &halt).await {
             Ok(outcome) | Err(Stopped::Denied(outcome)) => Performed::Ended(outcome),
@@ -104,31 +120,47 @@ impl AgentRunner {
             self.note_start(start, &mut admission).await?;
         }
         let job = self.job(id, kind, spec, recording.as_ref(), launch);
-        let (ran, noted) = self
+        let ran = self
             .listen(&job, kind, spec, recording.as_mut(), halt)
             .await;
-        match ran {
-            Ok(AgentExit {
-                reason: ExitReason::Cancelled,
-                ..
-            }) if halt.is_interruption() => {
-                return Err(Stopped::Interrupted);
-            }
-            // No agent would fare better, and none is to blame: the run waits for the engine to be back.
-            Err(error @ RuntimeError::EngineUnavailable { .. }) => {
-                return Err(Stopped::Broken(error.into()));
-            }
-            _ => {}
+        // No agent would fare better, and none is to blame: the run waits for the engine to be back.
+        if let (Err(error @ RuntimeError::EngineUnavailable { .. }), _) = ran {
+            return Err(Stopped::Broken(error.into()));
         }
         let stderr = recording.stderr_tail();
-        let mut end = conclude(ran, &job, spec, kind, &stderr);
+        let mut end = self.end_of(ran, &job, start, kind, &stderr).await;
+        if end.exit == ExitReason::Cancelled && halt.is_interruption() {
+            end.error = Some(format!(
+                "interrupted; `swarm runs resume {}` runs it again",
+                self.run
+            ));
+            if let Err(error) = recording.suspend(end).await {
+                tracing::warn!(agent = %job.id, %error, "what it had done so far could not be kept");
+            }
+            return Err(Stopped::Interrupted);
+        }
+        end.stamps.budget = Some(admission.settle(end.cost));
+        Ok(keep(recording, end).await)
+    }
+
+    /// What is written down about the end of an agent, but for the budget.
+    async fn end_of(
+        &self,
+        (ran, noted): Ran,
+        job: &AgentJob,
+        start: &Start,
+        kind: &'static dyn AgentKind,
+        stderr: &str,
+    ) -> RecordEnd {
+        let spec = start.spec.as_ref();
+        let mut end = conclude(ran, job, spec, kind, stderr);
         if end.exit == ExitReason::DeadlineExceeded {
             end.error = self.limits.stopped_at_deadline();
         }
         if let Some(heard) = noted.heard {
             let reset = self.reset(&heard);
             let claims_nothing = heard.metered == Usd::ZERO;
-            heed(&mut end, heard, kind.worst_case(spec), &stderr);
+            heed(&mut end, heard, kind.worst_case(spec), stderr);
             if end.cost.is_none() && claims_nothing && asked_nobody(spec, noted.reached) {
                 end.cost = Some(Usd::ZERO);
             }
@@ -138,14 +170,13 @@ impl AgentRunner {
             hold_to_schema(&mut end, schema, noted.stdout).await;
         }
         end.stamps = Stamps {
-            budget: Some(admission.settle(end.cost)),
             conversation: end.stamps.conversation,
             deadline: self.limits.deadline_stamp(),
             image: noted.image,
             retry: retry_stamp(&start.context),
             ..Stamps::default()
         };
-        Ok(keep(recording, end).await)
+        end
     }
 
     /// What the runtime is told.
@@ -167,6 +198,7 @@ impl AgentRunner {
             stdin: recording.prompt(),
             sandbox: with_hosts(spec, needed),
             timeout: self.limits.timeout(spec),
+            max_output: self.max_output,
             launch,
         }
     }
@@ -212,17 +244,10 @@ impl AgentRunner {
         spec: &AgentSpec,
         recording: &mut dyn Recording,
         halt: &Halt,
-    ) -> (Result<AgentExit, RuntimeError>, Noted) {
+    ) -> Ran {
         let stop = halt.token().child_token();
         let mut listener = Listener::new(recording);
-        if let Some(transcript) = kind.transcript() {
-            let onlooker = self.onlooker.clone();
-            let ear = Ear::new(
-                transcript,
-                Arc::clone(&self.prices),
-                kind.model(spec),
-                onlooker.map(|onlooker| (job.id.agent.clone(), onlooker)),
-            );
+        if let Some(ear) = self.ear(kind, spec, &job.id) {
             listener = listener.understanding(ear, kind.worst_case(spec), stop.clone());
         } else if spec.sandbox.output_schema.is_some() {
             listener = listener.keeping_stdout();
@@ -239,6 +264,18 @@ impl AgentRunner {
         (ran, noted)
     }
 
+    /// What understands the agent, if it prints anything to be understood.
+    fn ear(&self, kind: &dyn AgentKind, spec: &AgentSpec, id: &RefId) -> Option<Ear> {
+        let transcript = kind.transcript()?;
+        let onlooker = self.onlooker.clone();
+        Some(Ear::new(
+            transcript,
+            Arc::clone(&self.prices),
+            kind.model(spec),
+            onlooker.map(|onlooker| (id.agent.clone(), onlooker)),
+        ))
+    }
+
     /// When the provider takes requests again, if the agent was told.
     fn reset(&self, heard: &Heard) -> Option<Timestamp> {
         let Verdict::RateLimited { message } = &heard.conclusion.verdict else {
@@ -249,11 +286,7 @@ impl AgentRunner {
     }
 
     fn take_under_way(&self, at: &Cursor) -> Option<Reservation> {
-        let mut under_way = self
-            .under_way
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        under_way.remove(at)
+        lock(&self.under_way).remove(at)
     }
 
     /// Checks what the agent may see and writes its prompt down.
@@ -331,6 +364,10 @@ fn with_hosts(spec: &AgentSpec, needed: Vec<HostPattern>) -> Sandbox {
         sandbox.network = Network::Allow(listed.with(needed));
     }
     sandbox
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn denied(exit: ExitReason, error: String) -> Stopped {

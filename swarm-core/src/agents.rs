@@ -49,6 +49,9 @@ pub struct Invocation {
     pub home: BTreeMap<String, String>,
     /// Which of these files the agent shall not be able to change, as far as its runtime can see to that.
     pub read_only: BTreeSet<String>,
+    /// Relative path of a file in the agent's `HOME` with [claims](crate::artifacts) of what it has written, which is read at
+    /// its end; `None` if there is none.
+    pub artifacts: Option<String>,
 }
 
 impl Invocation {
@@ -88,6 +91,7 @@ impl fmt::Debug for Invocation {
             .field("env", &self.env.keys())
             .field("home", &self.home.keys())
             .field("read_only", &self.read_only)
+            .field("artifacts", &self.artifacts)
             .finish()
     }
 }

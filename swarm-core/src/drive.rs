@@ -42,6 +42,12 @@ pub struct Start {
 pub trait Performer: Sync {
     /// Runs one agent to its end. Dropping the future must stop the agent.
     fn perform(&self, start: Start, halt: Halt) -> impl Future<Output = Performed> + Send;
+
+    /// Ends an agent that nobody wants any more, and that an earlier process has started; `None` if none has.
+    fn give_up(&self, at: &Cursor) -> Option<BoxFuture<'_, AgentOutcome>> {
+        let _ = at;
+        None
+    }
 }
 
 /// What came of one agent.
@@ -176,7 +182,10 @@ pub async fn drive<P: Performer, R: Recorder>(
                     }
                     Demand::Cancel { at, agent } => {
                         if !flight.cancel(&at) {
-                            events.push(never_started(at, agent));
+                            match performer.give_up(&at) {
+                                Some(given_up) => flight.give_up(at, agent, given_up),
+                                None => events.push(never_started(at, agent)),
+                            }
                         }
                     }
                 }
@@ -254,6 +263,11 @@ impl<'p> Flight<'p> {
             }
             .boxed(),
         );
+    }
+
+    fn give_up(&mut self, at: Cursor, agent: AgentId, given_up: BoxFuture<'p, AgentOutcome>) {
+        let ended = async move { (at, agent, Performed::Ended(given_up.await)) };
+        self.agents.push(ended.boxed());
     }
 
     /// Whether there was such an agent.

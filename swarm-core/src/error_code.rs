@@ -60,6 +60,8 @@ error_codes! {
     AgentSignalled = "agent_signalled",
     /// The agent ran longer than its timeout.
     AgentTimedOut = "agent_timed_out",
+    /// The agent printed more than is kept of what an agent prints.
+    AgentOutputLimit = "agent_output_limit",
     /// The agent needed more memory than its limit.
     AgentOutOfMemory = "agent_out_of_memory",
     /// The agent says itself that it did not do its task.

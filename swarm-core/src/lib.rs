@@ -32,6 +32,7 @@
 
 mod agent_runner;
 pub mod agents;
+pub mod artifacts;
 mod aside;
 mod breaker;
 pub mod budget;

@@ -28,6 +28,11 @@ pub enum ExitReason {
         #[serde(with = "seconds")]
         after: Duration,
     },
+    /// It was stopped because it had printed more than is kept.
+    OutputLimit {
+        /// How much is kept.
+        bytes: u64,
+    },
     /// The kernel stopped it at its memory limit.
     OutOfMemory,
     /// It ended with status zero, but says itself that it did not do its task, or does not say that it did.
@@ -66,6 +71,7 @@ impl ExitReason {
             Self::Failed { .. }
             | Self::Signalled { .. }
             | Self::TimedOut { .. }
+            | Self::OutputLimit { .. }
             | Self::OutOfMemory
             | Self::ReportedFailure
             | Self::InvalidOutput
@@ -93,6 +99,7 @@ impl ExitReason {
             Self::OutOfMemory => 137,
             Self::ReportedFailure | Self::InvalidOutput => 1,
             Self::TimedOut { .. }
+            | Self::OutputLimit { .. }
             | Self::OverBudget
             | Self::RateLimited
             | Self::Cancelled
@@ -112,6 +119,7 @@ impl ExitReason {
             Self::Failed { .. } => ErrorCode::AgentFailed,
             Self::Signalled { .. } => ErrorCode::AgentSignalled,
             Self::TimedOut { .. } => ErrorCode::AgentTimedOut,
+            Self::OutputLimit { .. } => ErrorCode::AgentOutputLimit,
             Self::OutOfMemory => ErrorCode::AgentOutOfMemory,
             Self::ReportedFailure => ErrorCode::AgentReportedFailure,
             Self::InvalidOutput => ErrorCode::AgentInvalidOutput,
@@ -135,6 +143,7 @@ impl fmt::Display for ExitReason {
             Self::Failed { code } => write!(f, "exit code {code}"),
             Self::Signalled { signal } => write!(f, "ended by signal {signal}"),
             Self::TimedOut { after } => write!(f, "timed out after {}s", after.as_secs_f64()),
+            Self::OutputLimit { bytes } => write!(f, "printed more than {bytes} bytes"),
             Self::OutOfMemory => f.write_str("out of memory"),
             Self::ReportedFailure => f.write_str("reported failure"),
             Self::InvalidOutput => f.write_str("invalid output"),

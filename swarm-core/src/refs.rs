@@ -114,6 +114,18 @@ pub trait RefStore: Send + Sync + std::fmt::Debug {
         prompt: Vec<Piece>,
     ) -> BoxFuture<'_, Result<Box<dyn Recording>, RefError>>;
 
+    /// Opens the record that a process which has died has left unfinished, with all that it holds; `None` if there is none.
+    ///
+    /// A store whose records do not outlive its process need not implement this.
+    ///
+    /// # Errors
+    ///
+    /// [`RefError::Exists`] if the record is finished, [`RefError::Busy`] if its agent is running.
+    fn recover(&self, header: RecordHeader) -> BoxFuture<'_, Result<Option<Recovered>, RefError>> {
+        drop(header);
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
     /// The result kept under `id`.
     ///
     /// # Errors
@@ -129,6 +141,22 @@ pub trait RefStore: Send + Sync + std::fmt::Debug {
     fn text<'a>(&'a self, id: &'a RefId) -> BoxFuture<'a, Result<Content, RefError>>;
 }
 
+/// A record that was left unfinished.
+pub struct Recovered {
+    /// The record, to be finished.
+    pub recording: Box<dyn Recording>,
+    /// What the agent had printed on stdout.
+    pub stdout: Content,
+}
+
+impl std::fmt::Debug for Recovered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recovered")
+            .field("stdout", &self.stdout)
+            .finish_non_exhaustive()
+    }
+}
+
 /// The open record of a running agent. It receives the agent's output; the agent cannot reach it.
 pub trait Recording: OutputSink {
     /// The prompt as it was written down, to be given to the agent.
@@ -139,4 +167,13 @@ pub trait Recording: OutputSink {
 
     /// Completes the record. When this returns the result is durable.
     fn finish(self: Box<Self>, end: RecordEnd) -> BoxFuture<'static, Result<Ref, RefError>>;
+
+    /// Leaves what is known of an agent that was interrupted and will be run again. That is no result, and lasts until the
+    /// record is [begun](RefStore::begin) again.
+    ///
+    /// A store that only keeps results need not implement this.
+    fn suspend(self: Box<Self>, end: RecordEnd) -> BoxFuture<'static, Result<(), RefError>> {
+        drop(end);
+        Box::pin(std::future::ready(Ok(())))
+    }
 }

@@ -3,6 +3,7 @@
 #[cfg(unix)]
 mod agent_folder;
 mod egress;
+mod output_limit;
 #[cfg(feature = "process")]
 pub mod process;
 
@@ -12,17 +13,19 @@ use std::{fmt, io, time::Duration};
 pub use agent_folder::remove_folder;
 pub use egress::EgressDecision;
 use futures_util::future::BoxFuture;
+pub use output_limit::{DEFAULT_MAX_OUTPUT, OutputLimit};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     agents::Invocation,
+    artifacts::ArtifactClaim,
     content::Content,
     error_code::{Coded, ErrorCode},
     ids::{RefId, RunId},
     outcome::ExitReason,
     refs::ImageStamp,
-    spec::Sandbox,
+    spec::{ByteSize, Sandbox},
 };
 
 /// One agent, ready to start.
@@ -41,6 +44,9 @@ pub struct AgentJob {
     pub sandbox: Sandbox,
     /// How long it may run. At most the timeout of the sandbox.
     pub timeout: Duration,
+    /// How much it may print, both outputs together. One that prints more is stopped, and ends with
+    /// [`ExitReason::OutputLimit`] however it ended; what it had printed up to there has reached the sink.
+    pub max_output: ByteSize,
     /// Whether an earlier process of ours started it already.
     pub launch: Launch,
 }
@@ -85,6 +91,13 @@ pub trait OutputSink: Send {
     /// Takes all that the agent tried to reach, if its sandbox lists hosts. Called once, when it has ended.
     fn egress<'a>(&'a mut self, decisions: &'a [EgressDecision]) -> BoxFuture<'a, io::Result<()>> {
         let _ = decisions;
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Takes what the agent claims to have written, if its invocation names a file with that. Called once at most, when it has
+    /// ended. Nothing is decided by it.
+    fn artifacts<'a>(&'a mut self, claims: &'a [ArtifactClaim]) -> BoxFuture<'a, io::Result<()>> {
+        let _ = claims;
         Box::pin(std::future::ready(Ok(())))
     }
 }

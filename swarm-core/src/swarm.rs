@@ -1,7 +1,7 @@
 //! The front door: ports and limits bundled, plans in, results out.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex},
 };
 
@@ -13,7 +13,7 @@ use crate::{
     agents::{Onlooker, UnknownModel, kind_of},
     breaker::Breakers,
     budget::Budget,
-    drive::{DriveError, Driven, Stop, drive},
+    drive::{DriveError, Driven, Start, Stop, drive},
     error_code::{Coded, ErrorCode},
     ids::{RefId, RunId},
     journal::{
@@ -27,8 +27,8 @@ use crate::{
     refs::{MemoryRefStore, RefStore},
     resources::{PoolLimits, ResourcePools},
     run_view::{RunState, RunView},
-    runtime::{AgentRuntime, RuntimeError},
-    spec::{Agent, AgentSpec, Sandbox},
+    runtime::{AgentRuntime, DEFAULT_MAX_OUTPUT, RuntimeError},
+    spec::{Agent, AgentSpec, ByteSize, Sandbox},
     supplies::{Supplies, SupplyError, UserMachine},
     time::{Clock, SystemClock},
 };
@@ -44,6 +44,7 @@ pub struct Swarm {
     pools: ResourcePools,
     breakers: Breakers,
     prices: Arc<PriceBook>,
+    max_output: ByteSize,
     user: Option<Arc<dyn UserMachine>>,
 }
 
@@ -208,6 +209,14 @@ impl SwarmBuilder {
         self
     }
 
+    /// How much each agent may print, both outputs together; [`DEFAULT_MAX_OUTPUT`] if nobody says otherwise. More is not
+    /// kept, and whoever prints more is stopped.
+    #[must_use]
+    pub const fn max_output(mut self, max_output: ByteSize) -> Self {
+        self.0.max_output = max_output;
+        self
+    }
+
     /// Where accounts and MCP servers are looked up. Without it agents have the account that is in their `env_vars`, and
     /// no MCP servers.
     #[must_use]
@@ -234,6 +243,7 @@ impl Swarm {
             pools: ResourcePools::new(PoolLimits::default()),
             breakers: Breakers::default(),
             prices: Arc::new(PriceBook::default()),
+            max_output: DEFAULT_MAX_OUTPUT,
             user: None,
         })
     }
@@ -333,6 +343,9 @@ impl Swarm {
         let mut runner = self.runner(run, &journal, view.limits, spent, held);
         runner.supplies = supplies;
         runner.onlooker = control.onlooker;
+        if is_cancelled {
+            runner.left_behind = Mutex::new(left_behind(&view, &events)?);
+        }
         let view = self.drive(machine, runner, journal, control.stop).await?;
         // A loser of a race that was under way when the process died is nobody's any more.
         if let Err(error) = self.runtime.sweep(&|other| other != run).await {
@@ -474,10 +487,12 @@ impl Swarm {
             .map(|(at, reserved)| (at, budget.hold(reserved)));
         AgentRunner {
             under_way: Mutex::new(under_way.collect()),
+            left_behind: Mutex::default(),
             run: run.clone(),
             runtime: Arc::clone(&self.runtime),
             store: Arc::clone(&self.store),
             prices: Arc::clone(&self.prices),
+            max_output: self.max_output,
             supplies: Supplies::default(),
             onlooker: None,
             journal: journal.clone(),
@@ -536,6 +551,34 @@ fn awaited(mut machine: Machine) -> HashMap<Cursor, Arc<AgentSpec>> {
             Demand::Cancel { .. } => None,
         })
         .collect()
+}
+
+/// The agents that were under way, as they were started.
+fn left_behind(
+    view: &RunView,
+    events: &[(Recorded, RunEvent)],
+) -> Result<HashMap<Cursor, Start>, DriveError> {
+    let mut machine = Machine::replay(view.plan.clone(), ended(events))?;
+    let in_flight: BTreeSet<&Cursor> = view.in_flight().map(|(at, _)| at).collect();
+    let demands = machine.demands().into_iter();
+    let starts = demands.filter_map(|demand| match demand {
+        Demand::Start {
+            at,
+            agent,
+            spec,
+            context,
+        } if in_flight.contains(&at) => {
+            let start = Start {
+                at: at.clone(),
+                agent,
+                spec,
+                context,
+            };
+            Some((at, start))
+        }
+        Demand::Start { .. } | Demand::Cancel { .. } => None,
+    });
+    Ok(starts.collect())
 }
 
 fn ended(events: &[(Recorded, RunEvent)]) -> impl Iterator<Item = &AgentEnded> {

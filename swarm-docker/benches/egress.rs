@@ -9,7 +9,7 @@ use swarm_core::{
     agents::Invocation,
     content::Content,
     ids::{AgentId, RefId, RunId},
-    runtime::{AgentJob, AgentRuntime as _, Launch},
+    runtime::{AgentJob, AgentRuntime as _, DEFAULT_MAX_OUTPUT, Launch},
     spec::{AllowedHosts, Network, SandboxSpec},
     testing::sink::VecSink,
 };
@@ -116,6 +116,7 @@ async fn run(runtime: &DockerRuntime, network: Network) -> Result<Duration, Fail
         stdin: Content::empty(),
         sandbox,
         timeout: Duration::from_mins(1),
+        max_output: DEFAULT_MAX_OUTPUT,
         launch: Launch::New,
     };
     let stop = CancellationToken::new();

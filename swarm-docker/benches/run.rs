@@ -18,7 +18,7 @@ use swarm_core::{
     agents::Invocation,
     content::Content,
     ids::{AgentId, RefId, RunId},
-    runtime::{AgentJob, AgentRuntime as _, Launch},
+    runtime::{AgentJob, AgentRuntime as _, DEFAULT_MAX_OUTPUT, Launch},
     spec::SandboxSpec,
     testing::sink::VecSink,
 };
@@ -84,6 +84,7 @@ async fn run_ours(runtime: &DockerRuntime) -> Result<Duration, Failure> {
         stdin: Content::empty(),
         sandbox,
         timeout: Duration::from_mins(1),
+        max_output: DEFAULT_MAX_OUTPUT,
         launch: Launch::New,
     };
     let mut sink = VecSink::default();

@@ -17,7 +17,7 @@ use swarm_core::{
     agents::Invocation,
     content::Content,
     ids::{AgentId, RefId, RunId},
-    runtime::{AgentJob, AgentRuntime as _, Launch, OutputSink, OutputStream},
+    runtime::{AgentJob, AgentRuntime as _, DEFAULT_MAX_OUTPUT, Launch, OutputSink, OutputStream},
     spec::SandboxSpec,
 };
 use swarm_docker::DockerRuntime;
@@ -91,6 +91,7 @@ fn job() -> Result<AgentJob, Failure> {
         stdin: Content::empty(),
         sandbox: SandboxSpec::default().resolve()?,
         timeout: Duration::from_mins(1),
+        max_output: DEFAULT_MAX_OUTPUT,
         launch: Launch::New,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use swarm_core::{ids::RefId, refs::ImageStamp, runtime::RuntimeError};
+use swarm_core::{ids::RefId, runtime::RuntimeError};
 
 use crate::{
     container,
@@ -20,7 +20,7 @@ pub(crate) enum Survivor {
         guard: Guard,
         /// Since when, by the clock of the engine.
         already: Duration,
-        image: ImageStamp,
+        state: State,
     },
     /// It has ended.
     Exited {
@@ -54,7 +54,7 @@ pub(crate) async fn find(inner: &Inner, id: &RefId) -> Result<Option<Survivor>, 
         Some(now) => Survivor::Running {
             guard,
             already: between(&state.started_at, &now).saturating_sub(waited),
-            image: state.image,
+            state,
         },
         None => Survivor::Exited {
             guard,

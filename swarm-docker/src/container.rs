@@ -9,7 +9,7 @@ use bollard::models::{
 use swarm_core::{
     ids::RefId,
     runtime::{AgentJob, RuntimeError},
-    spec::{Network, Sandbox},
+    spec::{ByteSize, Network, Sandbox},
 };
 
 use crate::{
@@ -233,7 +233,7 @@ fn host_config(
         security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
         init: Some(engine.init),
         auto_remove: Some(false),
-        log_config: Some(engine.log.config()),
+        log_config: Some(engine.log.config(log_size(job.max_output))),
         ..HostConfig::default()
     }
 }
@@ -307,6 +307,18 @@ fn scratch(
         .collect()
 }
 
+/// The option of a log driver that says how large a file gets.
+pub(crate) const LOG_SIZE: &str = "max-size";
+
+/// How large the log of an agent may get before its beginning is forgotten. An engine adds to each line, which is little for
+/// lines of the usual length; and one that nobody watches writes on until somebody does.
+pub(crate) const fn log_size(max_output: ByteSize) -> u64 {
+    // More than this an engine cannot count.
+    let most = i64::MAX as u64 / 4;
+    let size = max_output.bytes().saturating_mul(2);
+    if size < most { size } else { most }
+}
+
 /// Where an engine keeps what a container prints, until it is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LogDriver {
@@ -317,15 +329,19 @@ pub(crate) enum LogDriver {
 }
 
 impl LogDriver {
+    /// A log that forgets nothing until it has `size` bytes, and never has much more than twice as many.
+    ///
     /// Always said, because the default of an engine may be a driver that cannot be read back.
-    pub(crate) fn config(self) -> HostConfigLogConfig {
+    pub(crate) fn config(self, size: u64) -> HostConfigLogConfig {
         let config = match self {
-            // Without these it would forget all but the newest 100 MB.
+            // Two files: when the second one is full the first is forgotten, and what is left tells that it was. Of a
+            // single one nothing would be left.
             Self::Local => Some(HashMap::from([
-                ("max-size".to_owned(), "100t".to_owned()),
-                ("max-file".to_owned(), "1".to_owned()),
+                (LOG_SIZE.to_owned(), size.to_string()),
+                ("max-file".to_owned(), "2".to_owned()),
                 ("compress".to_owned(), "false".to_owned()),
             ])),
+            // Podman has no second file: it would forget everything, and nothing would tell.
             Self::JsonFile => None,
         };
         HostConfigLogConfig {
@@ -341,7 +357,12 @@ impl LogDriver {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use swarm_core::{agents::Invocation, content::Content, runtime::Launch, spec::SandboxSpec};
+    use swarm_core::{
+        agents::Invocation,
+        content::Content,
+        runtime::{DEFAULT_MAX_OUTPUT, Launch},
+        spec::SandboxSpec,
+    };
 
     use super::*;
 
@@ -363,6 +384,7 @@ mod tests {
                 .resolve()
                 .unwrap(),
             timeout: Duration::from_secs(5),
+            max_output: DEFAULT_MAX_OUTPUT,
             launch: Launch::New,
         }
     }
@@ -433,7 +455,7 @@ mod tests {
                     "AutoRemove": false,
                     "LogConfig": {
                         "Type": "local",
-                        "Config": {"max-size": "100t", "max-file": "1", "compress": "false"},
+                        "Config": {"max-size": "536870912", "max-file": "2", "compress": "false"},
                     },
                 },
             })
@@ -500,7 +522,7 @@ mod tests {
                     "AutoRemove": false,
                     "LogConfig": {
                         "Type": "local",
-                        "Config": {"max-size": "100t", "max-file": "1", "compress": "false"},
+                        "Config": {"max-size": "536870912", "max-file": "2", "compress": "false"},
                     },
                 },
             })

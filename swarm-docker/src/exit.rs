@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use swarm_core::outcome::ExitReason;
+use swarm_core::{outcome::ExitReason, spec::ByteSize};
 
 /// Whether we had a hand in the end of an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub(crate) enum Ended {
     ByItself,
     /// We stopped it at its timeout.
     AtTimeout(Duration),
+    /// We stopped it because it had printed more than this.
+    AtOutputLimit(ByteSize),
     /// We stopped it on request.
     OnRequest,
 }
@@ -22,6 +24,9 @@ pub(crate) enum Ended {
 pub(crate) fn reason(status: i64, oom: bool, ended: Ended) -> ExitReason {
     match ended {
         Ended::AtTimeout(after) => ExitReason::TimedOut { after },
+        Ended::AtOutputLimit(limit) => ExitReason::OutputLimit {
+            bytes: limit.bytes(),
+        },
         Ended::OnRequest => ExitReason::Cancelled,
         Ended::ByItself if status == 0 => ExitReason::Completed,
         Ended::ByItself if oom => ExitReason::OutOfMemory,
@@ -127,6 +132,15 @@ mod tests {
         for code in [144, 148, 156] {
             let found = reason(code.into(), false, Ended::ByItself);
             assert_eq!(found, ExitReason::Failed { code });
+        }
+    }
+
+    #[test]
+    fn who_was_stopped_at_the_output_limit_ended_for_that_whatever_the_status() {
+        let ended = Ended::AtOutputLimit(ByteSize::new(9));
+        for status in [0, 137] {
+            let expected = ExitReason::OutputLimit { bytes: 9 };
+            assert_eq!(reason(status, true, ended), expected);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One agent from its start to its end.
 
+mod artifacts;
 pub(crate) mod create;
 mod explain;
 pub(crate) mod launch;
@@ -10,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 use swarm_core::{
     outcome::ExitReason,
     refs::ImageStamp,
-    runtime::{AgentExit, AgentJob, Launch, OutputSink, RuntimeError},
+    runtime::{AgentExit, AgentJob, Launch, OutputLimit, OutputSink, RuntimeError},
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +23,7 @@ use crate::{
     egress::Gateway,
     engine::{Engine, State},
     exit::{self, Ended},
-    output::{Output, Signals, Source},
+    output::{Log, Output, Signals, Source},
     prompt::{self, Fed, Prompt},
     reaper::Guard,
     warm,
@@ -36,6 +37,8 @@ pub(crate) struct Running {
     pub(crate) already: Duration,
     pub(crate) since: Instant,
     pub(crate) image: ImageStamp,
+    /// As in [`State`].
+    pub(crate) log_size: Option<u64>,
 }
 
 /// An agent that was stopped before it started.
@@ -51,7 +54,7 @@ pub(crate) async fn run(
     sink: &mut dyn OutputSink,
     stop: &CancellationToken,
 ) -> Result<AgentExit, RuntimeError> {
-    let mut output = Output::new(sink);
+    let mut output = Output::new(sink, OutputLimit::new(job.max_output));
     match job.launch {
         Launch::New | Launch::TakeOver => {}
         Launch::Again => adopt::clear(inner, &job.id).await?,
@@ -130,8 +133,10 @@ async fn run_inside(
             Err(error)
         }
         Some(Ok(running)) => {
-            let attended = attend(inner, job, &guard, running, output, stop);
+            // Boxed: by far the largest part of the whole.
+            let attended = Box::pin(attend(inner, job, &guard, running, output, stop));
             let ended = served(gateway, attended).await;
+            artifacts::collect(inner, job, guard.id(), output, &ended).await;
             leave(guard, gateway, ended).await
         }
     }
@@ -163,17 +168,19 @@ async fn take_over(
         Some(Survivor::Running {
             guard,
             already,
-            image,
+            state,
         }) => {
             let running = Running {
                 source: Source::Log,
                 feeding: None,
                 already,
                 since: Instant::now(),
-                image,
+                image: state.image,
+                log_size: state.log_size,
             };
-            let attended = attend(inner, job, &guard, running, output, stop);
+            let attended = Box::pin(attend(inner, job, &guard, running, output, stop));
             let ended = served(gateway, attended).await;
+            artifacts::collect(inner, job, guard.id(), output, &ended).await;
             leave(guard, gateway, ended).await
         }
         Some(Survivor::Exited {
@@ -182,6 +189,7 @@ async fn take_over(
             duration,
         }) => {
             let ended = collect(inner, guard.id(), &state, duration, output).await;
+            artifacts::collect(inner, job, guard.id(), output, &ended).await;
             leave(guard, gateway, ended).await
         }
     }
@@ -223,21 +231,29 @@ async fn attend(
         already,
         since,
         image,
+        log_size,
     } = running;
     output.started_in(image);
     let engine = &inner.engine;
     let id = guard.id();
     let signals = Signals::default();
 
-    let take = output.take_all(engine, id, source, &signals);
+    let exceeded = output.limit().exceeded().clone();
+    let log = Log { id, size: log_size };
+    let take = output.take_all(engine, log, source, &signals);
     let feed = feed(engine, job, id, feeding);
     let limits = watch::Limits {
         deadline: watch::later(since, job.timeout.saturating_sub(already)),
         timeout: job.timeout,
         grace: inner.options.stop_grace,
+        max_output: job.max_output,
+    };
+    let stops = watch::Stops {
+        on_request: stop,
+        exceeded: &exceeded,
     };
     let watch = async {
-        let ended = watch::until_end(engine, id, limits, stop, &signals.cut).await?;
+        let ended = watch::until_end(engine, id, limits, stops, &signals.cut).await?;
         let duration = already + since.elapsed();
         signals.ended.cancel();
         Ok::<_, RuntimeError>((ended, duration))
@@ -254,8 +270,9 @@ async fn attend(
     let oom = status != 0
         && ended == Ended::ByItself
         && explain::failure(engine, id, job, status).await?;
+    let reason = exit::reason(status, oom, ended);
     Ok(AgentExit {
-        reason: exit::reason(status, oom, ended),
+        reason: output.limit().judge(reason),
         duration,
     })
 }
@@ -293,9 +310,16 @@ async fn collect(
     let signals = Signals::default();
     signals.ended.cancel();
     output.started_in(state.image.clone());
-    output.take_all(engine, id, Source::Log, &signals).await?;
+    let log = Log {
+        id,
+        size: state.log_size,
+    };
+    output.take_all(engine, log, Source::Log, &signals).await?;
     let status = state.exit_code;
     let oom = status != 0 && explain::out_of_memory(engine, id, status, state).await;
     let reason = exit::reason(status, oom, Ended::ByItself);
-    Ok(AgentExit { reason, duration })
+    Ok(AgentExit {
+        reason: output.limit().judge(reason),
+        duration,
+    })
 }

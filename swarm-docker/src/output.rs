@@ -5,12 +5,13 @@
 //! the engine waits for ever. So output is taken live, and whenever that breaks off, or the sink is slow,
 //! the log takes over where the live source was left.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use futures_util::StreamExt as _;
 use swarm_core::{
+    artifacts::ArtifactClaim,
     refs::ImageStamp,
-    runtime::{EgressDecision, OutputSink, RuntimeError},
+    runtime::{EgressDecision, OutputLimit, OutputSink, RuntimeError},
 };
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,8 @@ const SLOW_SINK: Duration = Duration::from_millis(250);
 /// How long after the end of an agent the next chunk may take. The engine closes the live source before it
 /// tells of the end, so this is time to read what is there already.
 const DRAIN: Duration = Duration::from_secs(2);
+/// More than an engine adds to a chunk in its log: its time, its stream, and to which line it belongs.
+const PER_CHUNK: u64 = 128;
 
 /// What the one who waits for the end of an agent tells the one who takes its output.
 #[derive(Clone, Debug, Default)]
@@ -35,10 +38,20 @@ pub(crate) struct Signals {
     pub(crate) cut: CancellationToken,
 }
 
-/// The sink, and how much has gone into it.
+/// The sink, how much has gone into it, and how much more may.
 pub(crate) struct Output<'a> {
     sink: &'a mut dyn OutputSink,
     seen: Tally,
+    limit: OutputLimit,
+}
+
+/// The log of a container.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Log<'a> {
+    /// The container.
+    pub(crate) id: &'a str,
+    /// How many bytes it has at least before the first of them are forgotten.
+    pub(crate) size: Option<u64>,
 }
 
 /// Where output comes from at first.
@@ -50,11 +63,17 @@ pub(crate) enum Source {
 }
 
 impl<'a> Output<'a> {
-    pub(crate) fn new(sink: &'a mut dyn OutputSink) -> Self {
+    pub(crate) fn new(sink: &'a mut dyn OutputSink, limit: OutputLimit) -> Self {
         Self {
             sink,
             seen: Tally::default(),
+            limit,
         }
+    }
+
+    /// What the agent may print, and whether it has printed more.
+    pub(crate) const fn limit(&self) -> &OutputLimit {
+        &self.limit
     }
 
     /// Hands on what the agent tried to reach.
@@ -68,34 +87,43 @@ impl<'a> Output<'a> {
             .map_err(RuntimeError::Output)
     }
 
+    /// Hands on what the agent claims to have written.
+    pub(crate) async fn artifacts(&mut self, claims: &[ArtifactClaim]) -> io::Result<()> {
+        self.sink.artifacts(claims).await
+    }
+
     /// Tells the sink which image the agent has started in.
     pub(crate) fn started_in(&mut self, image: ImageStamp) {
         self.sink.started_in(image);
     }
 
-    /// Takes everything that the container `id` prints. Returns when it has all of it, which needs to be told
-    /// when the container has ended.
+    /// Takes everything that the container of `log` prints. Returns when it has all of it, which needs to be told
+    /// when the container has ended; or when it has as much as it may.
     pub(crate) async fn take_all(
         &mut self,
         engine: &Engine,
-        id: &str,
+        log: Log<'_>,
         source: Source,
         signals: &Signals,
     ) -> Result<(), RuntimeError> {
         let ended = &signals.ended;
+        let Log { id, size } = log;
         let whole = match source {
             Source::Live(chunks) => self.take_live(chunks, signals).await?,
             Source::Log => false,
         };
-        if whole {
+        if whole || self.is_full() {
             return Ok(());
         }
         let mut rejoin = Rejoin::after(self.seen);
         let following = self
-            .take_log(&mut rejoin, engine.log(id, LogPart::AllToCome), ended)
+            .take_log(&mut rejoin, engine.log(id, LogPart::AllToCome), size, ended)
             .await;
         if let Err(LogError::Sink(error)) = following {
             return Err(error);
+        }
+        if self.is_full() {
+            return Ok(());
         }
         ended.cancelled().await;
         // Now the log is complete. Engines now and then lose the end of one that is followed; whether this
@@ -109,13 +137,17 @@ impl<'a> Output<'a> {
         let mut rejoin = Rejoin::after(self.seen);
         let whole = engine.log(id, LogPart::All);
         match self
-            .take_log(&mut rejoin, whole, &CancellationToken::new())
+            .take_log(&mut rejoin, whole, size, &CancellationToken::new())
             .await
         {
             Ok(()) => Ok(()),
             Err(LogError::Sink(error)) => Err(error),
             Err(LogError::Broken(StreamError(failure))) => Err(engine.lost(&failure)),
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.limit.exceeded().is_cancelled()
     }
 
     /// Takes from the live source as long as that goes well. Returns whether it gave everything.
@@ -134,6 +166,7 @@ impl<'a> Output<'a> {
             match chunk {
                 Some(Ok(chunk)) => {
                     let Chunk { stream, bytes } = &chunk;
+                    let bytes = self.limit.take(bytes);
                     let mut write = self.sink.write(*stream, bytes);
                     let quick = timeout(SLOW_SINK, &mut write).await;
                     let slow = quick.is_err();
@@ -142,11 +175,12 @@ impl<'a> Output<'a> {
                     } else {
                         // Lets the engine, and with it the agent, go on.
                         chunks = Box::pin(futures_util::stream::empty());
-                        write.await
+                        (&mut write).await
                     };
+                    drop(write);
                     written.map_err(RuntimeError::Output)?;
                     *self.seen.of(*stream) += bytes.len() as u64;
-                    if slow {
+                    if slow || self.is_full() {
                         return Ok(false);
                     }
                 }
@@ -166,13 +200,15 @@ impl<'a> Output<'a> {
     }
 
     /// Takes what the log has and has not been seen, until its end, or until nothing more comes although the
-    /// agent has ended.
+    /// agent has ended. As soon as the log, as the engine counts, may have forgotten its beginning, that is too much.
     async fn take_log(
         &mut self,
         rejoin: &mut Rejoin,
         mut chunks: Chunks,
+        size: Option<u64>,
         ended: &CancellationToken,
     ) -> Result<(), LogError> {
+        let mut remembered = size.unwrap_or(u64::MAX);
         loop {
             let chunk = tokio::select! {
                 biased;
@@ -184,12 +220,20 @@ impl<'a> Output<'a> {
                 Some(Err(error)) => return Err(LogError::Broken(error)),
                 None => return Ok(()),
             };
+            remembered = remembered.saturating_sub(PER_CHUNK + chunk.bytes.len() as u64);
+            if remembered == 0 {
+                self.limit.exceed();
+            }
             for Chunk { stream, bytes } in rejoin.add(&chunk) {
+                let bytes = self.limit.take(&bytes);
                 if !bytes.is_empty() {
-                    let written = self.sink.write(stream, &bytes).await;
+                    let written = self.sink.write(stream, bytes).await;
                     written.map_err(|error| LogError::Sink(RuntimeError::Output(error)))?;
                     *self.seen.of(stream) += bytes.len() as u64;
                 }
+            }
+            if self.is_full() {
+                return Ok(());
             }
         }
     }
@@ -211,11 +255,9 @@ enum LogError {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use bytes::Bytes;
     use futures_util::{future::BoxFuture, stream};
-    use swarm_core::runtime::OutputStream;
+    use swarm_core::runtime::{DEFAULT_MAX_OUTPUT, OutputStream};
 
     use super::*;
     use crate::engine::Failure;
@@ -247,7 +289,7 @@ mod tests {
 
     async fn live(sink: &mut Slow, chunks: Vec<Result<Chunk, StreamError>>, cut: bool) -> bool {
         let signals = Signals::default();
-        let mut output = Output::new(sink);
+        let mut output = Output::new(sink, OutputLimit::new(DEFAULT_MAX_OUTPUT));
         let chunks = Box::pin(stream::iter(chunks));
         let end = async {
             sleep(Duration::from_secs(5)).await;
@@ -294,7 +336,7 @@ mod tests {
         let signals = Signals::default();
         signals.ended.cancel();
         let mut sink = Slow::default();
-        let mut output = Output::new(&mut sink);
+        let mut output = Output::new(&mut sink, OutputLimit::new(DEFAULT_MAX_OUTPUT));
         let chunks = Box::pin(stream::iter([Ok(chunk("a"))]).chain(stream::pending()));
         assert!(!output.take_live(chunks, &signals).await.unwrap());
         assert_eq!(sink.1, b"a");

@@ -161,7 +161,7 @@ pub(crate) async fn claim(
     let Warm {
         guard,
         mut attached,
-        image,
+        state,
         ..
     } = warm;
     let job_and_prompt = [&line, prompt].concat();
@@ -176,7 +176,8 @@ pub(crate) async fn claim(
         feeding: None,
         already: std::time::Duration::ZERO,
         since: Instant::now(),
-        image,
+        image: state.image,
+        log_size: state.log_size,
     };
     Ok(Some((guard, running)))
 }

@@ -60,6 +60,8 @@ pub enum Part {
     Stderr,
     /// What its agent tried to reach, if its sandbox lists hosts.
     Egress,
+    /// What its agent claims to have written.
+    Artifacts,
     /// The contents of a folder that was brought in, as a tar archive.
     Files,
     /// The prompt, which is sealed with the first result that it quotes.
@@ -68,12 +70,13 @@ pub enum Part {
 
 impl Part {
     /// Every part.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Text,
         Self::Error,
         Self::Stream,
         Self::Stderr,
         Self::Egress,
+        Self::Artifacts,
         Self::Files,
         Self::Prompt,
     ];
@@ -132,6 +135,7 @@ fn start(
         && !folder.holds(layout::STREAM)?
         && !folder.holds(layout::STDERR)?
         && !folder.holds(layout::EGRESS)?
+        && !folder.holds(layout::ARTIFACTS)?
         && !folder.holds(layout::FILES)?;
     if is_empty {
         return Err(RefError::Invalid(format!(
@@ -157,6 +161,7 @@ fn start(
         (layout::STDERR, Part::Stderr),
         // A name can carry what the text says.
         (layout::EGRESS, Part::Egress),
+        (layout::ARTIFACTS, Part::Artifacts),
     ] {
         if part == Part::Stream && !record.has_transcript {
             continue;
@@ -204,6 +209,8 @@ fn remove_plaintext(folder: &Folder) -> Result<(), RefError> {
         layout::ANSWER,
         layout::STDERR,
         layout::EGRESS,
+        layout::ARTIFACTS,
+        layout::INTERRUPTED,
         layout::OUTPUT,
         layout::INSPECTION,
         layout::FILES,

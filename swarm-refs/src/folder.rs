@@ -112,6 +112,19 @@ impl Folder {
         created().map_err(|error| RefError::io("create", self.path.join(name), error))
     }
 
+    /// Opens the regular file `name`, to be written to after its end, if it is there.
+    pub(crate) fn append(&self, name: &str) -> Result<Option<File>, RefError> {
+        if self.read(name)?.is_none() {
+            return Ok(None);
+        }
+        let flags =
+            OFlags::WRONLY | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        match fs::openat(&self.handle, name, flags, Mode::empty()) {
+            Ok(file) => Ok(Some(File::from(file))),
+            Err(error) => Err(self.error("open", name, error)),
+        }
+    }
+
     /// Opens the lock file `name` for writing, made if there is none.
     pub(crate) fn open_lock(&self, name: &str, create: bool) -> Result<Option<File>, RefError> {
         let mut flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;

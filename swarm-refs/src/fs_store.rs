@@ -10,7 +10,7 @@ use swarm_core::{
     content::Content,
     ids::{RefId, RunId},
     prompt::Piece,
-    refs::{Classification, RecordHeader, Recording, Ref, RefError, RefStore},
+    refs::{Classification, RecordHeader, Recording, Recovered, Ref, RefError, RefStore},
     time::Clock,
 };
 
@@ -207,6 +207,17 @@ impl RefStore for FsRefStore {
             let (record, prompt) = OpenRecord::begin(Arc::clone(store), header, &prompt)?;
             let recording: Box<dyn Recording> = Box::new(FsRecording::new(record, prompt));
             Ok(recording)
+        })
+        .boxed()
+    }
+
+    fn recover(&self, header: RecordHeader) -> BoxFuture<'_, Result<Option<Recovered>, RefError>> {
+        self.blocking(move |store| {
+            let recovered = OpenRecord::recover(Arc::clone(store), header)?;
+            Ok(recovered.map(|(record, stdout)| Recovered {
+                recording: Box::new(FsRecording::new(record, Content::empty())),
+                stdout,
+            }))
         })
         .boxed()
     }

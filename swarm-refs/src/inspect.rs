@@ -6,8 +6,8 @@ use std::{
     path::PathBuf,
 };
 
-use serde::Serialize;
-use swarm_core::{ids::RefId, refs::RefError, runtime::EgressDecision};
+use serde::{Serialize, de::DeserializeOwned};
+use swarm_core::{artifacts::ArtifactClaim, ids::RefId, refs::RefError, runtime::EgressDecision};
 
 use crate::{
     atomic,
@@ -43,6 +43,9 @@ pub struct Inspection {
     /// What it tried to reach, if its sandbox lists hosts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub egress: Vec<EgressDecision>,
+    /// What it claims to have written. It may have forged that.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub claimed_artifacts: Vec<ArtifactClaim>,
 }
 
 pub(crate) fn inspect(store: &Store, id: &RefId) -> Result<Inspection, RefError> {
@@ -76,15 +79,27 @@ fn write(folder: &Folder, id: &RefId, record: Option<&Record>) -> Result<Inspect
     };
     let size =
         size.map_err(|error| RefError::io("read", folder.path().join(layout::STREAM), error))?;
-    let beginning = beginning(folder, record)?;
-    let egress = egress(folder, id)?;
+    let interrupted = match record {
+        Some(_) => None,
+        None => Record::load_interrupted(folder, id)?,
+    };
+    let known = record.or(interrupted.as_ref());
+    let beginning = beginning(folder, known)?;
+    let egress: Vec<EgressDecision> = lines(folder, id, layout::EGRESS)?;
+    let claims: Vec<ArtifactClaim> = lines(folder, id, layout::ARTIFACTS)?;
     let place = folder.path().join(layout::INSPECTION);
     let mut found = Stream::default();
     atomic::replace(folder, layout::INSPECTION, |file| {
         let mut report = BufWriter::new(file);
         let written = || -> io::Result<()> {
             writeln!(report, "# Inspection: {id}\n\n## Result")?;
-            write_result(&mut report, record)?;
+            if record.is_none() && known.is_some() {
+                writeln!(
+                    report,
+                    "- none: the agent was interrupted; this is how far it got"
+                )?;
+            }
+            write_result(&mut report, known)?;
             if let Some(text) = &beginning {
                 let fence = fence(text);
                 writeln!(
@@ -98,6 +113,7 @@ fn write(folder: &Folder, id: &RefId, record: Option<&Record>) -> Result<Inspect
                 found.write(&mut report, size)?;
             }
             write_egress(&mut report, &egress)?;
+            write_claims(&mut report, &claims)?;
             Ok(())
         };
         written().map_err(|error| RefError::io("write", &place, error))?;
@@ -112,20 +128,18 @@ fn write(folder: &Folder, id: &RefId, record: Option<&Record>) -> Result<Inspect
         tool_calls: found.calls,
         has_partial_output: record.map_or(size > 0, |record| record.found.size > 0),
         egress,
+        claimed_artifacts: claims,
     })
 }
 
-/// What the agent tried to reach. Lines that make no sense tell nothing.
-fn egress(folder: &Folder, id: &RefId) -> Result<Vec<EgressDecision>, RefError> {
-    let Some(file) = folder
-        .read(layout::EGRESS)
-        .map_err(|error| damaged(id, error))?
-    else {
+/// What is in a file of JSON lines. Lines that make no sense tell nothing.
+fn lines<T: DeserializeOwned>(folder: &Folder, id: &RefId, name: &str) -> Result<Vec<T>, RefError> {
+    let Some(file) = folder.read(name).map_err(|error| damaged(id, error))? else {
         return Ok(Vec::new());
     };
-    let lines = BufReader::new(file.take(LONGEST_LINE)).split(b'\n');
-    let decisions = lines.map_while(Result::ok);
-    Ok(decisions
+    let lines = BufReader::new(file.take(SEARCHED)).split(b'\n');
+    let lines = lines.map_while(Result::ok);
+    Ok(lines
         .filter_map(|line| serde_json::from_slice(&line).ok())
         .collect())
 }
@@ -150,6 +164,24 @@ fn write_egress(report: &mut impl Write, decisions: &[EgressDecision]) -> io::Re
             report,
             "- {first} {verdict} {host}:{port} {count}x ({reason})"
         )?;
+    }
+    Ok(())
+}
+
+fn write_claims(report: &mut impl Write, claims: &[ArtifactClaim]) -> io::Result<()> {
+    if claims.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        report,
+        "\n## Artifacts ({} claimed by the agent, unverified)",
+        claims.len()
+    )?;
+    for ArtifactClaim { at, tool, path } in claims {
+        match path {
+            Some(path) => writeln!(report, "- {at} {tool:?} {path:?}")?,
+            None => writeln!(report, "- {at} {tool:?}")?,
+        }
     }
     Ok(())
 }

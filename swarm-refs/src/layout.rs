@@ -20,6 +20,10 @@ pub(crate) const STREAM: &str = "stream.jsonl";
 pub(crate) const STDERR: &str = "stderr.log";
 /// What the agent tried to reach, one host per line; there is none if its sandbox lists no hosts.
 pub(crate) const EGRESS: &str = "egress.jsonl";
+/// What the agent claims to have written, one call of a tool per line.
+pub(crate) const ARTIFACTS: &str = "artifacts.jsonl";
+/// What is known of an agent that was interrupted, until it is run again.
+pub(crate) const INTERRUPTED: &str = "interrupted.json";
 /// The text as somebody asked to read it.
 pub(crate) const OUTPUT: &str = "output.md";
 /// What an agent did, for a person.
@@ -46,7 +50,9 @@ pub(crate) const ASIDE: &str = ".tmp";
 ///                    answer.txt    the text, if it is long and not raw stdout
 ///                    stderr.log    raw stderr
 ///                    egress.jsonl  what it tried to reach, if its sandbox lists hosts
+///                    artifacts.jsonl  what it claims to have written, if its kind has a hook for that; nothing is decided by it
 ///                    result.json   the result, once there is one
+///                    interrupted.json  instead of it, what an agent had done when it was interrupted, until it is run again
 ///                    output.md     the text, when somebody asked for it
 ///                    inspect.md    what the agent did, when somebody asked for it
 ///                    *.sealed      what was encrypted, instead of the above
@@ -100,6 +106,7 @@ pub(crate) const fn sealed(part: Part) -> &'static str {
         Part::Stream => "stream.jsonl.sealed",
         Part::Stderr => "stderr.log.sealed",
         Part::Egress => "egress.jsonl.sealed",
+        Part::Artifacts => "artifacts.jsonl.sealed",
         Part::Files => "files.tar.sealed",
         Part::Prompt => "prompt.txt.sealed",
     }

@@ -1,5 +1,7 @@
 //! The record of an agent that is running, or of something that is being brought in. Blocks.
 
+mod recover;
+
 use std::{
     collections::BTreeSet,
     fs::File,
@@ -7,7 +9,9 @@ use std::{
     sync::Arc,
 };
 
+use serde::Serialize;
 use swarm_core::{
+    artifacts::ArtifactClaim,
     content::Content,
     hash::{self, Hasher},
     ids::RefId,
@@ -120,38 +124,57 @@ impl OpenRecord {
         match stream {
             OutputStream::Stdout => {
                 self.stdout.write(&self.folder, chunk)?;
-                self.hasher.add(chunk);
-                if self.stdout.size <= INLINE {
-                    self.head.extend_from_slice(chunk);
-                } else {
-                    self.head = Vec::new();
-                }
+                self.note_stdout(chunk);
             }
             OutputStream::Stderr => {
                 self.stderr.write(&self.folder, chunk)?;
-                let keep = TAIL.saturating_sub(chunk.len()).min(self.tail.len());
-                self.tail.drain(..self.tail.len() - keep);
-                let end = chunk.len().saturating_sub(TAIL);
-                self.tail
-                    .extend_from_slice(chunk.get(end..).unwrap_or_default());
+                self.note_stderr(chunk);
             }
         }
         Ok(())
     }
 
+    fn note_stdout(&mut self, chunk: &[u8]) {
+        self.stdout.size += chunk.len() as u64;
+        self.hasher.add(chunk);
+        if self.stdout.size <= INLINE {
+            self.head.extend_from_slice(chunk);
+        } else {
+            self.head = Vec::new();
+        }
+    }
+
+    fn note_stderr(&mut self, chunk: &[u8]) {
+        self.stderr.size += chunk.len() as u64;
+        let keep = TAIL.saturating_sub(chunk.len()).min(self.tail.len());
+        self.tail.drain(..self.tail.len() - keep);
+        let end = chunk.len().saturating_sub(TAIL);
+        self.tail
+            .extend_from_slice(chunk.get(end..).unwrap_or_default());
+    }
+
     /// Takes what the agent tried to reach. Durable when it returns.
     pub(crate) fn egress(&self, decisions: &[EgressDecision]) -> Result<(), RefError> {
-        if decisions.is_empty() {
+        self.lines(layout::EGRESS, decisions)
+    }
+
+    /// Takes what the agent claims to have written. Durable when it returns.
+    pub(crate) fn artifacts(&self, claims: &[ArtifactClaim]) -> Result<(), RefError> {
+        self.lines(layout::ARTIFACTS, claims)
+    }
+
+    fn lines<T: Serialize>(&self, name: &str, all: &[T]) -> Result<(), RefError> {
+        if all.is_empty() {
             return Ok(());
         }
         let mut lines = Vec::new();
-        for decision in decisions {
-            let place = || self.folder.path().join(layout::EGRESS);
-            serde_json::to_writer(&mut lines, decision)
+        for one in all {
+            let place = || self.folder.path().join(name);
+            serde_json::to_writer(&mut lines, one)
                 .map_err(|error| RefError::io("write", place(), error.into()))?;
             lines.push(b'\n');
         }
-        atomic::replace_bytes(&self.folder, layout::EGRESS, &lines)
+        atomic::replace_bytes(&self.folder, name, &lines)
     }
 
     pub(crate) fn stderr_tail(&self) -> String {
@@ -196,6 +219,24 @@ impl OpenRecord {
         end: RecordEnd,
         adjust: impl FnOnce(&mut Record),
     ) -> Result<Ref, RefError> {
+        let mut record = self.complete(end)?;
+        adjust(&mut record);
+        record.save(&self.folder)?;
+        if self.folder.remove(layout::INTERRUPTED)? {
+            self.folder.sync()?;
+        }
+        self.store.sync_parents(&self.run, &self.header.id.run)?;
+        Ok(record.found)
+    }
+
+    /// Leaves what is known of an agent that was interrupted. Durable when it returns.
+    pub(crate) fn suspend(mut self, end: RecordEnd) -> Result<(), RefError> {
+        let record = self.complete(end)?;
+        record.save_interrupted(&self.folder)?;
+        self.store.sync_parents(&self.run, &self.header.id.run)
+    }
+
+    fn complete(&mut self, end: RecordEnd) -> Result<Record, RefError> {
         let Text {
             inline,
             file,
@@ -220,7 +261,7 @@ impl OpenRecord {
             self.store.clock.as_ref(),
         );
         found.output_dir = Some(self.folder.path().display().to_string());
-        let mut record = Record {
+        Ok(Record {
             text_file: file,
             text: inline,
             has_transcript,
@@ -230,11 +271,7 @@ impl OpenRecord {
             files: None,
             sealing: false,
             found,
-        };
-        adjust(&mut record);
-        record.save(&self.folder)?;
-        self.store.sync_parents(&self.run, &self.header.id.run)?;
-        Ok(record.found)
+        })
     }
 
     /// Removes the record, which is not to be.
@@ -332,7 +369,6 @@ impl Output {
                 return Err(failure(error));
             }
         }
-        self.size += chunk.len() as u64;
         Ok(())
     }
 

@@ -68,34 +68,45 @@ pub(crate) enum TextFile {
 impl Record {
     /// The finished record `id` in `folder`, if it is finished.
     pub(crate) fn load(folder: &Folder, id: &RefId) -> Result<Option<Self>, RefError> {
-        let Some(file) = folder
-            .read(layout::RESULT)
-            .map_err(|error| damaged(id, error))?
-        else {
+        Self::load_from(folder, id, layout::RESULT)
+    }
+
+    /// What is known of `id`, whose agent was interrupted, if it was.
+    pub(crate) fn load_interrupted(folder: &Folder, id: &RefId) -> Result<Option<Self>, RefError> {
+        Self::load_from(folder, id, layout::INTERRUPTED)
+    }
+
+    fn load_from(folder: &Folder, id: &RefId, name: &str) -> Result<Option<Self>, RefError> {
+        let Some(file) = folder.read(name).map_err(|error| damaged(id, error))? else {
             return Ok(None);
         };
         let mut bytes = Vec::new();
         file.take(MAX_RECORD + 1)
             .read_to_end(&mut bytes)
-            .map_err(|error| RefError::io("read", folder.path().join(layout::RESULT), error))?;
+            .map_err(|error| RefError::io("read", folder.path().join(name), error))?;
         if bytes.len() as u64 > MAX_RECORD {
             return Err(corrupt(
                 id,
-                "result.json is larger than any that was written here",
+                format!("{name} is larger than any that was written here"),
             ));
         }
         let mut record: Self = serde_json::from_slice(&bytes)
-            .map_err(|error| corrupt(id, format!("result.json: {error}")))?;
+            .map_err(|error| corrupt(id, format!("{name}: {error}")))?;
         if record.found.id != *id {
             let other = &record.found.id;
-            return Err(corrupt(id, format!("result.json belongs to ref {other}")));
+            return Err(corrupt(id, format!("{name} belongs to ref {other}")));
         }
         let sealed = record.found.stamps.encrypted.is_some();
         match (&record.text, record.text_file) {
             (Some(text), None) if !sealed && text.len() as u64 == record.found.size => {}
             (None, Some(TextFile::Stream | TextFile::Answer)) if !sealed => {}
             (None, Some(TextFile::Sealed)) if sealed => {}
-            _ => return Err(corrupt(id, "result.json does not say where its text is")),
+            _ => {
+                return Err(corrupt(
+                    id,
+                    format!("{name} does not say where its text is"),
+                ));
+            }
         }
         // The home folder may have moved since.
         record.found.output_dir = Some(folder.path().display().to_string());
@@ -104,12 +115,21 @@ impl Record {
 
     /// Writes the record, durably. It keeps the time of the one that it replaces, if there is one.
     pub(crate) fn save(&self, folder: &Folder) -> Result<(), RefError> {
-        let place = || folder.path().join(layout::RESULT);
+        self.save_to(folder, layout::RESULT)
+    }
+
+    /// Writes it as what is known of an agent that was interrupted, durably.
+    pub(crate) fn save_interrupted(&self, folder: &Folder) -> Result<(), RefError> {
+        self.save_to(folder, layout::INTERRUPTED)
+    }
+
+    fn save_to(&self, folder: &Folder, name: &str) -> Result<(), RefError> {
+        let place = || folder.path().join(name);
         let mut bytes = serde_json::to_vec_pretty(self)
             .map_err(|error| RefError::io("write", place(), error.into()))?;
         bytes.push(b'\n');
-        let earlier = folder.read(layout::RESULT)?;
-        atomic::replace(folder, layout::RESULT, |file| {
+        let earlier = folder.read(name)?;
+        atomic::replace(folder, name, |file| {
             let written = file.write_all(&bytes).and_then(|()| match &earlier {
                 Some(earlier) => folder::keep_time(file, earlier),
                 None => Ok(()),

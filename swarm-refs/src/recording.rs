@@ -7,6 +7,7 @@ use std::{
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 use swarm_core::{
+    artifacts::ArtifactClaim,
     content::Content,
     refs::{RecordEnd, Recording, Ref, RefError},
     runtime::{EgressDecision, OutputSink, OutputStream},
@@ -58,6 +59,18 @@ impl OutputSink for FsRecording {
         });
         async move { written.await.map_err(io::Error::other) }.boxed()
     }
+
+    fn artifacts<'a>(&'a mut self, claims: &'a [ArtifactClaim]) -> BoxFuture<'a, io::Result<()>> {
+        let (record, claims) = (Arc::clone(&self.record), claims.to_vec());
+        let written = blocking(move || {
+            let record = record.lock().unwrap_or_else(PoisonError::into_inner);
+            match record.as_ref() {
+                Some(record) => record.artifacts(&claims),
+                None => Ok(()),
+            }
+        });
+        async move { written.await.map_err(io::Error::other) }.boxed()
+    }
 }
 
 impl Recording for FsRecording {
@@ -83,6 +96,15 @@ impl Recording for FsRecording {
                     "the record was finished before".to_owned(),
                 )),
             }
+        })
+        .boxed()
+    }
+
+    fn suspend(self: Box<Self>, end: RecordEnd) -> BoxFuture<'static, Result<(), RefError>> {
+        let record = self.record;
+        blocking(move || {
+            let taken = record.lock().unwrap_or_else(PoisonError::into_inner).take();
+            taken.map_or(Ok(()), |record| record.suspend(end))
         })
         .boxed()
     }

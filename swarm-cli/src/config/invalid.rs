@@ -23,6 +23,8 @@ pub(super) fn unreadable(error: &figment2::Error) -> CliError {
         Kind::UnknownVariant(found, _) if !path.is_empty() => {
             must_be(&path, &origin, format!("{found:?}"))
         }
+        // Of a text that is no size.
+        Kind::Message(_) if path == ["max_output"] => must_be(&path, &origin, "no size"),
         kind => {
             let kind = kind.to_string();
             let kind = kind.trim_end();

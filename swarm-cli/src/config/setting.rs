@@ -15,7 +15,7 @@ pub(super) struct Setting {
     pub(super) is_number: bool,
 }
 
-pub(super) const SETTINGS: [Setting; 9] = [
+pub(super) const SETTINGS: [Setting; 10] = [
     text("agents", IMAGE_PREFIX, "the name of an image"),
     text(
         "docker_host",
@@ -28,6 +28,11 @@ pub(super) const SETTINGS: [Setting; 9] = [
         "max_concurrent",
         "SWARM_MAX_CONCURRENT",
         "a whole number above zero",
+    ),
+    number(
+        "max_output",
+        "SWARM_MAX_OUTPUT",
+        "a number of bytes, at least 64k, such as 256m",
     ),
     text(
         "prices",

@@ -212,6 +212,8 @@ fn zero_is_no_concurrency() {
         ("SWARM_MAX_CONCURRENT", "many"),
         ("SWARM_RESOURCE_gpu", "0"),
         ("SWARM_QUEUE_TIMEOUT", "-1"),
+        ("SWARM_MAX_OUTPUT", "1k"),
+        ("SWARM_MAX_OUTPUT", "everything"),
         ("SWARM_RUNTIME", "vm"),
     ] {
         let mut command = env.command(&["run", "x", "--", "cat"]);

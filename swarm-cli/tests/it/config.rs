@@ -144,6 +144,7 @@ fn a_bad_value_is_called_what_its_author_called_it() {
 fn a_project_cannot_take_isolation_away_or_move_the_home() {
     for (text, key) in [
         ("runtime = \"process\"", "runtime"),
+        ("max_output = \"1t\"", "max_output"),
         ("home = \"/tmp\"", "home"),
     ] {
         let env = TestEnvironment::new();

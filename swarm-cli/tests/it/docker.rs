@@ -3,12 +3,15 @@
 use std::{
     fs,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
-    process::Command,
+    process::{Child, Command, Stdio},
 };
 
 use rustix::process::Signal;
 
-use crate::common::{Outcome, TestEnvironment, eventually, fifo, run, signal};
+use crate::{
+    common::{Outcome, TestEnvironment, eventually, fifo, run, signal},
+    limits::{WITHOUT_END, stops_who_prints_without_end},
+};
 
 mod forgery;
 mod secrets;
@@ -54,6 +57,14 @@ fn newest_run(env: &TestEnvironment) -> serde_json::Value {
         .ok()
         .stdout;
     serde_json::from_str(list.lines().next().unwrap_or("{}")).unwrap()
+}
+
+#[test]
+fn an_agent_that_prints_without_end_is_stopped_at_the_limit() {
+    let env = ready();
+    stops_who_prints_without_end(docker(&env, &WITHOUT_END));
+    let run_id = newest_run(&env)["run_id"].as_str().unwrap().to_owned();
+    assert_eq!(containers(&run_id), Vec::<String>::new());
 }
 
 /// Runs `swarm` as another user than root, who may use the engine.
@@ -215,7 +226,7 @@ fn a_running_container_is_taken_over_after_kill_9() {
     assert_eq!(containers(&run_id).len(), 1, "it goes on without us");
 
     let resume = docker(&env, &["runs", "resume", &run_id, "--json"])
-        .stdout(std::process::Stdio::piped())
+        .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     eventually("somebody drives it", || {
@@ -246,6 +257,104 @@ fn containers_of_an_interrupted_run_are_kept_for_it_and_go_when_it_is_killed() {
     assert_eq!(containers(&run_id).len(), 1);
     drop(run(&mut docker(&env, &["runs", "kill", &run_id])).ok());
     assert_eq!(containers(&run_id), Vec::<String>::new());
+}
+
+/// The container goes on printing when nobody is there any more.
+#[test]
+fn an_agent_of_a_run_that_is_killed_after_kill_9_keeps_all_that_it_had_printed() {
+    let env = ready();
+    let script = "echo begun; until [ -e /tmp/go ]; do sleep 0.1; done; echo more; echo talk >&2; touch /tmp/said; \
+                  exec sleep 600";
+    let run_id = killed_after(&env, &["run", "x", "--", "sh", "-c", script]);
+    let container = format!("swarm-{run_id}-agent-0");
+    let inside = "touch /tmp/go; until [ -e /tmp/said ]; do sleep 0.1; done";
+    let status = Command::new("docker")
+        .args(["exec", &container, "sh", "-c", inside])
+        .status();
+    assert!(status.unwrap().success());
+    drop(run(&mut docker(&env, &["runs", "kill", &run_id])).ok());
+    assert_eq!(containers(&run_id), Vec::<String>::new());
+    let id = format!("{run_id}/agent-0");
+    let text = run(&mut docker(&env, &["unwrap", "-p", &id])).ok();
+    assert_eq!(text.stdout, "begun\nmore\n");
+    let shown = run(&mut docker(&env, &["runs", "show", &run_id, "--json"])).ok();
+    let report = &shown.value()["report"];
+    assert_eq!(report["exit"]["kind"], "cancelled");
+    assert!(!report["image"]["digest"].is_null(), "{report}");
+    let stderr = env.swarm_home().join("runs").join(id).join("stderr.log");
+    assert_eq!(fs::read_to_string(stderr).unwrap(), "talk\n");
+}
+
+/// As after a restart of the machine.
+#[test]
+fn an_agent_whose_container_is_gone_keeps_what_had_reached_its_record() {
+    let env = ready();
+    let run_id = killed_after(
+        &env,
+        &["run", "x", "--", "sh", "-c", "echo begun; sleep 600"],
+    );
+    let status = Command::new("docker")
+        .args(["rm", "--force", &format!("swarm-{run_id}-agent-0")])
+        .stdout(Stdio::null())
+        .status();
+    assert!(status.unwrap().success());
+    drop(run(&mut docker(&env, &["runs", "kill", &run_id])).ok());
+    let id = format!("{run_id}/agent-0");
+    let text = run(&mut docker(&env, &["unwrap", "-p", &id])).ok();
+    assert_eq!(text.stdout, "begun\n");
+}
+
+#[test]
+fn a_container_that_ctrl_c_stopped_leaves_what_it_had_printed_and_is_run_again() {
+    let env = ready();
+    let (child, run_id) = begun(&env, &["run", "x", "--", "sh", "-c", "echo begun; sleep 4"]);
+    signal(&child, Signal::INT);
+    drop(Outcome::of(&child.wait_with_output().unwrap()).code(130));
+    assert_eq!(containers(&run_id), Vec::<String>::new());
+    let id = format!("{run_id}/agent-0");
+    let found = run(&mut docker(&env, &["inspect", &id, "--json"]))
+        .ok()
+        .value();
+    let report = fs::read_to_string(found["file"].as_str().unwrap()).unwrap();
+    assert!(
+        report.contains("the agent was interrupted") && report.contains("begun"),
+        "{report}"
+    );
+    let resumed = run(&mut docker(&env, &["runs", "resume", &run_id, "--json"])).ok();
+    assert_eq!(resumed.value()["exit"]["kind"], "completed");
+    let text = run(&mut docker(&env, &["unwrap", "-p", &id])).ok();
+    assert_eq!(text.stdout, "begun\n");
+}
+
+/// Starts an agent that prints `begun`, and waits until that is in its record.
+fn begun(env: &TestEnvironment, args: &[&str]) -> (Child, String) {
+    let child = docker(env, args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    eventually("it has begun", || {
+        let run_id = newest_run(env)["run_id"].clone();
+        run_id.as_str().is_some_and(|run_id| {
+            let record = env.swarm_home().join("runs").join(run_id).join("agent-0");
+            let printed = fs::read_to_string(record.join("stream.jsonl"));
+            printed.is_ok_and(|printed| printed == "begun\n")
+        })
+    });
+    let run_id = newest_run(env)["run_id"].as_str().unwrap().to_owned();
+    // It is renamed when it has its whole prompt.
+    eventually("it has its prompt", || {
+        containers(&run_id) == [format!("swarm-{run_id}-agent-0")]
+    });
+    (child, run_id)
+}
+
+/// The same, and then its process is killed.
+fn killed_after(env: &TestEnvironment, args: &[&str]) -> String {
+    let (mut child, run_id) = begun(env, args);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    run_id
 }
 
 #[test]
@@ -342,8 +451,8 @@ fn ctrl_c_and_kill_9_leave_no_forwarder_and_no_socket() {
     let sockets = || fs::read_dir(env.swarm_home().join("egress")).map_or(0, Iterator::count);
     for sign in [Signal::INT, Signal::KILL] {
         let child = docker(&env, &args)
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let id = || {
@@ -407,8 +516,8 @@ fn the_records_and_the_state_of_the_host_are_never_mounted() {
 fn ctrl_c_leaves_no_container() {
     let env = ready();
     let child = docker(&env, &["par", "a", "b", "--", "sleep", "1000"])
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     eventually("both containers are there", || {

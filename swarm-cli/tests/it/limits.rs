@@ -1,5 +1,7 @@
 //! Exit codes, and the limits behind them.
 
+use std::{fs, path::Path, process::Command};
+
 use serde_json::json;
 
 use crate::common::{TestEnvironment, eventually, is_running, run};
@@ -26,6 +28,39 @@ fn a_timeout_stops_the_agent_and_keeps_what_it_had_printed() {
     let id = found["ref"].as_str().unwrap();
     assert_eq!(env.swarm(&["unwrap", "-p", id]).ok().stdout, "begun\n");
     assert!(!is_running(fifo.to_str().unwrap()));
+}
+
+/// Runs an agent that prints without end, and checks that it was stopped at the limit.
+pub(crate) fn stops_who_prints_without_end(mut swarm: Command) {
+    let found = run(swarm.env("SWARM_MAX_OUTPUT", "1m")).code(1).value();
+    assert_eq!(
+        found["exit"],
+        json!({"kind": "output_limit", "bytes": 1_048_576})
+    );
+    assert_eq!(found["size"], 1_048_576);
+    let error = found["error"].as_str().unwrap();
+    assert!(error.contains("raise `max_output`"), "{error}");
+    let stream = Path::new(found["output_dir"].as_str().unwrap()).join("stream.jsonl");
+    let kept = fs::read(stream).unwrap();
+    assert!(kept.starts_with(b"begun\n"));
+    assert_eq!(kept.len(), 1_048_576);
+}
+
+/// Prints until it is stopped.
+pub(crate) const WITHOUT_END: [&str; 7] = [
+    "run",
+    "x",
+    "--json",
+    "--",
+    "sh",
+    "-c",
+    "echo begun; exec yes without end",
+];
+
+#[test]
+fn an_agent_that_prints_without_end_is_stopped_at_the_limit_and_keeps_what_it_had_printed() {
+    let env = TestEnvironment::new();
+    stops_who_prints_without_end(env.command(&WITHOUT_END));
 }
 
 #[test]
@@ -89,7 +124,7 @@ fn the_budget_is_stamped_on_each_result() {
     let id = found["ref"].as_str().unwrap();
     let stored = env.swarm_home().join("runs").join(id).join("result.json");
     let stored: serde_json::Value =
-        serde_json::from_str(&std::fs::read_to_string(stored).unwrap()).unwrap();
+        serde_json::from_str(&fs::read_to_string(stored).unwrap()).unwrap();
     assert_eq!(stored["budget"], found["budget"]);
 }
 
@@ -172,13 +207,10 @@ fn the_capacity_of_a_pool_comes_from_the_environment() {
         .spawn()
         .unwrap();
     eventually("both hold the pool", || a.exists() && b.exists());
-    std::fs::write(&gate, "").unwrap();
+    fs::write(&gate, "").unwrap();
     eventually("they end", || {
         // A reader that comes late needs a writer of its own.
-        let writer = std::fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(&gate);
+        let writer = fs::OpenOptions::new().read(true).write(true).open(&gate);
         let ended = child.try_wait().unwrap().is_some();
         drop(writer);
         ended

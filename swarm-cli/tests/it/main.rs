@@ -29,6 +29,8 @@ mod home;
 #[cfg(test)]
 mod image;
 #[cfg(test)]
+mod interrupted;
+#[cfg(test)]
 mod kinds;
 #[cfg(test)]
 mod limits;

@@ -15,6 +15,9 @@ pub(super) fn describe(exit: &ExitReason, spec: &AgentSpec, stderr: &str) -> Opt
         reason @ ExitReason::TimedOut { .. } => {
             Some(format!("{reason}; what it had printed is kept"))
         }
+        reason @ ExitReason::OutputLimit { .. } => Some(format!(
+            "{reason}, and was stopped; what it had printed until then is kept; let it print less, or raise `max_output`"
+        )),
         reason => Some(reason.to_string()),
     }
 }

@@ -1,6 +1,6 @@
 //! Listens to what an agent prints while it goes into the record, and stops the agent at its budget.
 
-use std::{io, sync::Arc};
+use std::{io, io::Read as _, sync::Arc};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::task::spawn_blocking;
@@ -8,6 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     agents::{AgentEvent, Conclusion, Onlooker, Transcript, lines::Lines, transcript::MAX_TEXT},
+    artifacts::ArtifactClaim,
+    content::Content,
     ids::AgentId,
     money::Usd,
     prices::{Meter, PriceBook},
@@ -15,6 +17,9 @@ use crate::{
     runtime::{EgressDecision, OutputSink, OutputStream},
     usage::Usage,
 };
+
+/// How much of a transcript is read at once, in bytes.
+const CHUNK: usize = 64 * 1024;
 
 /// A record, and what has to be known of an agent while and after it is written. The only sink between a runtime and a
 /// record, so that nothing that a runtime tells is lost on the way.
@@ -157,6 +162,25 @@ impl Ear {
         }
     }
 
+    /// Hears all that an agent has printed.
+    pub(super) async fn hear_all(mut self, printed: Content) -> Heard {
+        let heard = spawn_blocking(move || {
+            let mut chunk = vec![0; CHUNK];
+            // What cannot be read tells nothing.
+            if let Ok(mut printed) = printed.open() {
+                while let Ok(read @ 1..) = printed.read(&mut chunk) {
+                    let chunk = chunk.get(..read).unwrap_or_default();
+                    self.hear(|lines, take| lines.add(chunk, take));
+                }
+            }
+            self
+        });
+        match heard.await {
+            Ok(ear) => ear.conclude().await,
+            Err(_) => Heard::default(),
+        }
+    }
+
     async fn conclude(mut self) -> Heard {
         let concluded = spawn_blocking(move || {
             self.hear(|lines, take| lines.finish(take));
@@ -216,5 +240,9 @@ impl OutputSink for Listener<'_> {
     fn egress<'b>(&'b mut self, decisions: &'b [EgressDecision]) -> BoxFuture<'b, io::Result<()>> {
         self.reached = Some(decisions.iter().any(|decision| decision.allowed));
         self.recording.egress(decisions)
+    }
+
+    fn artifacts<'b>(&'b mut self, claims: &'b [ArtifactClaim]) -> BoxFuture<'b, io::Result<()>> {
+        self.recording.artifacts(claims)
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Flags and their effects as measured with version 2.1.329.
 
+mod hook;
 mod transcript;
 
 use std::collections::BTreeMap;
@@ -125,6 +126,7 @@ impl AgentKind for Claude {
         invocation.set("DISABLE_AUTOUPDATER", "1");
         // In the home folder: a mount may cover the working folder.
         invocation.put(".claude/CLAUDE.md", sandbox.claude_md.as_ref());
+        hook::stage(spec, &mut invocation);
         invocation
     }
 

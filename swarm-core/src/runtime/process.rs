@@ -11,6 +11,7 @@
 //! group. A dropped future ends the group through the guards that it holds; a crash of this whole process
 //! is cleaned up from the notes by [`sweep`](AgentRuntime::sweep).
 
+mod artifacts;
 mod group;
 mod launch;
 mod leftovers;
@@ -27,11 +28,13 @@ mod workspace;
 use std::{path::PathBuf, time::Duration};
 
 use futures_util::future::BoxFuture;
+use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use self::{launch::Launched, output::Output, supervise::Supervisor};
-use super::{AgentExit, AgentJob, AgentRuntime, OutputSink, RuntimeError};
+use super::{AgentExit, AgentJob, AgentRuntime, OutputLimit, OutputSink, RuntimeError};
 use crate::{
+    artifacts::claims,
     ids::{RefId, RunId},
     outcome::ExitReason,
     spec::Sandbox,
@@ -91,11 +94,14 @@ impl ProcessRuntime {
     ) -> Result<AgentExit, RuntimeError> {
         let ended = CancellationToken::new();
         let unkept = CancellationToken::new();
+        let mut limit = OutputLimit::new(job.max_output);
+        let exceeded = limit.exceeded().clone();
         let supervisor = Supervisor {
             timeout: job.timeout,
             grace: self.options.stop_grace,
             stop,
             unkept: &unkept,
+            exceeded: (&exceeded, limit.reason()),
         };
         let mut output = Output::new(launched.child.stdout.take(), launched.child.stderr.take());
         let input = launched.input.take();
@@ -108,7 +114,7 @@ impl ProcessRuntime {
             exit
         };
         let pass_on = async {
-            let kept = output.pass_on(sink, &ended).await;
+            let kept = output.pass_on(sink, &mut limit, &ended).await;
             if kept.is_err() {
                 unkept.cancel();
             }
@@ -125,11 +131,14 @@ impl ProcessRuntime {
         let exit = exit?;
         let by_itself = !matches!(
             exit.reason,
-            ExitReason::TimedOut { .. } | ExitReason::Cancelled
+            ExitReason::TimedOut { .. } | ExitReason::OutputLimit { .. } | ExitReason::Cancelled
         );
         launched.scratch.may_have_strays = !(by_itself && output.is_closed());
         kept.map_err(RuntimeError::Output)?;
-        Ok(exit)
+        Ok(AgentExit {
+            reason: limit.judge(exit.reason),
+            ..exit
+        })
     }
 }
 
@@ -158,6 +167,15 @@ impl AgentRuntime for ProcessRuntime {
             }
             let mut launched = launch::launch(self.options.clone(), job.clone()).await?;
             let exit = self.conduct(&mut launched, job, output, stop).await;
+            if let (Some(path), Ok(_)) = (&job.invocation.artifacts, &exit) {
+                let (home, path) = (launched.scratch.home(), path.clone());
+                let read = spawn_blocking(move || artifacts::read(&home, &path)).await;
+                // They are the agent's own affair: what cannot be read claims nothing.
+                let claims = claims(&read.ok().and_then(Result::ok).unwrap_or_default());
+                if let Err(error) = output.artifacts(&claims).await {
+                    tracing::warn!(agent = %job.id, %error, "its claims could not be kept");
+                }
+            }
             launched.scratch.remove().await;
             exit
         })

@@ -48,6 +48,8 @@ pub async fn ref_store_conformance(make: impl Fn() -> Arc<dyn RefStore>) {
     a_missing_parent_is_refused(make()).await;
     a_finished_record_is_never_begun_again(make()).await;
     an_unfinished_attempt_is_dropped(make()).await;
+    an_interrupted_attempt_is_no_result_and_can_be_begun_again(make()).await;
+    a_finished_record_is_not_recovered(make()).await;
     the_end_of_stderr_is_kept(make()).await;
     provenance_covers_the_spec_the_parents_and_the_text(make()).await;
     stamps_given_at_the_end_are_kept(make()).await;
@@ -332,6 +334,37 @@ pub async fn an_unfinished_attempt_is_dropped(store: Arc<dyn RefStore>) {
     let made = recording.finish(success()).await.expect("it is finished");
     assert_eq!(made.size, 3);
     assert_eq!(text_of(store.as_ref(), &id("a")).await, b"new");
+}
+
+/// What an interrupted agent had done is no result, and in nobody's way.
+pub async fn an_interrupted_attempt_is_no_result_and_can_be_begun_again(store: Arc<dyn RefStore>) {
+    let mut interrupted = begun(store.as_ref(), "a").await;
+    print(interrupted.as_mut(), b"so far").await;
+    let end = RecordEnd {
+        exit: ExitReason::Cancelled,
+        ..success()
+    };
+    let suspended = interrupted.suspend(end).await;
+    suspended.expect("what it had done is kept, or not");
+    let found = store.get(&id("a")).await;
+    assert!(matches!(found, Err(RefError::NotFound(_))), "{found:?}");
+    let mut again = begun(store.as_ref(), "a").await;
+    print(again.as_mut(), b"all").await;
+    again.finish(success()).await.expect("it is finished");
+    assert_eq!(text_of(store.as_ref(), &id("a")).await, b"all");
+}
+
+/// There is nothing to recover of an agent that never ran, nor of one that has ended.
+pub async fn a_finished_record_is_not_recovered(store: Arc<dyn RefStore>) {
+    let none = store.recover(header("a", Vec::new())).await;
+    assert!(matches!(none, Ok(None)), "{none:?}");
+    let recording = begun(store.as_ref(), "a").await;
+    recording.finish(success()).await.expect("it is finished");
+    let recovered = store.recover(header("a", Vec::new())).await;
+    assert!(
+        matches!(recovered, Ok(None) | Err(RefError::Exists(_))),
+        "{recovered:?}"
+    );
 }
 
 /// The tail of stderr is its last 4 KiB.

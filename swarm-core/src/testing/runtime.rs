@@ -25,8 +25,11 @@ use crate::{
     hash,
     ids::{AgentId, RefId, RunId},
     outcome::ExitReason,
-    runtime::{AgentExit, AgentJob, AgentRuntime, Launch, OutputSink, OutputStream, RuntimeError},
-    spec::SandboxSpec,
+    runtime::{
+        AgentExit, AgentJob, AgentRuntime, DEFAULT_MAX_OUTPUT, Launch, OutputSink, OutputStream,
+        RuntimeError,
+    },
+    spec::{ByteSize, SandboxSpec},
 };
 
 /// How long anything may take that should take no time.
@@ -80,6 +83,7 @@ pub fn shell_job(id: RefId, script: &str) -> AgentJob {
             .resolve()
             .expect("an empty sandbox can be resolved"),
         timeout: PATIENCE,
+        max_output: DEFAULT_MAX_OUTPUT,
         launch: Launch::New,
     }
 }
@@ -135,6 +139,9 @@ pub async fn runtime_conformance(subject: &RuntimeSubject) {
     an_end_by_a_signal_is_told_from_an_exit_code(subject).await;
     the_timeout_is_enforced(subject).await;
     an_agent_that_ignores_the_signal_is_killed(subject).await;
+    an_agent_that_prints_too_much_is_stopped(subject).await;
+    an_agent_that_has_printed_too_much_when_it_ends_is_no_success(subject).await;
+    an_agent_may_print_as_much_as_its_limit(subject).await;
     a_stopped_agent_is_cancelled(subject).await;
     an_agent_that_is_stopped_before_it_starts_does_nothing(subject).await;
     a_dropped_agent_is_killed(subject).await;
@@ -144,6 +151,7 @@ pub async fn runtime_conformance(subject: &RuntimeSubject) {
     a_missing_program_is_an_error(subject).await;
     input_files_arrive(subject).await;
     the_working_folder_can_be_written(subject).await;
+    what_an_agent_claims_is_handed_on_and_decides_nothing(subject).await;
     a_resumed_job_that_never_ran_is_run(subject).await;
     many_agents_run_at_once(subject).await;
     a_sweep_leaves_live_runs_alone(subject).await;
@@ -240,6 +248,46 @@ pub async fn an_agent_that_ignores_the_signal_is_killed(subject: &RuntimeSubject
         .expect("the agent was not killed");
     assert_eq!(exit.reason, ExitReason::TimedOut { after: job.timeout });
     assert_eq!(sink.text(), "started\n");
+}
+
+/// Whoever prints without end, on whichever output, is stopped at the limit; what came before is kept, and no byte more.
+pub async fn an_agent_that_prints_too_much_is_stopped(subject: &RuntimeSubject) {
+    for (to, deaf) in [("1", ""), ("2", "trap '' TERM;")] {
+        let script = format!("{deaf} echo start; exec 1>&{to}; while :; do cat /bin/sh; done");
+        let mut job = subject.shell(&script);
+        job.max_output = ByteSize::new(1_000_000);
+        let (exit, sink) = timeout(PATIENCE, subject.finish(&job))
+            .await
+            .expect("the agent was not stopped");
+        assert_eq!(exit.reason, ExitReason::OutputLimit { bytes: 1_000_000 });
+        assert_eq!(sink.stdout().len() + sink.stderr().len(), 1_000_000);
+        assert!(
+            sink.stdout().starts_with(b"start\n"),
+            "the beginning is lost"
+        );
+    }
+}
+
+/// What is cut is never a success, however quickly the agent ends.
+pub async fn an_agent_that_has_printed_too_much_when_it_ends_is_no_success(
+    subject: &RuntimeSubject,
+) {
+    let mut job = subject.shell("printf 12345; printf 6789 >&2; exit 0");
+    job.max_output = ByteSize::new(8);
+    let (exit, sink) = subject.finish(&job).await;
+    assert_eq!(exit.reason, ExitReason::OutputLimit { bytes: 8 });
+    assert_eq!(sink.stdout().len() + sink.stderr().len(), 8);
+}
+
+/// The limit itself is not too much.
+pub async fn an_agent_may_print_as_much_as_its_limit(subject: &RuntimeSubject) {
+    let mut job = subject.shell("printf 12345; printf 6789 >&2");
+    job.max_output = ByteSize::new(9);
+    let sink = subject.complete(&job).await;
+    assert_eq!(
+        (sink.text().as_str(), sink.stderr().as_slice()),
+        ("12345", &b"6789"[..])
+    );
 }
 
 /// A stopped agent ends as cancelled; what it had printed is kept.
@@ -395,6 +443,39 @@ pub async fn input_files_arrive(subject: &RuntimeSubject) {
 pub async fn the_working_folder_can_be_written(subject: &RuntimeSubject) {
     let job = subject.shell("mkdir made && echo text > made/file && cat made/file");
     assert_eq!(subject.complete(&job).await.text(), "text\n");
+}
+
+/// The file that an invocation names is read at the end, as far as it makes sense; a link is not followed, and a missing one is no
+/// failure.
+pub async fn what_an_agent_claims_is_handed_on_and_decides_nothing(subject: &RuntimeSubject) {
+    let told = r#"{"tool_name":"Write","tool_input":{"file_path":"/a"}}"#;
+    for (script, expected) in [
+        (
+            format!("echo '7 {told}' > \"$HOME/in/log\"; echo garbage >> \"$HOME/in/log\""),
+            1,
+        ),
+        (
+            format!("echo '7 {told}' > \"$HOME/other\"; ln -s ../other \"$HOME/in/log\""),
+            0,
+        ),
+        ("mkfifo \"$HOME/in/log\"".to_owned(), 0),
+        ("true".to_owned(), 0),
+    ] {
+        let mut job = subject.shell(&script);
+        job.invocation
+            .home
+            .insert("in/given".to_owned(), "x".to_owned());
+        job.invocation.artifacts = Some("in/log".to_owned());
+        let sink = subject.complete(&job).await;
+        let claims = sink.claims();
+        assert_eq!(claims.len(), expected, "{script}: {claims:?}");
+        for claim in claims {
+            assert_eq!(
+                (claim.tool.as_str(), claim.path.as_deref()),
+                ("Write", Some("/a"))
+            );
+        }
+    }
 }
 
 /// After a crash that came before the start there is nothing to take over.

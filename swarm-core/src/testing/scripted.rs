@@ -15,7 +15,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     ids::{RefId, RunId},
     outcome::ExitReason,
-    runtime::{AgentExit, AgentJob, AgentRuntime, OutputSink, OutputStream, RuntimeError},
+    runtime::{
+        AgentExit, AgentJob, AgentRuntime, OutputLimit, OutputSink, OutputStream, RuntimeError,
+    },
     spec::Sandbox,
 };
 
@@ -191,10 +193,12 @@ impl AgentRuntime for ScriptedRuntime {
             let prompt = job.stdin.read();
             let prompt = prompt.map_err(|e| RuntimeError::Start(e.to_string()))?;
             let play = (self.script)(job, &String::from_utf8_lossy(&prompt));
+            let mut limit = OutputLimit::new(job.max_output);
             for (stream, text) in [
                 (OutputStream::Stdout, &play.stdout),
                 (OutputStream::Stderr, &play.stderr),
             ] {
+                let text = limit.take(text);
                 if !text.is_empty() {
                     let written = output.write(stream, text).await;
                     written.map_err(RuntimeError::Output)?;
@@ -203,6 +207,7 @@ impl AgentRuntime for ScriptedRuntime {
             let reason = tokio::select! {
                 biased;
                 () = stop.cancelled() => ExitReason::Cancelled,
+                () = limit.exceeded().cancelled() => limit.reason(),
                 () = sleep(play.takes), if play.takes <= job.timeout => play.exit,
                 () = sleep(job.timeout) => ExitReason::TimedOut { after: job.timeout },
             };

@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
 use crate::{
+    artifacts::ArtifactClaim,
     refs::ImageStamp,
     runtime::{EgressDecision, OutputSink, OutputStream},
 };
@@ -30,6 +31,7 @@ struct Printed {
     stdout: Vec<u8>,
     stderr: Vec<u8>,
     egress: Vec<EgressDecision>,
+    artifacts: Vec<ArtifactClaim>,
     image: Option<ImageStamp>,
 }
 
@@ -52,6 +54,11 @@ impl VecSink {
     /// What it tried to reach, once it has ended.
     pub fn decisions(&self) -> Vec<EgressDecision> {
         self.look(|printed| printed.egress.clone())
+    }
+
+    /// What it claims to have written, once it has ended.
+    pub fn claims(&self) -> Vec<ArtifactClaim> {
+        self.look(|printed| printed.artifacts.clone())
     }
 
     /// Which image it started in; `None` if nobody said.
@@ -101,6 +108,11 @@ impl OutputSink for VecSink {
 
     fn egress<'a>(&'a mut self, decisions: &'a [EgressDecision]) -> BoxFuture<'a, io::Result<()>> {
         self.look(|printed| printed.egress.extend_from_slice(decisions));
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn artifacts<'a>(&'a mut self, claims: &'a [ArtifactClaim]) -> BoxFuture<'a, io::Result<()>> {
+        self.look(|printed| printed.artifacts.extend_from_slice(claims));
         Box::pin(std::future::ready(Ok(())))
     }
 }

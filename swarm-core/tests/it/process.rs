@@ -146,6 +146,9 @@ promises! {
     an_end_by_a_signal_is_told_from_an_exit_code
     the_timeout_is_enforced
     an_agent_that_ignores_the_signal_is_killed
+    an_agent_that_prints_too_much_is_stopped
+    an_agent_that_has_printed_too_much_when_it_ends_is_no_success
+    an_agent_may_print_as_much_as_its_limit
     a_stopped_agent_is_cancelled
     an_agent_that_is_stopped_before_it_starts_does_nothing
     a_dropped_agent_is_killed
@@ -155,6 +158,7 @@ promises! {
     a_missing_program_is_an_error
     input_files_arrive
     the_working_folder_can_be_written
+    what_an_agent_claims_is_handed_on_and_decides_nothing
     a_resumed_job_that_never_ran_is_run
     many_agents_run_at_once
     a_sweep_leaves_live_runs_alone

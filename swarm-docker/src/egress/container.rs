@@ -14,6 +14,8 @@ const ADDRESS: &str = "127.0.0.1:61080";
 const INSIDE: &str = "/run/swarm";
 /// The most memory of a forwarder, in bytes. Its connections take a quarter of that at most.
 const MEMORY: i64 = 64 << 20;
+/// How large a file of its log may get, in bytes; it says next to nothing.
+const LOG_BYTES: u64 = 1 << 20;
 /// The most processes and threads of a forwarder.
 const PIDS: i64 = 16;
 
@@ -82,7 +84,7 @@ pub(super) fn body(
             cap_drop: Some(vec!["ALL".to_owned()]),
             security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
             auto_remove: Some(false),
-            log_config: Some(engine.log.config()),
+            log_config: Some(engine.log.config(LOG_BYTES)),
             ..HostConfig::default()
         }),
         ..ContainerCreateBody::default()
@@ -94,7 +96,12 @@ mod tests {
     use std::{collections::BTreeMap, time::Duration};
 
     use serde_json::json;
-    use swarm_core::{agents::Invocation, content::Content, runtime::Launch, spec::SandboxSpec};
+    use swarm_core::{
+        agents::Invocation,
+        content::Content,
+        runtime::{DEFAULT_MAX_OUTPUT, Launch},
+        spec::SandboxSpec,
+    };
 
     use super::*;
     use crate::container::LogDriver;
@@ -112,6 +119,7 @@ mod tests {
                 .resolve()
                 .unwrap(),
             timeout: Duration::from_secs(5),
+            max_output: DEFAULT_MAX_OUTPUT,
             launch: Launch::New,
         };
         let image = ForwarderImage {

@@ -9,10 +9,10 @@ use bollard::{
     models::{ContainerCreateBody, ContainerStateStatusEnum},
     query_parameters::{
         AttachContainerOptionsBuilder, ContainerArchiveInfoOptionsBuilder,
-        CreateContainerOptionsBuilder, EventsOptionsBuilder, KillContainerOptionsBuilder,
-        ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
-        RenameContainerOptionsBuilder, UploadToContainerOptionsBuilder,
-        WaitContainerOptionsBuilder,
+        CreateContainerOptionsBuilder, DownloadFromContainerOptionsBuilder, EventsOptionsBuilder,
+        KillContainerOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder,
+        RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder,
+        UploadToContainerOptionsBuilder, WaitContainerOptionsBuilder,
     },
 };
 use bytes::Bytes;
@@ -21,6 +21,7 @@ use swarm_core::{refs::ImageStamp, runtime::OutputStream};
 use tokio::io::AsyncWrite;
 
 use super::{Engine, Failure};
+use crate::container::LOG_SIZE;
 
 /// A piece of output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +78,8 @@ pub(crate) struct State {
     pub(crate) path: String,
     /// The image, by the name that the container was made with and by its id.
     pub(crate) image: ImageStamp,
+    /// How many bytes its log has at least before the first of them are forgotten; `None` if none ever are.
+    pub(crate) log_size: Option<u64>,
 }
 
 /// A container that was looked for by its labels.
@@ -214,23 +217,26 @@ impl Engine {
 
     /// How a container is; `None` if it is not there.
     pub(crate) async fn state(&self, id: &str) -> Result<Option<State>, Failure> {
-        let (state, config, digest) = match self.docker.inspect_container(id, None).await {
-            Ok(container) => (
-                container.state.unwrap_or_default(),
-                container.config.unwrap_or_default(),
-                container.image.unwrap_or_default(),
-            ),
-            Err(error) => {
-                let failure = Failure::from(error);
-                return if failure.is_missing() {
-                    Ok(None)
-                } else {
-                    Err(failure)
-                };
-            }
-        };
+        let (state, config, host_config, digest) =
+            match self.docker.inspect_container(id, None).await {
+                Ok(container) => (
+                    container.state.unwrap_or_default(),
+                    container.config.unwrap_or_default(),
+                    container.host_config.unwrap_or_default(),
+                    container.image.unwrap_or_default(),
+                ),
+                Err(error) => {
+                    let failure = Failure::from(error);
+                    return if failure.is_missing() {
+                        Ok(None)
+                    } else {
+                        Err(failure)
+                    };
+                }
+            };
         let status = state.status;
         let env = config.env.unwrap_or_default();
+        let log = host_config.log_config.and_then(|log| log.config);
         Ok(Some(State {
             running: state.running.unwrap_or_default(),
             going: matches!(
@@ -251,6 +257,7 @@ impl Engine {
                 name: config.image.unwrap_or_default(),
                 digest,
             },
+            log_size: log.and_then(|log| log.get(LOG_SIZE)?.parse().ok()),
         }))
     }
 
@@ -268,6 +275,34 @@ impl Engine {
                 failure => Err(failure),
             },
         }
+    }
+
+    /// The first `most` bytes of a file inside, as a tar of which it is the only entry, perhaps cut off; `None` if there is none.
+    /// The container need not run. If a link is there, the entry is the link.
+    pub(crate) async fn archive_of(
+        &self,
+        id: &str,
+        path: &str,
+        most: usize,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        let options = DownloadFromContainerOptionsBuilder::new()
+            .path(path)
+            .build();
+        let mut chunks = Box::pin(self.docker.download_from_container(id, Some(options)));
+        let mut tar = Vec::new();
+        while let Some(chunk) = chunks.next().await {
+            match chunk {
+                Ok(chunk) => tar.extend_from_slice(&chunk),
+                Err(error) => match Failure::from(error) {
+                    failure if failure.is_missing() => return Ok(None),
+                    failure => return Err(failure),
+                },
+            }
+            if tar.len() >= most {
+                break;
+            }
+        }
+        Ok(Some(tar))
     }
 
     /// Whether the kernel's memory killer was in this container at some time in the past.

@@ -2,10 +2,7 @@
 
 use std::{io::Read, pin::Pin, time::Duration};
 
-use swarm_core::{
-    refs::ImageStamp,
-    runtime::{AgentJob, RuntimeError},
-};
+use swarm_core::runtime::{AgentJob, RuntimeError};
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt as _},
     time::{Instant, sleep, timeout},
@@ -14,7 +11,7 @@ use tokio::{
 use super::{Running, create::Created};
 use crate::{
     docker_runtime::Inner,
-    engine::{Attached, Engine, Failure},
+    engine::{Attached, Engine, Failure, State},
     output::Source,
     prompt::Prompt,
 };
@@ -48,15 +45,15 @@ pub(super) async fn start(
             .map_err(|failure| engine.error("put the input files in", failure))?;
     }
     let mut attempt = 1;
-    let mut image;
+    let mut state;
     let Attached { output, input } = loop {
         // Each time: an engine closes the connection when a start fails.
         let attached = async {
             let attached = attach(engine, id, &prompt).await;
             attached.map_err(|failure| engine.error("attach to the container", failure))
         };
-        let (attached, found) = tokio::try_join!(attached, image_of(engine, id))?;
-        image = found;
+        let (attached, found) = tokio::try_join!(attached, state_of(engine, id))?;
+        state = found;
         match engine.start(id).await {
             Ok(()) => break attached,
             // Somebody removed the network since it was last used, or several processes make it right now.
@@ -85,14 +82,15 @@ pub(super) async fn start(
         },
         already: Duration::ZERO,
         since: Instant::now(),
-        image,
+        image: state.image,
+        log_size: state.log_size,
     })
 }
 
-/// Which image a container really has: the name that it was made with may stand for another one by now.
-async fn image_of(engine: &Engine, id: &str) -> Result<ImageStamp, RuntimeError> {
+/// Which image a container really has: the name that it was made with may stand for another one by now. And which log.
+async fn state_of(engine: &Engine, id: &str) -> Result<State, RuntimeError> {
     match engine.state(id).await {
-        Ok(Some(state)) => Ok(state.image),
+        Ok(Some(state)) => Ok(state),
         Ok(None) => Err(RuntimeError::Start(
             "its container was removed by somebody else".to_owned(),
         )),

@@ -2,7 +2,7 @@
 
 use std::{pin::pin, time::Duration};
 
-use swarm_core::runtime::RuntimeError;
+use swarm_core::{runtime::RuntimeError, spec::ByteSize};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -23,15 +23,24 @@ pub(super) struct Limits {
     /// What the deadline came from.
     pub(super) timeout: Duration,
     pub(super) grace: Duration,
+    pub(super) max_output: ByteSize,
 }
 
-/// Waits until the container `id` has ended, by itself or because of `limits` or `stop`. Returns its status.
+/// What is heard when an agent is to be stopped.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stops<'a> {
+    pub(super) on_request: &'a CancellationToken,
+    /// It has printed too much.
+    pub(super) exceeded: &'a CancellationToken,
+}
+
+/// Waits until the container `id` has ended, by itself or because of `limits` or `stops`. Returns its status.
 /// Cancels `cut` if a connection to the engine was cut meanwhile.
 pub(super) async fn until_end(
     engine: &Engine,
     id: &str,
     limits: Limits,
-    stop: &CancellationToken,
+    stops: Stops<'_>,
     cut: &CancellationToken,
 ) -> Result<(i64, Ended), RuntimeError> {
     let lost = |failure: Failure| engine.lost(&failure);
@@ -39,7 +48,8 @@ pub(super) async fn until_end(
     let cause = tokio::select! {
         biased;
         status = &mut wait => return Ok((status.map_err(lost)?, Ended::ByItself)),
-        () = stop.cancelled() => Ended::OnRequest,
+        () = stops.on_request.cancelled() => Ended::OnRequest,
+        () = stops.exceeded.cancelled() => Ended::AtOutputLimit(limits.max_output),
         () = sleep_until(limits.deadline) => Ended::AtTimeout(limits.timeout),
     };
 

@@ -7,7 +7,7 @@ use swarm_core::{
     agents::Invocation,
     content::Content,
     ids::{AgentId, RefId, RunId},
-    runtime::{AgentJob, Launch},
+    runtime::{AgentJob, DEFAULT_MAX_OUTPUT, Launch},
     spec::{EnvVars, Network, Sandbox},
 };
 
@@ -45,6 +45,8 @@ pub(super) fn body(
         stdin: Content::empty(),
         sandbox,
         timeout: Duration::ZERO,
+        // What an agent may print is known when it comes; its log is that of the usual limit, and tells so.
+        max_output: DEFAULT_MAX_OUTPUT,
         launch: Launch::New,
     };
     let engine = inner.engine.traits;

@@ -5,7 +5,6 @@ use std::{fmt, sync::Arc};
 use bollard::models::ContainerCreateBody;
 use swarm_core::{
     ids::{RefId, RunId},
-    refs::ImageStamp,
     spec::Network,
 };
 use tokio::{sync::oneshot, time::Instant};
@@ -14,7 +13,7 @@ use super::Coming;
 use crate::{
     container,
     docker_runtime::Inner,
-    engine::{Attached, Engine},
+    engine::{Attached, Engine, State},
     lifecycle::create::guarded_create,
     reaper::Guard,
 };
@@ -23,7 +22,7 @@ use crate::{
 pub(super) struct Warm {
     pub(super) guard: Guard,
     pub(super) attached: Attached,
-    pub(super) image: ImageStamp,
+    pub(super) state: State,
     since: Instant,
 }
 
@@ -74,7 +73,7 @@ async fn make(inner: &Inner, body: ContainerCreateBody) -> Result<Option<Warm>, 
         Ok((attached, Some(state))) => Ok(Some(Warm {
             guard,
             attached,
-            image: state.image,
+            state,
             since: Instant::now(),
         })),
         Ok((_, None)) => Ok(None),

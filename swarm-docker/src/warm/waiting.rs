@@ -116,7 +116,12 @@ mod tests {
 
     use proptest::prelude::*;
     use serde_json::json;
-    use swarm_core::{agents::Invocation, content::Content, runtime::Launch, spec::SandboxSpec};
+    use swarm_core::{
+        agents::Invocation,
+        content::Content,
+        runtime::{DEFAULT_MAX_OUTPUT, Launch},
+        spec::SandboxSpec,
+    };
 
     use super::*;
 
@@ -131,6 +136,7 @@ mod tests {
                 .resolve()
                 .unwrap(),
             timeout: Duration::from_secs(5),
+            max_output: DEFAULT_MAX_OUTPUT,
             launch: Launch::New,
         }
     }

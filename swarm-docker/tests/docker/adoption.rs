@@ -7,7 +7,8 @@ use serde_json::json;
 use swarm_core::{
     content::Content,
     outcome::ExitReason,
-    runtime::{AgentJob, AgentRuntime as _, Launch, RuntimeError},
+    runtime::{AgentJob, AgentRuntime as _, DEFAULT_MAX_OUTPUT, Launch, RuntimeError},
+    spec::ByteSize,
     testing::sink::VecSink,
 };
 use swarm_docker::{DockerOptions, DockerRuntime};
@@ -54,6 +55,7 @@ impl Owner {
             .env("SWARM_TEST_RUN", job.id.run.as_str())
             .env("SWARM_TEST_SCRIPT", script)
             .env("SWARM_TEST_PROMPT", prompt)
+            .env("SWARM_TEST_MAX_OUTPUT", job.max_output.to_string())
             .env("SWARM_TEST_FILE", files.map_or("", String::as_str))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -97,6 +99,7 @@ async fn owner_process() {
         &variable("SWARM_TEST_SCRIPT").unwrap(),
     );
     job.id.run = variable("SWARM_TEST_RUN").unwrap().parse().unwrap();
+    job.max_output = variable("SWARM_TEST_MAX_OUTPUT").unwrap().parse().unwrap();
     if let Some(prompt) = variable("SWARM_TEST_PROMPT").filter(|prompt| !prompt.is_empty()) {
         job.stdin = Content::File(prompt.into());
     }
@@ -150,14 +153,7 @@ async fn an_agent_that_ended_while_nobody_watched_is_collected() {
     let owner = Owner::start(&bench.home, &job, "sleep 1; echo done");
     bench.running(&job).await;
     owner.kill().await;
-    eventually("it has ended", async || {
-        let containers = bench.containers().await;
-        containers
-            .iter()
-            .any(|c| c.state.is_some_and(|s| s.to_string() == "exited"))
-            .then_some(())
-    })
-    .await;
+    bench.exited().await;
     assert!(bench.runtime.can_take_over(&job.id).await.unwrap());
     let (exit, sink) = bench.run(&job).await;
     let exit = exit.unwrap();
@@ -169,6 +165,54 @@ async fn an_agent_that_ended_while_nobody_watched_is_collected() {
         "{:?}",
         exit.duration
     );
+}
+
+/// Nobody holds it up: it prints as fast as it can into the log of the engine.
+#[tokio::test]
+async fn an_agent_that_printed_too_much_while_nobody_watched_is_stopped_when_it_is_taken_over() {
+    let bench = Bench::new().await;
+    let mut job = resumed();
+    let bytes = 1_000_000;
+    job.max_output = ByteSize::new(bytes);
+    let script = "echo begun; until [ -e /tmp/go ]; do sleep 0.1; done; seq 1 1000000; echo done > /tmp/done; sleep 600";
+    let owner = Owner::start(&bench.home, &job, script);
+    let id = bench.running(&job).await;
+    owner.kill().await;
+    bench
+        .inside(
+            &id,
+            "touch /tmp/go; until [ -e /tmp/done ]; do sleep 0.1; done",
+        )
+        .await;
+    let kept = bench.log(&id).await;
+    assert!(!kept.starts_with("begun"), "the log has no limit");
+    assert!(
+        kept.len() as u64 <= 4 * bytes,
+        "the engine kept {} bytes",
+        kept.len()
+    );
+    assert!(bench.runtime.can_take_over(&job.id).await.unwrap());
+    let (exit, sink) = bench.run(&job).await;
+    assert_eq!(exit.unwrap().reason, ExitReason::OutputLimit { bytes });
+    assert!(sink.stdout().len() as u64 <= bytes);
+}
+
+/// Its log has no room for a larger limit that is set later.
+#[tokio::test]
+async fn an_agent_whose_log_has_forgotten_its_beginning_is_no_success_whatever_the_limit_is_now() {
+    let bench = Bench::new().await;
+    let mut job = resumed();
+    job.max_output = ByteSize::new(1_000_000);
+    let script = "echo begun; until [ -e /tmp/go ]; do sleep 0.1; done; seq 1 1000000";
+    let owner = Owner::start(&bench.home, &job, script);
+    let id = bench.running(&job).await;
+    owner.kill().await;
+    bench.inside(&id, "touch /tmp/go").await;
+    bench.exited().await;
+    job.max_output = DEFAULT_MAX_OUTPUT;
+    let bytes = job.max_output.bytes();
+    let (exit, _) = bench.run(&job).await;
+    assert_eq!(exit.unwrap().reason, ExitReason::OutputLimit { bytes });
 }
 
 #[tokio::test]

@@ -5,14 +5,17 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 use bollard::{
     Docker,
     models::{ContainerSummary, NetworkCreateRequest},
-    query_parameters::{ListContainersOptionsBuilder, ListVolumesOptionsBuilder},
+    query_parameters::{
+        ListContainersOptionsBuilder, ListVolumesOptionsBuilder, LogsOptionsBuilder,
+    },
 };
+use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use swarm_core::{
     agents::Invocation,
     content::Content,
     ids::{AgentId, RefId, RunId},
-    runtime::{AgentExit, AgentJob, AgentRuntime as _, Launch, RuntimeError},
+    runtime::{AgentExit, AgentJob, AgentRuntime as _, DEFAULT_MAX_OUTPUT, Launch, RuntimeError},
     spec::SandboxSpec,
     testing::sink::VecSink,
 };
@@ -106,6 +109,37 @@ impl Bench {
         containers(&self.docker, &self.home).await
     }
 
+    /// Waits until a container has ended.
+    pub(crate) async fn exited(&self) {
+        eventually("it has ended", async || {
+            let containers = self.containers().await;
+            containers
+                .iter()
+                .any(|c| c.state.is_some_and(|s| s.to_string() == "exited"))
+                .then_some(())
+        })
+        .await;
+    }
+
+    /// Runs a script beside the agent in the container `id`, which must succeed.
+    pub(crate) async fn inside(&self, id: &str, script: &str) {
+        let mut command = tokio::process::Command::new("docker");
+        command.args(["exec", id, "sh", "-c", script]);
+        let status = tokio::time::timeout(PATIENCE, command.status()).await;
+        assert!(status.expect("it did not end").unwrap().success());
+    }
+
+    /// What the engine has kept of what the container `id` printed on stdout.
+    pub(crate) async fn log(&self, id: &str) -> String {
+        let options = LogsOptionsBuilder::new().stdout(true).build();
+        let chunks = self.docker.logs(id, Some(options));
+        let chunks: Vec<_> = chunks
+            .map(|chunk| chunk.unwrap().into_bytes())
+            .collect()
+            .await;
+        String::from_utf8(chunks.concat()).unwrap()
+    }
+
     /// Waits until the container of `job` runs.
     pub(crate) async fn running(&self, job: &AgentJob) -> String {
         let name = format!("/swarm-{}-{}", job.id.run, job.id.agent);
@@ -194,6 +228,7 @@ pub(crate) fn command(sandbox: Value, argv: &[&str]) -> AgentJob {
         stdin: Content::empty(),
         sandbox,
         timeout: PATIENCE,
+        max_output: DEFAULT_MAX_OUTPUT,
         launch: Launch::New,
     }
 }

@@ -11,7 +11,7 @@ use swarm_core::{
 };
 use swarm_refs::Part;
 
-use crate::support::{TestStore, ended, holding, id, tried};
+use crate::support::{TestStore, ended, holding, id, tried, wrote};
 
 const CANARY: &str = "tweet-tweet-7f3a";
 
@@ -28,6 +28,10 @@ async fn no_plaintext_is_left_in_any_run() {
         .egress(&[tried(&format!("{CANARY}.example"))])
         .await
         .unwrap();
+    recording
+        .artifacts(&[wrote(&format!("/{CANARY}.txt"))])
+        .await
+        .unwrap();
     let mut end = ended(ExitReason::Failed { code: 2 });
     end.error = Some(recording.stderr_tail());
     recording.finish(end).await.unwrap();
@@ -37,7 +41,7 @@ async fn no_plaintext_is_left_in_any_run() {
     store.record("other/c", &["run/a"], "something else").await;
     drop(store.begin("other/died", &["run/a"]).await.unwrap());
     let before = holding(store.home(), CANARY);
-    assert!(before.len() >= 8, "{before:?}");
+    assert!(before.len() >= 9, "{before:?}");
 
     let sealed = store.encrypt(&id("run/a")).await.unwrap();
     assert_eq!(

@@ -3,12 +3,13 @@
 use std::fs;
 
 use swarm_core::{
+    hash,
     outcome::ExitReason,
-    refs::RefError,
+    refs::{RefError, RefStore as _},
     runtime::OutputStream::{Stderr, Stdout},
 };
 
-use crate::support::{TestStore, ended, id, tried};
+use crate::support::{TestStore, ended, header, id, tried, wrote};
 
 const STREAM: &str = r#"{"type":"system"}
 {"type":"assistant","message":{"content":[{"type":"thinking","thinking":"Let me\nsee"},{"type":"text","text":"I look."}]}}
@@ -68,6 +69,77 @@ async fn what_an_agent_tried_to_reach_is_kept_and_shown() {
         ),
         "{report}"
     );
+}
+
+#[tokio::test]
+async fn what_an_agent_claims_to_have_written_is_shown_as_its_claim() {
+    let store = TestStore::new();
+    let mut recording = store.begin("run/a", &[]).await.unwrap();
+    let claims = [wrote("/a\n## Result"), wrote("/b")];
+    recording.artifacts(&claims).await.unwrap();
+    recording
+        .finish(ended(ExitReason::Completed))
+        .await
+        .unwrap();
+    let inspection = store.inspect(&id("run/a")).await.unwrap();
+    assert_eq!(inspection.claimed_artifacts, claims);
+    let report = fs::read_to_string(inspection.file).unwrap();
+    assert!(
+        report.contains(
+            "## Artifacts (2 claimed by the agent, unverified)\n\
+             - 1970-01-01T00:00:01Z \"Write\" \"/a\\n## Result\"\n"
+        ),
+        "{report}"
+    );
+}
+
+#[tokio::test]
+async fn what_an_interrupted_agent_had_done_is_shown_until_it_begins_again() {
+    let store = TestStore::new();
+    let mut recording = store.begin("run/a", &[]).await.unwrap();
+    recording.write(Stdout, b"transcript").await.unwrap();
+    let mut end = ended(ExitReason::Cancelled);
+    end.text = Some("so far".to_owned());
+    recording.suspend(end).await.unwrap();
+    let inspection = store.inspect(&id("run/a")).await.unwrap();
+    let report = fs::read_to_string(inspection.file).unwrap();
+    for part in [
+        "the agent was interrupted",
+        "so far",
+        "text length: 6 bytes",
+    ] {
+        assert!(report.contains(part), "{report}");
+    }
+    assert!(store.get(&id("run/a")).await.is_err());
+    drop(store.begin("run/a", &[]).await.unwrap());
+    assert!(!store.file(&id("run/a"), "interrupted.json").exists());
+}
+
+#[tokio::test]
+async fn what_a_dead_process_had_written_of_a_record_is_recovered() {
+    let store = TestStore::new();
+    let long = "0123456789".repeat(20_000);
+    for (name, text) in [("short", "so far"), ("long", long.as_str())] {
+        let id = id(&format!("run/{name}"));
+        let mut died = store.begin(&id.to_string(), &[]).await.unwrap();
+        died.write(Stdout, text.as_bytes()).await.unwrap();
+        died.write(Stderr, b"talk").await.unwrap();
+        let header = header(&id);
+        let running = store.recover(header.clone()).await;
+        assert!(matches!(running, Err(RefError::Busy { .. })), "{running:?}");
+        drop(died);
+        let recovered = store.recover(header).await.unwrap().unwrap();
+        assert_eq!(recovered.stdout.read().unwrap(), text.as_bytes());
+        assert_eq!(recovered.recording.stderr_tail(), "talk");
+        let end = ended(ExitReason::Cancelled);
+        let found = recovered.recording.finish(end).await.unwrap();
+        assert_eq!(found.size, text.len() as u64);
+        let kept = store.text(&id).await.unwrap();
+        assert_eq!(kept.read().unwrap(), text.as_bytes());
+        let hash = hash::hex(text.as_bytes());
+        let known = found.stamps.provenance.unwrap().content_hash.unwrap();
+        assert!(hash.starts_with(&known), "{known} is not of {hash}");
+    }
 }
 
 #[tokio::test]

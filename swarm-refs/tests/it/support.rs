@@ -13,6 +13,7 @@ use std::{
 };
 
 use swarm_core::{
+    artifacts::ArtifactClaim,
     ids::RefId,
     outcome::ExitReason,
     prompt::{Piece, parents},
@@ -61,6 +62,26 @@ pub(crate) fn ended(exit: ExitReason) -> RecordEnd {
         duration: Duration::from_secs(1),
         text: None,
         stamps: Stamps::default(),
+    }
+}
+
+/// What is known of a command without parents before it starts.
+pub(crate) fn header(id: &RefId) -> RecordHeader {
+    RecordHeader {
+        id: id.clone(),
+        agent: "command".to_owned(),
+        model: None,
+        spec_hash: "spec".to_owned(),
+        parents: Vec::new(),
+    }
+}
+
+/// A claim that an agent wrote `path`.
+pub(crate) fn wrote(path: &str) -> ArtifactClaim {
+    ArtifactClaim {
+        at: Timestamp::from_millis(1000),
+        tool: "Write".to_owned(),
+        path: Some(path.to_owned()),
     }
 }
 
@@ -117,11 +138,8 @@ impl TestStore {
         prompt: Vec<Piece>,
     ) -> Result<Box<dyn Recording>, RefError> {
         let header = RecordHeader {
-            id: id(at),
-            agent: "command".to_owned(),
-            model: None,
-            spec_hash: "spec".to_owned(),
             parents: parents(&prompt),
+            ..header(&id(at))
         };
         self.store.begin(header, prompt).await
     }

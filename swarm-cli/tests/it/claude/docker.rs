@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod artifacts;
+#[cfg(test)]
 mod errors;
 #[cfg(test)]
 mod repository;

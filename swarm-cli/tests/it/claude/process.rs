@@ -45,6 +45,20 @@ fn tools_work_in_the_folder_that_it_was_given() {
 }
 
 #[test]
+fn what_it_writes_is_in_its_record_as_its_claim() {
+    let content = json!({"file_path": "made.txt", "content": "by hand"});
+    let stage = Stage::as_process([Turn::tool("Write", &content), Turn::text("Done.")]);
+    let found = stage.run("Work.", &["--tools", "Write"]).ok().value();
+    let id = found["ref"].as_str().unwrap();
+    let inspection = run(&mut stage.command(&["inspect", id, "--json"])).ok();
+    let claims = inspection.value()["claimed_artifacts"].clone();
+    assert_eq!(claims[0]["tool"], "Write", "{claims}");
+    let path = claims[0]["path"].as_str().unwrap();
+    assert!(path.ends_with("made.txt"), "{path}");
+    assert_eq!(claims[1], json!(null));
+}
+
+#[test]
 fn a_budget_that_is_crossed_in_mid_stream_stops_it_there() {
     let dear = Usage {
         input: 100_000,

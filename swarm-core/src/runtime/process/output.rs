@@ -10,7 +10,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::runtime::{OutputSink, OutputStream};
+use crate::runtime::{OutputLimit, OutputSink, OutputStream};
 
 /// What is read at once; a pipe of Linux holds as much.
 const CHUNK: usize = 64 * 1024;
@@ -34,17 +34,20 @@ impl Output {
 
     /// Hands everything to `sink`, until nobody holds the other ends any more, or the agent has `ended`.
     ///
-    /// What had been printed by then is handed on completely. What an escaped process prints later is not.
+    /// What had been printed by then is handed on completely, up to `limit`; the rest is read and thrown away, so that whoever is
+    /// asked to end is not held up. What an escaped process prints later is not.
     pub(super) async fn pass_on(
         &mut self,
         sink: &mut dyn OutputSink,
+        limit: &mut OutputLimit,
         ended: &CancellationToken,
     ) -> io::Result<()> {
-        self.until(sink, ended.cancelled()).await?;
+        let mut kept = Kept { sink, limit };
+        self.until(&mut kept, ended.cancelled()).await?;
         if !self.is_closed() {
-            self.stdout.empty(sink).await?;
-            self.stderr.empty(sink).await?;
-            self.until(sink, sleep(LINGER)).await?;
+            self.stdout.empty(&mut kept).await?;
+            self.stderr.empty(&mut kept).await?;
+            self.until(&mut kept, sleep(LINGER)).await?;
         }
         Ok(())
     }
@@ -56,7 +59,7 @@ impl Output {
 
     async fn until(
         &mut self,
-        sink: &mut dyn OutputSink,
+        kept: &mut Kept<'_>,
         limit: impl Future<Output = ()>,
     ) -> io::Result<()> {
         tokio::pin!(limit);
@@ -66,8 +69,8 @@ impl Output {
                 biased;
                 () = &mut limit => break,
                 filled = self.fill_one() => match filled? {
-                    (OutputStream::Stdout, read) => self.stdout.hand_over(read, sink).await?,
-                    (OutputStream::Stderr, read) => self.stderr.hand_over(read, sink).await?,
+                    (OutputStream::Stdout, read) => self.stdout.hand_over(read, kept).await?,
+                    (OutputStream::Stderr, read) => self.stderr.hand_over(read, kept).await?,
                 },
             }
         }
@@ -79,6 +82,21 @@ impl Output {
         tokio::select! {
             read = self.stdout.fill() => Ok((OutputStream::Stdout, read?)),
             read = self.stderr.fill() => Ok((OutputStream::Stderr, read?)),
+        }
+    }
+}
+
+/// The sink, and how much may go into it.
+struct Kept<'a> {
+    sink: &'a mut dyn OutputSink,
+    limit: &'a mut OutputLimit,
+}
+
+impl Kept<'_> {
+    async fn write(&mut self, stream: OutputStream, chunk: &[u8]) -> io::Result<()> {
+        match self.limit.take(chunk) {
+            [] => Ok(()),
+            kept => self.sink.write(stream, kept).await,
         }
     }
 }
@@ -109,19 +127,19 @@ impl<R: AsyncRead + AsFd + Unpin> Pipe<R> {
         reader.read(&mut self.chunk).await
     }
 
-    async fn hand_over(&mut self, read: usize, sink: &mut dyn OutputSink) -> io::Result<()> {
+    async fn hand_over(&mut self, read: usize, kept: &mut Kept<'_>) -> io::Result<()> {
         if read == 0 {
             self.reader = None;
             return Ok(());
         }
         match self.chunk.get(..read) {
-            Some(chunk) => sink.write(self.stream, chunk).await,
+            Some(chunk) => kept.write(self.stream, chunk).await,
             None => Ok(()),
         }
     }
 
     /// Hands over what is in the pipe now, without waiting for anything to arrive.
-    async fn empty(&mut self, sink: &mut dyn OutputSink) -> io::Result<()> {
+    async fn empty(&mut self, kept: &mut Kept<'_>) -> io::Result<()> {
         // As much and no more: an escaped process may be filling it as fast as we read.
         let mut left = match &self.reader {
             Some(reader) => ioctl_fionread(reader)?,
@@ -132,7 +150,7 @@ impl<R: AsyncRead + AsFd + Unpin> Pipe<R> {
             self.chunk.resize(CHUNK, 0);
             match read(reader, &mut self.chunk) {
                 Ok(count) => {
-                    self.hand_over(count, sink).await?;
+                    self.hand_over(count, kept).await?;
                     left = left.saturating_sub(count as u64);
                 }
                 Err(Errno::INTR) => {}

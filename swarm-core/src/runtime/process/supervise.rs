@@ -28,6 +28,8 @@ pub(super) struct Supervisor<'a> {
     pub(super) stop: &'a CancellationToken,
     /// Its output cannot be kept.
     pub(super) unkept: &'a CancellationToken,
+    /// It has printed too much, and how it ends for that.
+    pub(super) exceeded: (&'a CancellationToken, ExitReason),
 }
 
 impl Supervisor<'_> {
@@ -61,6 +63,7 @@ impl Supervisor<'_> {
             }
             () = self.unkept.cancelled() => None,
             () = self.stop.cancelled() => Some(ExitReason::Cancelled),
+            () = self.exceeded.0.cancelled() => Some(self.exceeded.1.clone()),
             () = until(started.checked_add(self.timeout)) => {
                 Some(ExitReason::TimedOut { after: self.timeout })
             }

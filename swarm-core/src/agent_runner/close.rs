@@ -1,0 +1,113 @@
+//! The end of an agent that a dead process of ours has left behind, and that nobody wants any more.
+
+use std::time::Duration;
+
+use super::{AgentRunner, Noted, ending::keep, ending::outcome_of};
+use crate::{
+    agents::{AgentKind, kind_of},
+    drive::{Halt, Start},
+    ids::RefId,
+    outcome::{AgentOutcome, ExitReason},
+    prompt,
+    refs::{RecordHeader, Recovered, RefError},
+    runtime::{AgentExit, Launch},
+};
+
+/// What the record says of an agent that ended unseen.
+const UNSEEN: &str =
+    "stopped: the process that drove it has died; what it had printed until then is kept";
+
+impl AgentRunner {
+    /// Stops the agent if it is still there, and completes its record with all that it had printed.
+    pub(super) async fn close(&self, start: Start) -> AgentOutcome {
+        let id = RefId::new(self.run.clone(), start.agent.clone());
+        if let Ok(found) = self.store.get(&id).await {
+            // It had ended, and only the log did not hear of it any more.
+            return outcome_of(found);
+        }
+        let nothing = |problem: &str| AgentOutcome {
+            cost: None,
+            ..AgentOutcome::not_started(ExitReason::Cancelled, problem)
+        };
+        let Ok(kind) = kind_of(&start.spec.agent) else {
+            return nothing(UNSEEN);
+        };
+        let closed = match self.runtime.can_take_over(&id).await {
+            Ok(true) => self.stop_left_behind(&id, &start, kind).await,
+            // Also if nobody can tell: what was printed is kept either way.
+            Ok(false) | Err(_) => self.recover(&id, &start, kind).await,
+        };
+        match closed {
+            Ok(Some(outcome)) => outcome,
+            Ok(None) => nothing(UNSEEN),
+            Err(error) => nothing(&format!(
+                "{UNSEEN}; its record cannot be completed: {error}"
+            )),
+        }
+    }
+
+    /// It runs still, or its output is still to be had: it is taken over, and told to end at once.
+    async fn stop_left_behind(
+        &self,
+        id: &RefId,
+        start: &Start,
+        kind: &'static dyn AgentKind,
+    ) -> Result<Option<AgentOutcome>, RefError> {
+        let pieces = prompt::compose(&prompt::task(&start.spec), &start.context);
+        let mut recording = self.store.begin(header(id, start, kind), pieces).await?;
+        let spec = start.spec.as_ref();
+        let job = self.job(id.clone(), kind, spec, recording.as_ref(), Launch::TakeOver);
+        let halt = Halt::default();
+        halt.token().cancel();
+        let ran = self
+            .listen(&job, kind, spec, recording.as_mut(), &halt)
+            .await;
+        let stderr = recording.stderr_tail();
+        let end = self.end_of(ran, &job, start, kind, &stderr).await;
+        Ok(Some(keep(recording, end).await))
+    }
+
+    /// It is gone: what its record has got must do.
+    async fn recover(
+        &self,
+        id: &RefId,
+        start: &Start,
+        kind: &'static dyn AgentKind,
+    ) -> Result<Option<AgentOutcome>, RefError> {
+        let recovered = self.store.recover(header(id, start, kind)).await?;
+        let Some(Recovered { recording, stdout }) = recovered else {
+            return Ok(None);
+        };
+        let spec = start.spec.as_ref();
+        let job = self.job(id.clone(), kind, spec, recording.as_ref(), Launch::New);
+        let heard = match self.ear(kind, spec, id) {
+            Some(ear) => Some(ear.hear_all(stdout).await),
+            None => None,
+        };
+        let noted = Noted {
+            heard,
+            stdout: None,
+            image: None,
+            reached: None,
+        };
+        let ran = Ok(AgentExit {
+            reason: ExitReason::Cancelled,
+            duration: Duration::ZERO,
+        });
+        let stderr = recording.stderr_tail();
+        let mut end = self.end_of((ran, noted), &job, start, kind, &stderr).await;
+        end.error = Some(UNSEEN.to_owned());
+        Ok(Some(keep(recording, end).await))
+    }
+}
+
+fn header(id: &RefId, start: &Start, kind: &dyn AgentKind) -> RecordHeader {
+    let pieces = prompt::compose(&start.spec.prompt, &start.context);
+    RecordHeader {
+        id: id.clone(),
+        agent: kind.name().to_owned(),
+        model: kind.model(&start.spec),
+        spec_hash: start.spec.digest(),
+        parents: prompt::parents(&pieces),
+    }
+}

@@ -1,0 +1,80 @@
+//! A record whose process has died, opened again with what it holds.
+
+use std::{io, sync::Arc};
+
+use swarm_core::{
+    content::Content,
+    hash::Hasher,
+    refs::{RecordHeader, RefError},
+    runtime::OutputStream,
+};
+
+use super::{OpenRecord, Output};
+use crate::{layout, record::pump, store::Store};
+
+impl OpenRecord {
+    /// Opens the unfinished record of `header` to finish it; with what its agent had printed on stdout.
+    pub(crate) fn recover(
+        store: Arc<Store>,
+        header: RecordHeader,
+    ) -> Result<Option<(Self, Content)>, RefError> {
+        if store.folder(&header.id)?.is_none() {
+            return Ok(None);
+        }
+        let mut parents = Vec::new();
+        for parent in &header.parents {
+            parents.push(store.load(parent)?.1.found);
+        }
+        let (run, folder) = store.claim(&header.id)?;
+        if folder.holds(layout::RESULT)? {
+            return Err(RefError::Exists(header.id));
+        }
+        let mut opened = Self {
+            store,
+            run,
+            folder,
+            header,
+            parents,
+            stdout: Output::new(layout::STREAM),
+            stderr: Output::new(layout::STDERR),
+            head: Vec::new(),
+            hasher: Hasher::new(),
+            tail: Vec::new(),
+        };
+        for stream in [OutputStream::Stdout, OutputStream::Stderr] {
+            opened.read_back(stream)?;
+        }
+        let stdout = if opened.stdout.file.is_some() {
+            Content::File(opened.folder.path().join(layout::STREAM))
+        } else {
+            Content::empty()
+        };
+        Ok(Some((opened, stdout)))
+    }
+
+    /// Takes note of what was written, as when it was.
+    fn read_back(&mut self, stream: OutputStream) -> Result<(), RefError> {
+        let name = match stream {
+            OutputStream::Stdout => layout::STREAM,
+            OutputStream::Stderr => layout::STDERR,
+        };
+        let Some(written) = self.folder.read(name)? else {
+            return Ok(());
+        };
+        let place = self.folder.path().join(name);
+        let failed = |error: io::Error| RefError::io("read", &place, error);
+        pump(written, failed, |chunk| {
+            match stream {
+                OutputStream::Stdout => self.note_stdout(chunk),
+                OutputStream::Stderr => self.note_stderr(chunk),
+            }
+            Ok(())
+        })?;
+        let file = self.folder.append(name)?;
+        match stream {
+            OutputStream::Stdout => self.stdout.file = file,
+            OutputStream::Stderr => self.stderr.file = file,
+        }
+        Ok(())
+    }
+}
