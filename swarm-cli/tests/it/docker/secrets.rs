@@ -129,7 +129,7 @@ fn log(env: &TestEnvironment) -> Vec<u8> {
 }
 
 #[test]
-fn values_of_variables_are_nowhere_but_in_the_container_and_in_the_log() {
+fn values_of_variables_are_nowhere_but_in_the_container_and_in_a_file_of_the_open_run() {
     let env = ready();
     let child = start(&env);
     let run_id = || newest_run(&env)["run_id"].as_str().map(str::to_owned);
@@ -153,6 +153,16 @@ fn values_of_variables_are_nowhere_but_in_the_container_and_in_the_log() {
     let show = ["runs", "show", &run_id, "--json"];
     assert_clean("runs show", run(&mut docker(&env, &show)).ok().stdout);
 
+    // One file keeps them, for its owner only, until the run has ended.
+    let kept = env.swarm_home().join("runs").join(&run_id).join("env.json");
+    let [environment, argument, _, task] = CANARIES;
+    let found = fs::read(&kept).unwrap();
+    assert_eq!(found_in(&found), [environment, argument, task]);
+    let mode = fs::metadata(&kept).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::mode(&mode.permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    assert_clean("the log", log(&env));
+
     env.write("gate/open", "");
     let outcome = Outcome::of(&child.wait_with_output().unwrap()).code(1);
     assert_clean("stdout", &outcome.stdout);
@@ -161,12 +171,6 @@ fn values_of_variables_are_nowhere_but_in_the_container_and_in_the_log() {
     ask_everything(&env, &run_id);
     assert_files_are_clean(&env.swarm_home());
 
-    // The log keeps them, for its owner only, until it is told to forget the run.
-    let [environment, argument, _, task] = CANARIES;
-    assert_eq!(found_in(&log(&env)), [environment, argument, task]);
-    let mode = fs::metadata(env.swarm_home().join("swarm.db")).unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::mode(&mode.permissions());
-    assert_eq!(mode & 0o777, 0o600);
-    drop(run(&mut docker(&env, &["gc", "--older-than", "0.001"])).ok());
-    assert_clean("the log after gc", log(&env));
+    assert_clean("the log", log(&env));
+    assert!(!kept.exists());
 }
