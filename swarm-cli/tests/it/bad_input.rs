@@ -426,7 +426,7 @@ fn a_key_or_an_address_that_can_be_none_is_refused_by_name_and_never_shown() {
     for (kind, variable) in [
         ("claude", "ANTHROPIC_AUTH_TOKEN"),
         ("claude", "ANTHROPIC_BASE_URL"),
-        ("codex", "OPENAI_BASE_URL"),
+        ("codex", "CODEX_API_KEY"),
         ("gemini", "GOOGLE_VERTEX_BASE_URL"),
     ] {
         let options = ["--env", &format!("{variable}=canary\n")];
