@@ -9,6 +9,7 @@ use swarm_core::{
         Agent, AgentSpec, EnvVars, HostPattern, NetworkSpec, SandboxRef, SandboxSpec, Sandboxes,
         SpecError, Task,
     },
+    types::TypeRegistry,
 };
 
 use crate::{
@@ -28,6 +29,7 @@ pub(crate) struct AgentInput<'a> {
     folders: &'a Folders,
     shelves: Shelves,
     catalog: Catalog,
+    types: TypeRegistry,
     sandbox: Option<SandboxRef>,
     overrides: SandboxSpec,
 }
@@ -48,6 +50,7 @@ impl<'a> AgentInput<'a> {
             folders,
             shelves,
             catalog,
+            types: config.types()?,
         })
     }
 
@@ -98,11 +101,12 @@ impl<'a> AgentInput<'a> {
         };
         let foreign = self.foreign(&task, &sandboxes)?;
         let said = task.overrides.clone();
-        let spec = task.resolve(&sandboxes)?;
+        let mut spec = task.resolve(&sandboxes)?;
         if let Some(foreign) = foreign {
             foreign.check(&said, &spec)?;
         }
         check_mounts(&spec.sandbox)?;
+        self.types.write_out(&mut spec.sandbox)?;
         Ok(spec)
     }
 

@@ -105,6 +105,9 @@ pub(crate) enum Command {
     /// Save, list and show named sandboxes
     #[command(subcommand)]
     Sandbox(commands::sandbox::Sandbox),
+    /// List and show types: what agents are given and have to produce
+    #[command(subcommand)]
+    Type(commands::types::Type),
     /// Use the sandboxes of other projects, and say which projects are trusted
     #[command(subcommand)]
     Project(commands::project::Project),

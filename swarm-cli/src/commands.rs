@@ -24,6 +24,7 @@ pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod sandbox;
+pub(crate) mod types;
 pub(crate) mod unwrap;
 pub(crate) mod wrap;
 
@@ -152,6 +153,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError> {
             Command::Decrypt(command) => command.execute(context),
             Command::Gc(command) => command.execute(context).await,
             Command::Sandbox(command) => command.execute(context),
+            Command::Type(command) => command.execute(context),
             Command::Project(command) => command.execute(context),
             Command::Image(command) => command.execute(context).await,
             Command::Doctor(command) => command.execute(context).await,

@@ -44,6 +44,7 @@ impl Exit {
             | ErrorCode::InvalidJson
             | ErrorCode::UnknownField
             | ErrorCode::UnknownSandbox
+            | ErrorCode::UnknownType
             | ErrorCode::UnknownAgent
             | ErrorCode::UnknownModel
             | ErrorCode::NoCredentials

@@ -20,8 +20,11 @@ use crate::{
 const MAX_FILE: u64 = 1 << 20;
 
 /// What a project can bring: the folder that has it, and what its files end in.
-const KINDS: [(&str, &str); 3] = [("pipelines", "json"), (SANDBOXES, "json"), ("types", "md")];
-const SANDBOXES: &str = "sandboxes";
+const KINDS: [(&str, &str); 3] = [
+    ("pipelines", "json"),
+    ("sandboxes", "json"),
+    ("types", "md"),
+];
 /// A project may keep all of it here, out of the way.
 const HIDDEN: &str = ".swarm";
 
@@ -98,9 +101,9 @@ impl Coded for ProjectError {
 }
 
 impl Project {
-    /// Where it has its sandboxes; `None` if it has none.
-    pub fn sandboxes(&self) -> Option<PathBuf> {
-        folder_of(&self.path, SANDBOXES)
+    /// Where it has its `pipelines`, `sandboxes` or `types`; `None` if it has none.
+    pub fn folder(&self, kind: &str) -> Option<PathBuf> {
+        folder_of(&self.path, kind)
     }
 
     /// What it brings, by kind.

@@ -87,10 +87,10 @@ pub(crate) struct AgentArgs {
     /// How hard the model should think
     #[arg(long)]
     pub(crate) effort: Option<String>,
-    /// Type of the input
+    /// What the agent is given: a type, or a text that may mention some as `[NAME]`
     #[arg(long, value_name = "TYPE")]
     pub(crate) input_type: Option<String>,
-    /// Type of the result
+    /// What it has to produce, likewise
     #[arg(long, value_name = "TYPE")]
     pub(crate) output_type: Option<String>,
     /// The program of `--agent command`, with its arguments: prompt on stdin, text on stdout

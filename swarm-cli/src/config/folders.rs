@@ -91,10 +91,10 @@ impl Folders {
         file.is_file().then_some(file)
     }
 
-    /// Where the user has sandboxes that belong to no project.
-    pub(super) fn own_sandboxes(&self) -> impl Iterator<Item = PathBuf> {
-        let own = self.config.join("sandboxes");
-        [own, self.user.join(".claude/sandboxes")].into_iter()
+    /// Where the user has `sandboxes` or `types` that belong to no project.
+    pub(super) fn own(&self, kind: &str) -> [PathBuf; 2] {
+        let claude = self.user.join(".claude");
+        [self.config.join(kind), claude.join(kind)]
     }
 
     /// `path` with `~` and the current folder filled in.

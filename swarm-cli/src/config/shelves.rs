@@ -1,16 +1,17 @@
-//! Where sandboxes are looked for by name, and whose they are.
+//! Where sandboxes and types are looked for by name, and whose they are.
 
 use std::path::{Path, PathBuf};
 
 use swarm_core::{
     catalog::Catalog,
     projects::{Project, Projects},
+    types::{TypeFolder, TypeRegistry},
 };
 
 use super::{Config, Folders};
 use crate::error::CliError;
 
-/// One folder with sandboxes.
+/// One folder with things of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Shelf {
     folder: PathBuf,
@@ -20,7 +21,7 @@ struct Shelf {
     is_wrapped: bool,
 }
 
-/// The folders with sandboxes, the most specific first.
+/// The folders with things of one kind, the most specific first.
 #[derive(Clone, Debug)]
 pub(crate) struct Shelves {
     shelves: Vec<Shelf>,
@@ -35,30 +36,50 @@ impl Config {
 
     /// Where sandboxes are looked for.
     pub(crate) fn shelves(&self) -> Result<Shelves, CliError> {
-        Ok(Shelves::of(&self.folders, self.projects().list()?))
+        Ok(Shelves::of(
+            "sandboxes",
+            &self.folders,
+            self.projects().list()?,
+        ))
+    }
+
+    /// Where types are looked for.
+    pub(crate) fn types(&self) -> Result<TypeRegistry, CliError> {
+        let shelves = Shelves::of("types", &self.folders, self.projects().list()?);
+        let folders = shelves.shelves.iter().map(|shelf| TypeFolder {
+            path: shelf.folder.clone(),
+            is_foreign: shelf
+                .project
+                .as_deref()
+                .is_some_and(|project| !shelves.trusts(project)),
+        });
+        Ok(TypeRegistry::new(folders.collect()))
     }
 }
 
 impl Shelves {
     /// The project around the current folder, the wrapped ones, that of the variable, then what is the user's own.
-    fn of(folders: &Folders, projects: Vec<Project>) -> Self {
+    fn of(kind: &str, folders: &Folders, projects: Vec<Project>) -> Self {
         let shelf = |folder, project: Option<&Path>| Shelf {
             folder,
             project: project.map(Path::to_owned),
             is_wrapped: false,
         };
         let around = folders.project.as_deref();
-        let around = around.map(|project| shelf(project.join(".swarm/sandboxes"), Some(project)));
+        let around = around.map(|project| shelf(project.join(".swarm").join(kind), Some(project)));
         let wrapped = projects.iter().filter(|project| project.wrapped);
         let wrapped = wrapped.filter_map(|project| {
             Some(Shelf {
                 is_wrapped: true,
-                ..shelf(project.sandboxes()?, Some(&project.path))
+                ..shelf(project.folder(kind)?, Some(&project.path))
             })
         });
         let named = folders.project_dir.as_deref();
-        let named = named.map(|project| shelf(project.join("sandboxes"), Some(project)));
-        let own = folders.own_sandboxes().map(|folder| shelf(folder, None));
+        let named = named.map(|project| shelf(project.join(kind), Some(project)));
+        let own = folders
+            .own(kind)
+            .into_iter()
+            .map(|folder| shelf(folder, None));
         let mut shelves: Vec<Shelf> = Vec::new();
         for shelf in around.into_iter().chain(wrapped).chain(named).chain(own) {
             // Who works in a project that is wrapped, too, saves in it.

@@ -63,3 +63,5 @@ fn every_file_of_this_folder_is_a_module() {
         );
     }
 }
+#[cfg(test)]
+mod types;
