@@ -64,7 +64,7 @@ async fn compare() -> Result<String, Failure> {
     );
     for (name, times) in [
         ("create, start, wait, logs, remove", &bare),
-        ("a run without files in its home", &unstaged),
+        ("a run without a memory file", &unstaged),
         ("a run with a memory file", &staged),
     ] {
         // Of neighbours, so that a busy minute does not count against one of them.
