@@ -49,7 +49,8 @@ pub(crate) async fn execute(
         limits,
     };
     if let Some(ahead) = args.warm {
-        warm::keep(&chosen, context.out, &new.id, &new.plan, ahead);
+        let max_output = session.config.settings.max_output;
+        warm::keep(&chosen, context.out, &new.id, &new.plan, ahead, max_output);
     }
     let driver = Driver {
         session: &session,

@@ -1,11 +1,23 @@
 //! Containers that are started ahead of their agents.
 
-use swarm_core::{Plan, agents::kind_of, ids::RunId, spec::Sandbox};
+use swarm_core::{
+    Plan,
+    agents::kind_of,
+    ids::RunId,
+    spec::{ByteSize, Sandbox},
+};
 
 use crate::{output::Output, runtime::Chosen};
 
 /// Keeps `ahead` containers started for the agents of each sandbox in `plan`, and says if there can be none.
-pub(crate) fn keep(chosen: &Chosen, out: Output, run: &RunId, plan: &Plan, ahead: u8) {
+pub(crate) fn keep(
+    chosen: &Chosen,
+    out: Output,
+    run: &RunId,
+    plan: &Plan,
+    ahead: u8,
+    max_output: ByteSize,
+) {
     let Some(docker) = chosen.docker() else {
         out.notice("--warm has no effect: agents run as plain processes");
         return;
@@ -25,11 +37,11 @@ pub(crate) fn keep(chosen: &Chosen, out: Output, run: &RunId, plan: &Plan, ahead
     }
     let mut any = false;
     for (sandbox, agents) in groups {
-        any |= docker.keep_warm(run, sandbox, ahead.into(), agents);
+        any |= docker.keep_warm(run, sandbox, max_output, ahead.into(), agents);
     }
     if !any {
         out.notice(
-            "--warm has no effect: only agents of a program, without mounts, input files and lists of hosts, can have \
+            "--warm has no effect: only agents of a program, without mounts, input files, a GPU and lists of hosts, can have \
              their containers started ahead",
         );
     }

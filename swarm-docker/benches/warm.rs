@@ -98,7 +98,7 @@ fn job() -> Result<AgentJob, Failure> {
 
 /// Has a container wait for `job`.
 async fn keep_one(runtime: &DockerRuntime, docker: &Docker, job: &AgentJob) -> Result<(), Failure> {
-    if !runtime.keep_warm(&job.id.run, &job.sandbox, 1, 1) {
+    if !runtime.keep_warm(&job.id.run, &job.sandbox, job.max_output, 1, 1) {
         return Err("it cannot be warm".into());
     }
     let label = format!("swarm.run={}", job.id.run);

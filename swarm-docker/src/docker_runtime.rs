@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use swarm_core::{
     ids::{RefId, RunId},
     runtime::{AgentExit, AgentJob, AgentRuntime, OutputSink, RuntimeError},
-    spec::{Network, Sandbox},
+    spec::{ByteSize, Network, Sandbox},
 };
 use tokio::sync::{Mutex, OnceCell};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -204,15 +204,22 @@ impl DockerRuntime {
         image::build(&self.inner.engine, name, recipe, user, &|_| {}).await
     }
 
-    /// Begins to start containers ahead for `agents` agents of `run`, of the kind `command` and with this sandbox, up to
-    /// `ahead` of them at a time. Such an agent then only has to be handed to its container, which saves it most of its
-    /// start. Each container becomes one agent of this run, or none, and is removed with it.
+    /// Begins to start containers ahead for `agents` agents of `run`, of the kind `command`, with this sandbox and this limit of
+    /// output, up to `ahead` of them at a time. Such an agent then only has to be handed to its container, which saves it most
+    /// of its start. Each container becomes one agent of this run, or none, and is removed with it.
     ///
-    /// Returns whether such agents can have one: not with mounts, input files, or a network with a list of hosts. An agent
-    /// whose program cannot be handed over, as its prompt is longer than 64 KiB, say, gets a fresh container, and so does
-    /// everyone if the image has no `/bin/sh`. [`shutdown`](Self::shutdown) removes those that still wait.
-    pub fn keep_warm(&self, run: &RunId, sandbox: &Sandbox, ahead: usize, agents: usize) -> bool {
-        warm::keep(&self.inner, run, sandbox, ahead, agents)
+    /// Returns whether such agents can have one: not with mounts, input files, a GPU, or a network with a list of hosts. An
+    /// agent that cannot be handed over, as its prompt is longer than 64 KiB, say, gets a fresh container, and so does everyone
+    /// if the image has no `/bin/sh`. [`shutdown`](Self::shutdown) removes those that still wait.
+    pub fn keep_warm(
+        &self,
+        run: &RunId,
+        sandbox: &Sandbox,
+        max_output: ByteSize,
+        ahead: usize,
+        agents: usize,
+    ) -> bool {
+        warm::keep(&self.inner, run, sandbox, max_output, ahead, agents)
     }
 
     /// Waits until every container of a dropped future is gone, or is left to the next sweep after several

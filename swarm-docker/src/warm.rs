@@ -18,7 +18,7 @@ use bollard::models::ContainerCreateBody;
 use swarm_core::{
     ids::RunId,
     runtime::{AgentJob, Launch, RuntimeError},
-    spec::Sandbox,
+    spec::{ByteSize, Sandbox},
 };
 use tokio::{sync::oneshot, time::Instant};
 
@@ -100,10 +100,14 @@ pub(crate) fn keep(
     inner: &Arc<Inner>,
     run: &RunId,
     sandbox: &Sandbox,
+    max_output: ByteSize,
     ahead: usize,
     agents: usize,
 ) -> bool {
-    let Some(body) = container::body(inner, run, sandbox) else {
+    if crate::container::check(sandbox).is_err() {
+        return false;
+    }
+    let Some(body) = container::body(inner, run, sandbox, max_output) else {
         return false;
     };
     let mut shelf = Shelf {
@@ -144,7 +148,7 @@ pub(crate) async fn claim(
     }
     let (Some(line), Some(body)) = (
         waiting::line(job),
-        container::body(inner, &job.id.run, &job.sandbox),
+        container::body(inner, &job.id.run, &job.sandbox, job.max_output),
     ) else {
         return Ok(None);
     };

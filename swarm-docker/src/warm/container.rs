@@ -7,8 +7,8 @@ use swarm_core::{
     agents::Invocation,
     content::Content,
     ids::{AgentId, RefId, RunId},
-    runtime::{AgentJob, DEFAULT_MAX_OUTPUT, Launch},
-    spec::{EnvVars, Network, Sandbox},
+    runtime::{AgentJob, Launch},
+    spec::{ByteSize, EnvVars, Network, Sandbox},
 };
 
 use super::waiting;
@@ -26,9 +26,12 @@ pub(super) fn body(
     inner: &Arc<Inner>,
     run: &RunId,
     sandbox: &Sandbox,
+    max_output: ByteSize,
 ) -> Option<ContainerCreateBody> {
     if !sandbox.mounts.is_empty()
         || !sandbox.input_files.is_empty()
+        // There may be one for one agent, who has to wait for its pool.
+        || sandbox.gpu
         || matches!(sandbox.network, Network::Allow(_))
     {
         return None;
@@ -46,7 +49,7 @@ pub(super) fn body(
         sandbox,
         timeout: Duration::ZERO,
         // What an agent may print is known when it comes; its log is that of the usual limit, and tells so.
-        max_output: DEFAULT_MAX_OUTPUT,
+        max_output,
         launch: Launch::New,
     };
     let engine = inner.engine.traits;

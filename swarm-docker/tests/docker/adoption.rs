@@ -104,7 +104,7 @@ async fn owner_process() {
         job.stdin = Content::File(prompt.into());
     }
     if variable("SWARM_TEST_WARM").is_some() {
-        assert!(runtime.keep_warm(&job.id.run, &job.sandbox, 1, 2));
+        assert!(runtime.keep_warm(&job.id.run, &job.sandbox, job.max_output, 1, 2));
         tokio::time::sleep(Duration::from_secs(3)).await;
     }
     let mut sink = VecSink::default();

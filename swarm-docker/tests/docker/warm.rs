@@ -45,7 +45,11 @@ async fn waiting(bench: &Bench, run: &RunId) -> Vec<String> {
 /// Keeps `ahead` containers for `agents` agents that are like `job`, and waits until they wait.
 async fn warmed(bench: &Bench, job: &AgentJob, ahead: usize, agents: usize) -> Vec<String> {
     let run = &job.id.run;
-    assert!(bench.runtime.keep_warm(run, &job.sandbox, ahead, agents));
+    assert!(
+        bench
+            .runtime
+            .keep_warm(run, &job.sandbox, job.max_output, ahead, agents)
+    );
     eventually("containers wait", async || {
         let waiting = waiting(bench, run).await;
         (waiting.len() == ahead.min(agents)).then_some(waiting)
@@ -142,7 +146,11 @@ async fn what_nobody_claimed_goes_with_the_runtime() {
     end(&bench).await;
     // What is on its way goes, too.
     let job = shell(json!({}), "true");
-    assert!(bench.runtime.keep_warm(&job.id.run, &job.sandbox, 3, 3));
+    assert!(
+        bench
+            .runtime
+            .keep_warm(&job.id.run, &job.sandbox, job.max_output, 3, 3)
+    );
     end(&bench).await;
 }
 
@@ -154,13 +162,18 @@ async fn what_cannot_wait_gets_a_fresh_container() {
         json!({"mounts": [{"host_path": folder.path(), "container_path": "/x"}]}),
         json!({"input_files": {"a": "text"}}),
         json!({"network": {"allow": ["example.com"]}}),
+        json!({"gpu": true}),
     ] {
         let mut job = shell(json!({}), "true");
         job.sandbox = swarm_core::spec::SandboxSpec::from_json(sandbox, "sandbox")
             .unwrap()
             .resolve()
             .unwrap();
-        assert!(!bench.runtime.keep_warm(&job.id.run, &job.sandbox, 1, 1));
+        assert!(
+            !bench
+                .runtime
+                .keep_warm(&job.id.run, &job.sandbox, job.max_output, 1, 1)
+        );
     }
     // Prompts that are too long to be there at once, and variables that a shell does not pass on.
     let mut long = shell(json!({}), "hostname; wc -c");
