@@ -4,6 +4,7 @@
 
 mod environment;
 mod explain;
+mod file;
 mod folders;
 mod invalid;
 mod layer;
@@ -157,8 +158,9 @@ pub(crate) fn load(overrides: &Overrides) -> Result<Config, CliError> {
         name: Layer::DEFAULT,
         values: Settings::defaults(&folders),
     })
-    .merge(Toml::file(folders.user_config()).search(false));
+    .merge(Toml::file(file::checked(folders.user_config())?).search(false));
     if let Some(project) = folders.project_config() {
+        let project = file::inside(file::checked(project)?)?;
         let project = Toml::file(project).search(false);
         refuse_foreign_keys(&project, &folders)?;
         figment = figment.merge(project);

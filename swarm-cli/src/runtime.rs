@@ -71,7 +71,7 @@ pub(crate) async fn choose(session: &Session, out: Output) -> Result<Chosen, Cli
         RuntimeChoice::Auto => match DockerRuntime::connect(options).await {
             Ok(runtime) => docker(runtime, bar),
             Err(RuntimeError::EngineUnavailable { endpoint, problem }) => {
-                out.notice(&format!(
+                out.warn(&format!(
                         "agents run as plain processes, without isolation: no container engine answers at \
                          {endpoint} ({problem}); `--runtime docker` makes that an error"
                     ));

@@ -4,7 +4,7 @@
 //! A repository can bring sandboxes and settings, and whoever works in it chooses them by a name that they may know from
 //! somewhere else.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use swarm_core::{
     Plan,
@@ -17,6 +17,9 @@ use crate::{
     config::{Config, RuntimeChoice},
     error::CliError,
 };
+
+/// Where an agent works unless somebody says otherwise. No program is looked for there.
+const WORKSPACE: &str = "/workspace";
 
 /// A sandbox that comes with a project.
 #[derive(Debug)]
@@ -45,6 +48,26 @@ impl Foreign<'_> {
         }
         if !Supplies::are_needed([spec]) {
             return Ok(());
+        }
+        // Elsewhere it could take the place of the program, or of what that is made of.
+        let sandbox = &spec.sandbox;
+        let mut places: Vec<(&str, String)> = Vec::new();
+        if decides(self.says.mounts.is_some(), user.mounts.is_some()) {
+            let mounts = sandbox.mounts.iter();
+            places.extend(mounts.map(|mount| ("mounts", mount.container_path.clone())));
+        }
+        if decides(self.says.input_files.is_some(), user.input_files.is_some()) {
+            let files = sandbox.input_files.keys();
+            places.extend(files.map(|file| ("input_files", sandbox.inside(file))));
+        }
+        if decides(self.says.workdir.is_some(), user.workdir.is_some()) {
+            places.push(("workdir", sandbox.workdir.clone()));
+        }
+        if let Some((field, place)) = places.iter().find(|(_, place)| !is_in_workspace(place)) {
+            return Err(self.refused(&format!(
+                "its `{field}` reach {place}, where they could replace the program that gets your account or your MCP servers; \
+                 keep them below {WORKSPACE}, or set `{field}` yourself"
+            )));
         }
         for (field, by_project, by_user) in [
             ("image", self.says.image.is_some(), user.image.is_some()),
@@ -102,6 +125,12 @@ pub(crate) fn check_images(config: &Config, plan: &Plan) -> Result<(), CliError>
         }
     }
     Ok(())
+}
+
+/// Whether a path inside leads nowhere else.
+fn is_in_workspace(path: &str) -> bool {
+    let path = Path::new(path);
+    path.starts_with(WORKSPACE) && !path.components().any(|part| part == Component::ParentDir)
 }
 
 fn is_in(path: &Path, project: &Path) -> bool {

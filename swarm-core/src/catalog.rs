@@ -133,7 +133,12 @@ fn read(path: &Path) -> Result<SandboxSpec, SpecError> {
         path: shown.clone(),
         source,
     };
-    if fs::metadata(path).map_err(unreadable)?.len() > MAX_FILE {
+    let about = fs::metadata(path).map_err(unreadable)?;
+    if !about.is_file() {
+        // To open a pipe could take for ever.
+        return Err(unreadable(io::Error::other("it is not a file")));
+    }
+    if about.len() > MAX_FILE {
         return Err(unreadable(io::Error::other("it is larger than 1 MiB")));
     }
     let text = fs::read_to_string(path).map_err(unreadable)?;

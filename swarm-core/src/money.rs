@@ -74,6 +74,17 @@ impl Sum for Usd {
     }
 }
 
+impl Usd {
+    /// An amount that somebody told, or the largest that there is if it is more; `None` if it is less than nothing, or no number.
+    pub(crate) fn at_most(dollars: f64) -> Option<Self> {
+        if dollars > 0.0 {
+            Some(Self::try_from(dollars).unwrap_or(Self(MAX_MICROS)))
+        } else {
+            Self::try_from(dollars).ok()
+        }
+    }
+}
+
 impl TryFrom<f64> for Usd {
     type Error = InvalidAmount;
     #[expect(

@@ -394,12 +394,18 @@ impl Swarm {
     ///
     /// # Errors
     ///
-    /// [`SwarmError::BudgetSpent`] if more than the new budget is spent, or set aside, already.
+    /// [`SwarmError::BudgetSpent`] if the new budget does not cover what is spent, or set aside, already, or an agent that has
+    /// to be started again. The limits stay as they are.
     pub async fn change_limits(&self, run: &RunId, limits: RunLimits) -> Result<(), SwarmError> {
-        let view = self.view(run).await?;
+        let events = self.journal(run).read().await?;
+        let mut view =
+            RunView::fold(run, &events).ok_or_else(|| SwarmError::RunNotFound(run.clone()))?;
         if view.end().is_some() {
             return Err(SwarmError::RunEnded(run.clone()));
         }
+        view.limits = limits;
+        self.check_budget(&view, &awaited(replayed(&view, &events)?))
+            .await?;
         let spent = view.spent + view.unaccounted();
         if let Some(limit) = limits.budget.filter(|limit| *limit < spent) {
             return Err(SwarmError::BudgetSpent {

@@ -266,3 +266,43 @@ fn a_kind_that_nothing_knows_is_named_where_its_image_is_set() {
     let outcome = run(command.env("SWARM_IMAGE_CLAUD", "x")).code(2);
     drop(outcome.says(&["SWARM_IMAGE_CLAUD", "did you mean `claude`?"]));
 }
+
+#[test]
+fn settings_of_a_project_that_are_a_link_or_too_large_are_not_read() {
+    let env = TestEnvironment::new();
+    let secret = env.work().parent().unwrap().join("secret");
+    std::fs::write(&secret, "canary: not a setting\n").unwrap();
+    let settings = env.work().join(".swarm/config.toml");
+    std::fs::create_dir_all(settings.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(&secret, &settings).unwrap();
+    let refused = env.swarm(&["runs", "list"]).code(5);
+    assert!(!refused.stderr.contains("canary"), "{refused:#?}");
+    drop(refused.says(&["leads out of its folder", "[refused]"]));
+
+    std::fs::remove_file(&settings).unwrap();
+    let huge = std::fs::File::create(&settings).unwrap();
+    huge.set_len(6 << 30).unwrap();
+    drop(
+        env.swarm(&["runs", "list"])
+            .code(1)
+            .says(&["larger than 1 MiB"]),
+    );
+}
+
+#[test]
+fn a_pipe_among_sandboxes_and_types_is_no_file() {
+    let env = TestEnvironment::new();
+    for kind in ["sandboxes/b.json", "types/f.md"] {
+        let pipe = env.work().join(".swarm").join(kind);
+        std::fs::create_dir_all(pipe.parent().unwrap()).unwrap();
+        crate::common::fifo(&pipe);
+    }
+    for args in [["sandbox", "list"], ["type", "list"]] {
+        let listed = env.swarm(&args).ok().stdout;
+        assert!(listed.contains("it is not a file"), "{listed}");
+    }
+    for args in [["sandbox", "show", "b"], ["type", "show", "f"]] {
+        let outcome = env.swarm(&args);
+        assert_ne!(outcome.code, 0, "{outcome:#?}");
+    }
+}

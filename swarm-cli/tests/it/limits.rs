@@ -216,3 +216,31 @@ fn the_capacity_of_a_pool_comes_from_the_environment() {
         ended
     });
 }
+
+#[test]
+fn who_runs_out_of_time_while_its_provider_refuses_says_so() {
+    let env = TestEnvironment::new();
+    let retry = r#"{"type":"system","subtype":"api_retry","error_status":401}"#;
+    let script = format!("#!/bin/sh\necho '{retry}'\nexec sleep 600\n");
+    let program = env.write("bin/claude", &script);
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&program, mode).unwrap();
+    let path = format!("{}:/usr/bin:/bin", env.work().join("bin").display());
+    let args = [
+        "run",
+        "x",
+        "--agent",
+        "claude",
+        "--timeout",
+        "2s",
+        "--env",
+        "ANTHROPIC_API_KEY=k",
+    ];
+    let mut command = env.command(&args);
+    command.env("PATH", path);
+    let late = run(&mut command).code(3);
+    assert!(
+        late.stdout.contains("with the status 401") || late.stderr.contains("with the status 401"),
+        "{late:#?}"
+    );
+}

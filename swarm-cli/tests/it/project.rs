@@ -190,6 +190,53 @@ fn a_project_that_is_not_trusted_does_not_decide_what_runs_with_the_account() {
 }
 
 #[test]
+fn a_project_that_is_not_trusted_puts_nothing_in_the_place_of_the_program_that_gets_the_account() {
+    let env = TestEnvironment::new();
+    env.write("cl", "#!/bin/sh\necho $ANTHROPIC_API_KEY\n");
+    let mount = |to: &str| json!({"mounts": [{"host_path": "./cl", "container_path": to}]});
+    for (name, field, says) in [
+        ("m1", "mounts", mount("/bin/claude")),
+        ("m2", "mounts", mount("/workspace/../bin/claude")),
+        ("m3", "mounts", mount("/home/agent/.claude/settings.json")),
+        (
+            "f1",
+            "input_files",
+            json!({"input_files": {"/etc/ld.so.preload": "/workspace/x.so"}}),
+        ),
+        (
+            "f2",
+            "input_files",
+            json!({"input_files": {"/usr/bin/claude": "#!/bin/sh"}}),
+        ),
+        ("w1", "workdir", json!({"workdir": "/usr/bin"})),
+        (
+            "w2",
+            "input_files",
+            json!({"workdir": "/usr/bin", "input_files": {"claude": "#!/bin/sh"}}),
+        ),
+    ] {
+        let mut says = says;
+        says["agent"] = json!("claude");
+        env.write(&format!(".swarm/sandboxes/{name}.json"), &says.to_string());
+        let refused = run(&mut with_account(&env, &["--sandbox", name]));
+        // A path with `..` in it is none at all.
+        assert!([2, 5].contains(&refused.code), "{name}: {refused:#?}");
+        assert!(
+            refused.code == 2 || refused.stderr.contains(field),
+            "{name}: {refused:#?}"
+        );
+        assert!(!refused.stdout.contains("canary"));
+    }
+    // Where it works, a project may put what it likes, and elsewhere if there is nothing to be had.
+    let fine = json!({"agent": "claude", "input_files": {"a.txt": "a"}, "workdir": "/workspace"});
+    env.write(".swarm/sandboxes/fine.json", &fine.to_string());
+    drop(run(&mut with_account(&env, &["--sandbox", "fine"])).ok());
+    drop(env.swarm(&["project", "trust"]).ok());
+    let trusted = run(&mut with_account(&env, &["--sandbox", "f1"]));
+    assert_ne!(trusted.code, 5, "{trusted:#?}");
+}
+
+#[test]
 fn a_wrapped_project_is_not_a_trusted_one() {
     let env = TestEnvironment::new();
     let says = json!({"agent": "claude", "env_vars": {"A": "b"}}).to_string();

@@ -238,8 +238,15 @@ fn a_run_that_was_interrupted_goes_on_when_its_budget_is_raised() {
             .code(4)
             .says(&["a budget of $1.0000"]),
     );
+    // Enough for what is spent, and not for what has to be started again.
+    let more = env.swarm(&["runs", "resume", &run, "--budget", "2.5"]);
+    drop(more.code(4).says(&["--budget 3"]));
     assert_eq!(listed()["state"], "interrupted", "it can still be resumed");
-    assert_eq!(listed()["budget_usd"], 2.0);
+    assert_eq!(
+        listed()["budget_usd"],
+        2.0,
+        "what was refused changes nothing"
+    );
     let report = env.json(&["runs", "resume", &run, "--budget", "3"]);
     assert_eq!(report["results"].as_array().unwrap().len(), 2);
     assert_eq!(listed()["state"], "succeeded");

@@ -63,6 +63,7 @@ pub(super) fn heed(end: &mut RecordEnd, heard: Heard, worst_case: Usd, stderr: &
         mut conclusion,
         metered,
         used,
+        refused,
     } = heard;
     end.text = Some(conclusion.text);
     // Whoever was stopped has told on the way what it used, but not in the end.
@@ -83,6 +84,11 @@ pub(super) fn heed(end: &mut RecordEnd, heard: Heard, worst_case: Usd, stderr: &
             end.error = Some(format!(
                 "stopped when it had spent {metered} of {worst_case}; raise `max_budget`, or ask for less"
             ));
+        } else if let (Some(error), Some(status)) = (&mut end.error, refused) {
+            // Else nobody would know why it took so long.
+            *error = format!(
+                "{error}; its provider had refused its last request with the status {status}"
+            );
         }
         return;
     }

@@ -44,6 +44,8 @@ pub(super) struct Ear {
     /// The model that was asked for; some programs do not say which one they ask.
     model: String,
     spent: Usd,
+    /// With which status its provider has refused the newest request.
+    refused: Option<u16>,
     onlooker: Option<(AgentId, Onlooker)>,
 }
 
@@ -55,6 +57,8 @@ pub(super) struct Heard {
     pub(super) metered: Usd,
     /// What they have used.
     pub(super) used: Usage,
+    /// With which status its provider has refused the last one.
+    pub(super) refused: Option<u16>,
 }
 
 /// All that is known of an agent besides how it ended.
@@ -158,6 +162,7 @@ impl Ear {
             meter: Meter::new(prices),
             model: model.unwrap_or_default(),
             spent: Usd::ZERO,
+            refused: None,
             onlooker,
         }
     }
@@ -187,6 +192,7 @@ impl Ear {
             Heard {
                 metered: self.spent,
                 used: self.meter.used(),
+                refused: self.refused,
                 conclusion: self.transcript.conclude(),
             }
         });
@@ -200,6 +206,7 @@ impl Ear {
             meter,
             model: asked,
             spent,
+            refused,
             onlooker,
         } = self;
         cut(lines, &mut |line| {
@@ -207,9 +214,14 @@ impl Ear {
                 if let Some((agent, look)) = onlooker {
                     look(agent, &event);
                 }
-                if let AgentEvent::Request { id, model, usage } = event {
-                    let model = if model.is_empty() { &*asked } else { &model };
-                    *spent = meter.add(&id, model, usage);
+                match event {
+                    AgentEvent::Request { id, model, usage } => {
+                        let model = if model.is_empty() { &*asked } else { &model };
+                        *spent = meter.add(&id, model, usage);
+                        *refused = None;
+                    }
+                    AgentEvent::Retry { status } => *refused = status,
+                    AgentEvent::Text(_) | AgentEvent::ToolCall { .. } => {}
                 }
             });
         });

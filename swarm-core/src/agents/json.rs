@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Number, Value};
 
 use super::transcript::{MAX_NAME, beginning};
 
@@ -19,10 +19,31 @@ pub(super) fn owned(value: &Value, pointer: &str) -> Option<String> {
 
 /// The number at `pointer`; nothing counts as none.
 pub(super) fn count(value: &Value, pointer: &str) -> u64 {
-    value
-        .pointer(pointer)
-        .and_then(Value::as_u64)
-        .unwrap_or_default()
+    whole(value.pointer(pointer))
+}
+
+/// A number; nothing counts as none, and what is too large as the largest.
+pub(super) fn whole(value: Option<&Value>) -> u64 {
+    match value {
+        Some(Value::Number(number)) => at_most(number),
+        _ => 0,
+    }
+}
+
+/// The same in a line that is read as a whole.
+pub(super) fn told<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    let number = Option::<Number>::deserialize(from)?;
+    Ok(number.as_ref().map(at_most))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "such a cast ends at the limits of the type"
+)]
+fn at_most(number: &Number) -> u64 {
+    let exact = number.as_u64();
+    exact.unwrap_or_else(|| number.as_f64().unwrap_or_default() as u64)
 }
 
 /// What `line` holds; `null` if it is no JSON.
@@ -44,6 +65,21 @@ pub(super) fn type_of(line: &[u8]) -> Option<Cow<'_, str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_that_is_too_large_is_the_largest_and_never_nothing() {
+        let told = serde_json::json!({"a": 7, "b": 1e30, "c": -3, "d": "7", "e": 2.5});
+        for (pointer, counted) in [
+            ("/a", 7),
+            ("/b", u64::MAX),
+            ("/c", 0),
+            ("/d", 0),
+            ("/e", 2),
+            ("/f", 0),
+        ] {
+            assert_eq!(count(&told, pointer), counted, "{pointer}");
+        }
+    }
 
     #[test]
     fn a_type_is_found_wherever_it_stands_and_none_is_made_up() {

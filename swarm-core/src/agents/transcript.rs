@@ -100,6 +100,9 @@ pub enum Verdict {
     Unfinished,
 }
 
+/// How many names of denied tools, and of servers that did not start, are kept.
+pub(super) const MAX_DENIED: usize = 100;
+
 /// A conversation with a model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conversation {
@@ -124,6 +127,15 @@ pub struct Conversation {
     /// What all requests used.
     #[serde(default)]
     pub usage: Usage,
+}
+
+impl Conversation {
+    /// Notes that a tool was called and not allowed.
+    pub(super) fn deny(&mut self, name: String) {
+        if self.denied_tools.len() < MAX_DENIED && !self.denied_tools.contains(&name) {
+            self.denied_tools.push(name);
+        }
+    }
 }
 
 /// The beginning of `text`, at most `most` bytes. Some are kept by the dozen, and a line may be nothing but one of them.

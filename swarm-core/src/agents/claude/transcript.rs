@@ -3,16 +3,17 @@
 //! Written for version 2.1.329; tests hold its real output. Lines and fields that are not known are passed over. In the line
 //! with the result, a field of another type counts as absent and takes no other with it.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 
 use crate::{
     agents::{
-        json::{owned, text},
+        json::{self, owned, text},
         transcript::{
-            AgentEvent, Answer, Conclusion, Conversation, MAX_NAME, Transcript, Verdict, beginning,
+            AgentEvent, Answer, Conclusion, Conversation, MAX_DENIED, MAX_NAME, Transcript,
+            Verdict, beginning,
         },
     },
     money::Usd,
@@ -20,8 +21,10 @@ use crate::{
     usage::Usage,
 };
 
-/// How many names of denied tools are kept.
-const MAX_DENIED: usize = 100;
+/// How many names of tools that are offered are kept.
+const MAX_OFFERED: usize = 1000;
+/// Tools that the program does not list, and offers by itself, or under another name.
+const UNLISTED: [&str; 3] = ["Agent", "StructuredOutput", "Task"];
 
 /// Reads what `claude --print --output-format stream-json` prints.
 #[derive(Debug, Default)]
@@ -40,6 +43,8 @@ pub(super) struct StreamJson {
     result: Option<RunResult>,
     /// Until when the plan of the account is used up.
     resets_at: Option<Timestamp>,
+    /// The tools that the program offers.
+    offered: BTreeSet<String>,
 }
 
 /// What the result leaves out: it has only the last message.
@@ -83,6 +88,8 @@ struct Head<'l> {
 
 #[derive(Deserialize)]
 struct Init {
+    #[serde(default)]
+    tools: Vec<String>,
     #[serde(default)]
     session_id: Option<String>,
     #[serde(default)]
@@ -188,13 +195,13 @@ struct StreamEvent<'l> {
 
 #[derive(Clone, Copy, Deserialize)]
 struct Tokens {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::told")]
     input_tokens: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::told")]
     output_tokens: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::told")]
     cache_read_input_tokens: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::told")]
     cache_creation_input_tokens: Option<u64>,
 }
 
@@ -233,12 +240,14 @@ impl Transcript for StreamJson {
             }
             ("system", Some("init")) => {
                 if let Ok(Init {
+                    tools,
                     session_id,
                     model,
                     mcp_servers,
                 }) = serde_json::from_slice(line)
                 {
                     let kept = |name: String| beginning(&name, MAX_NAME).to_owned();
+                    self.offered = tools.into_iter().map(kept).take(MAX_OFFERED).collect();
                     self.conversation.session_id = session_id.map(kept);
                     self.conversation.model = model.map(kept);
                     // The program goes on without it, and so may an answer that rests on nothing.
@@ -414,12 +423,20 @@ impl StreamJson {
                 "tool_use" => {
                     self.conversation.tool_calls += 1;
                     let name = block.name.unwrap_or_default();
-                    tell(AgentEvent::ToolCall {
-                        name: beginning(&name, MAX_NAME).to_owned(),
-                    });
+                    let name = beginning(&name, MAX_NAME).to_owned();
+                    self.note_unless_offered(&name);
+                    tell(AgentEvent::ToolCall { name });
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// A call of a built-in tool that the program does not offer fails. Servers may offer theirs later.
+    fn note_unless_offered(&mut self, name: &str) {
+        let is_built_in = !name.starts_with("mcp__") && !UNLISTED.contains(&name);
+        if is_built_in && !self.offered.is_empty() && !self.offered.contains(name) {
+            self.conversation.deny(name.to_owned());
         }
     }
 
@@ -433,7 +450,7 @@ impl StreamJson {
         let usage = models.into_iter().flat_map(serde_json::Map::values).fold(
             Usage::default(),
             |sum, used| {
-                let tokens = |name| used.get(name).and_then(Value::as_u64).unwrap_or_default();
+                let tokens = |name| json::whole(used.get(name));
                 sum + Usage {
                     input: tokens("inputTokens"),
                     output: tokens("outputTokens"),
@@ -446,12 +463,10 @@ impl StreamJson {
         let denials = line
             .pointer("/permission_denials")
             .and_then(Value::as_array);
-        conversation.denied_tools = denials
-            .into_iter()
-            .flatten()
-            .filter_map(|denial| owned(denial, "/tool_name"))
-            .take(MAX_DENIED)
-            .collect();
+        let denials = denials.into_iter().flatten();
+        for name in denials.filter_map(|denial| owned(denial, "/tool_name")) {
+            conversation.deny(name);
+        }
         let cost = line.pointer("/total_cost_usd").and_then(Value::as_f64);
         let structured = line
             .pointer("/structured_output")
@@ -464,7 +479,7 @@ impl StreamJson {
             },
             structured: structured.cloned(),
             verdict: verdict(line).shortened(),
-            cost: cost.and_then(|dollars| Usd::try_from(dollars).ok()),
+            cost: cost.and_then(Usd::at_most),
         }
     }
 }

@@ -18,8 +18,6 @@ use crate::{
     usage::Usage,
 };
 
-/// How many names of denied tools are kept.
-const MAX_DENIED: usize = 100;
 /// How many calls that are under way are known, to name those that are denied.
 const OPEN_CALLS: usize = 64;
 /// Errors of calls of tools that the agent may not use.
@@ -112,12 +110,8 @@ impl StreamJson {
         };
         let call = self.open_calls.remove(at);
         let is_denied = text(line, "/error/type").is_some_and(|error| DENIALS.contains(&error));
-        let denied = &mut self.conversation.denied_tools;
-        if is_denied
-            && denied.len() < MAX_DENIED
-            && let Some((_, name)) = call
-        {
-            denied.push(name);
+        if is_denied && let Some((_, name)) = call {
+            self.conversation.deny(name);
         }
     }
 

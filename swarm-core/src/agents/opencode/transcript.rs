@@ -15,8 +15,6 @@ use crate::{
     usage::Usage,
 };
 
-/// How many names of denied tools are kept.
-const MAX_DENIED: usize = 100;
 /// What the error of a tool says if the agent may not use it.
 const DENIALS: [&str; 3] = [
     "Model tried to call unavailable tool",
@@ -111,9 +109,8 @@ impl RunEvents {
         self.conversation.tool_calls += 1;
         let name = owned(line, "/part/tool").unwrap_or_default();
         let error = text(line, "/part/state/error").unwrap_or_default();
-        let denied = &mut self.conversation.denied_tools;
-        if DENIALS.iter().any(|denial| error.starts_with(denial)) && denied.len() < MAX_DENIED {
-            denied.push(name.clone());
+        if DENIALS.iter().any(|denial| error.starts_with(denial)) {
+            self.conversation.deny(name.clone());
         }
         tell(AgentEvent::ToolCall { name });
     }

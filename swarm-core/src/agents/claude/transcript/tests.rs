@@ -246,3 +246,49 @@ fn servers_that_did_not_start_are_told() {
     assert_eq!(end.conversation.failed_mcps, ["b", "c"]);
     assert_eq!(end.conversation.session_id.as_deref(), Some("s"));
 }
+
+#[test]
+fn a_call_of_a_tool_that_is_not_offered_is_named_as_denied() {
+    let init = r#"{"type":"system","subtype":"init","tools":["Read","mcp__a__b"]}"#;
+    let calls = [
+        "Read",
+        "Write",
+        "Bash",
+        "Write",
+        "mcp__late__c",
+        "StructuredOutput",
+    ];
+    let calls = calls.map(|name| {
+        format!(r#"{{"type":"assistant","message":{{"content":[{{"type":"tool_use","name":"{name}"}}]}}}}"#)
+    });
+    let end = r#"{"type":"result","subtype":"success","is_error":false,"result":"x",
+        "permission_denials":[{"tool_name":"Bash"},{"tool_name":"Edit"}]}"#
+        .replace('\n', "");
+    let lines = [&[init.to_owned()], calls.as_slice(), &[end]]
+        .concat()
+        .join("\n");
+    let (end, _) = read(lines);
+    assert_eq!(end.conversation.denied_tools, ["Write", "Bash", "Edit"]);
+    // Who does not say what is offered denies nothing.
+    let (end, _) = read(calls.join("\n"));
+    assert_eq!(end.conversation.denied_tools, Vec::<String>::new());
+}
+
+#[test]
+fn numbers_that_are_too_large_count_as_the_largest() {
+    let result = r#"{"type":"result","subtype":"success","is_error":false,"result":"x","total_cost_usd":1e300}"#;
+    let (end, _) = read(result);
+    assert_eq!(end.cost, Usd::at_most(f64::MAX));
+    assert!(end.cost > Some(usd("1000000")));
+    let message =
+        r#"{"type":"assistant","message":{"id":"m","model":"claude-sonnet-5-5","content":[],
+        "usage":{"input_tokens":1e30,"output_tokens":99999999999999999999999}}}"#
+            .replace('\n', "");
+    let (_, events) = read(message);
+    let used = events.iter().find_map(|event| match event {
+        AgentEvent::Request { usage, .. } => Some(*usage),
+        _ => None,
+    });
+    let used = used.unwrap();
+    assert_eq!((used.input, used.output), (u64::MAX, u64::MAX));
+}

@@ -58,7 +58,7 @@ fn tools_that_are_not_allowed_are_named() {
     let (end, _) = read(recorded!("opencode", "denied"));
     let mut denied = end.conversation.denied_tools;
     denied.sort_unstable();
-    assert_eq!(denied, ["bash", "bash", "write"]);
+    assert_eq!(denied, ["bash", "write"]);
 }
 
 #[test]
