@@ -147,6 +147,8 @@ pub struct Recovered {
     pub recording: Box<dyn Recording>,
     /// What the agent had printed on stdout.
     pub stdout: Content,
+    /// What was noted when the agent was interrupted, if it was.
+    pub interrupted: Option<Box<Ref>>,
 }
 
 impl std::fmt::Debug for Recovered {

@@ -214,9 +214,10 @@ impl RefStore for FsRefStore {
     fn recover(&self, header: RecordHeader) -> BoxFuture<'_, Result<Option<Recovered>, RefError>> {
         self.blocking(move |store| {
             let recovered = OpenRecord::recover(Arc::clone(store), header)?;
-            Ok(recovered.map(|(record, stdout)| Recovered {
-                recording: Box::new(FsRecording::new(record, Content::empty())),
-                stdout,
+            Ok(recovered.map(|found| Recovered {
+                recording: Box::new(FsRecording::new(found.record, Content::empty())),
+                stdout: found.stdout,
+                interrupted: found.interrupted,
             }))
         })
         .boxed()

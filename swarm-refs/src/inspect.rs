@@ -7,7 +7,10 @@ use std::{
 };
 
 use serde::{Serialize, de::DeserializeOwned};
-use swarm_core::{artifacts::ArtifactClaim, ids::RefId, refs::RefError, runtime::EgressDecision};
+use swarm_core::{
+    agents::Conversation, artifacts::ArtifactClaim, ids::RefId, refs::RefError,
+    runtime::EgressDecision, usage::Usage,
+};
 
 use crate::{
     atomic,
@@ -186,6 +189,37 @@ fn write_claims(report: &mut impl Write, claims: &[ArtifactClaim]) -> io::Result
     Ok(())
 }
 
+/// What a model was asked, as far as the program of the agent tells.
+fn write_conversation(report: &mut impl Write, told: &Conversation) -> io::Result<()> {
+    for (name, value) in [("model", &told.model), ("session", &told.session_id)] {
+        if let Some(value) = value {
+            writeln!(report, "- {name}: {value:?}")?;
+        }
+    }
+    if let Some(turns) = told.turns {
+        writeln!(report, "- turns: {turns}")?;
+    }
+    let Usage {
+        input,
+        output,
+        cache_read,
+        cache_write,
+    } = told.usage;
+    writeln!(
+        report,
+        "- tokens: {input} in, {output} out, {cache_read} read from the cache, {cache_write} written to it"
+    )?;
+    for (name, values) in [
+        ("tools that were called and not allowed", &told.denied_tools),
+        ("MCP servers that did not start", &told.failed_mcps),
+    ] {
+        if !values.is_empty() {
+            writeln!(report, "- {name}: {values:?}")?;
+        }
+    }
+    Ok(())
+}
+
 fn write_result(report: &mut impl Write, record: Option<&Record>) -> io::Result<()> {
     let Some(record) = record else {
         return writeln!(report, "- none: the agent is running, or was interrupted");
@@ -200,7 +234,10 @@ fn write_result(report: &mut impl Write, record: Option<&Record>) -> io::Result<
     writeln!(report, "- duration: {}s", found.duration_seconds)?;
     match found.cost_usd {
         Some(cost) => writeln!(report, "- cost: {cost}")?,
-        None => writeln!(report, "- cost: $unknown")?,
+        None => writeln!(report, "- cost: unknown")?,
+    }
+    if let Some(told) = &found.stamps.conversation {
+        write_conversation(report, told)?;
     }
     writeln!(report, "- text length: {} bytes", found.size)?;
     if let Some(image) = &found.stamps.image {

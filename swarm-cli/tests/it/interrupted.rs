@@ -133,9 +133,12 @@ fn an_agent_that_ctrl_c_stopped_can_be_inspected_and_is_run_again() {
 
 #[test]
 fn an_agent_that_ctrl_c_stopped_keeps_its_record_when_its_run_is_killed() {
-    Stage::waiting()
-        .stop(Signal::INT)
-        .assert_is_kept_when_killed();
+    let stage = Stage::waiting().stop(Signal::INT);
+    stage.assert_is_kept_when_killed();
+    let agent = &stage.env.json(&["runs", "show", &stage.run])["report"];
+    assert!(agent["duration_seconds"].as_f64().unwrap() > 0.0, "{agent}");
+    let error = agent["error"].as_str().unwrap();
+    assert!(error.contains("when it was interrupted"), "{agent}");
 }
 
 #[test]

@@ -17,6 +17,9 @@ use crate::{
 const UNSEEN: &str =
     "stopped: the process that drove it has died; what it had printed until then is kept";
 
+/// And of one that had been interrupted, and is not wanted any more.
+const STOPPED: &str = "stopped; what it had printed when it was interrupted is kept";
+
 impl AgentRunner {
     /// Stops the agent if it is still there, and completes its record with all that it had printed.
     pub(super) async fn close(&self, start: Start) -> AgentOutcome {
@@ -75,7 +78,12 @@ impl AgentRunner {
         kind: &'static dyn AgentKind,
     ) -> Result<Option<AgentOutcome>, RefError> {
         let recovered = self.store.recover(header(id, start, kind)).await?;
-        let Some(Recovered { recording, stdout }) = recovered else {
+        let Some(Recovered {
+            recording,
+            stdout,
+            interrupted,
+        }) = recovered
+        else {
             return Ok(None);
         };
         let spec = start.spec.as_ref();
@@ -87,16 +95,25 @@ impl AgentRunner {
         let noted = Noted {
             heard,
             stdout: None,
-            image: None,
+            image: interrupted
+                .as_ref()
+                .and_then(|known| known.stamps.image.clone()),
             reached: None,
         };
         let ran = Ok(AgentExit {
             reason: ExitReason::Cancelled,
-            duration: Duration::ZERO,
+            duration: interrupted.as_ref().map_or(Duration::ZERO, |known| {
+                Duration::try_from_secs_f64(known.duration_seconds).unwrap_or_default()
+            }),
         });
         let stderr = recording.stderr_tail();
         let mut end = self.end_of((ran, noted), &job, start, kind, &stderr).await;
-        end.error = Some(UNSEEN.to_owned());
+        let error = if interrupted.is_some() {
+            STOPPED
+        } else {
+            UNSEEN
+        };
+        end.error = Some(error.to_owned());
         Ok(Some(keep(recording, end).await))
     }
 }

@@ -5,19 +5,32 @@ use std::{io, sync::Arc};
 use swarm_core::{
     content::Content,
     hash::Hasher,
-    refs::{RecordHeader, RefError},
+    refs::{RecordHeader, Ref, RefError},
     runtime::OutputStream,
 };
 
 use super::{OpenRecord, Output};
-use crate::{layout, record::pump, store::Store};
+use crate::{
+    layout,
+    record::{Record, pump},
+    store::Store,
+};
+
+/// A record that was left unfinished.
+pub(crate) struct Recovered {
+    pub(crate) record: OpenRecord,
+    /// What its agent had printed on stdout.
+    pub(crate) stdout: Content,
+    /// What was noted when the agent was interrupted, if it was.
+    pub(crate) interrupted: Option<Box<Ref>>,
+}
 
 impl OpenRecord {
-    /// Opens the unfinished record of `header` to finish it; with what its agent had printed on stdout.
+    /// Opens the unfinished record of `header` to finish it.
     pub(crate) fn recover(
         store: Arc<Store>,
         header: RecordHeader,
-    ) -> Result<Option<(Self, Content)>, RefError> {
+    ) -> Result<Option<Recovered>, RefError> {
         if store.folder(&header.id)?.is_none() {
             return Ok(None);
         }
@@ -44,12 +57,17 @@ impl OpenRecord {
         for stream in [OutputStream::Stdout, OutputStream::Stderr] {
             opened.read_back(stream)?;
         }
+        let interrupted = Record::load_interrupted(&opened.folder, &opened.header.id)?;
         let stdout = if opened.stdout.file.is_some() {
             Content::File(opened.folder.path().join(layout::STREAM))
         } else {
             Content::empty()
         };
-        Ok(Some((opened, stdout)))
+        Ok(Some(Recovered {
+            record: opened,
+            stdout,
+            interrupted: interrupted.map(|record| Box::new(record.found)),
+        }))
     }
 
     /// Takes note of what was written, as when it was.

@@ -32,7 +32,7 @@ async fn the_stream_of_an_agent_is_summed_up() {
         "# Inspection: run/a",
         "- exit_code: 0 (completed)",
         "- error: none",
-        "- cost: $unknown",
+        "- cost: unknown",
         &format!("## Stream Log ({} bytes)", STREAM.len()),
         "- Tool calls: Read, Bash",
         "- Thinking steps: 1",
