@@ -435,6 +435,68 @@ fn an_agent_reaches_the_hosts_that_are_allowed_and_its_record_tells_the_others()
 }
 
 #[test]
+fn what_an_agent_tried_to_reach_is_kept_also_if_process_and_container_are_gone() {
+    let env = ready();
+    let script = "wget -q -O - http://evil.example/; echo tried; exec sleep 1000";
+    let args = [
+        "run",
+        "x",
+        "--allow-host",
+        "a.example",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ];
+    let mut child = docker(&env, &args)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let id = || {
+        newest_run(&env)["run_id"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let stream = || {
+        env.swarm_home()
+            .join("runs")
+            .join(id())
+            .join("agent-0/stream.jsonl")
+    };
+    eventually("it has tried", || {
+        fs::read_to_string(stream()).is_ok_and(|printed| printed.contains("tried"))
+    });
+    let run_id = id();
+    signal(&child, Signal::KILL);
+    child.wait().unwrap();
+    let removed = Command::new("docker")
+        .args(["rm", "--force", &format!("swarm-{run_id}-agent-0")])
+        .output()
+        .unwrap();
+    assert!(removed.status.success(), "{removed:?}");
+    drop(run(&mut docker(&env, &["runs", "kill", &run_id])).ok());
+    let reference = format!("{run_id}/agent-0");
+    let shown = run(&mut docker(&env, &["inspect", "--json", &reference]))
+        .ok()
+        .value();
+    assert_eq!(shown["egress"][0]["host"], "evil.example", "{shown}");
+    assert_eq!(containers(&run_id), Vec::<String>::new());
+    let sockets = || fs::read_dir(env.swarm_home().join("egress")).map_or(0, Iterator::count);
+    eventually("a start removes what is left", || {
+        drop(
+            run(&mut docker(
+                &env,
+                &["run", "y", "--no-network", "--", "true"],
+            ))
+            .ok(),
+        );
+        sockets() == 0
+    });
+}
+
+#[test]
 fn ctrl_c_and_kill_9_leave_no_forwarder_and_no_socket() {
     let env = ready();
     let args = [

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use super::{AgentRunner, Noted, ending::keep, ending::outcome_of};
+use tokio_util::sync::CancellationToken;
+
+use super::{AgentRunner, Listener, Noted, ending::keep, ending::outcome_of};
 use crate::{
     agents::{AgentKind, kind_of},
     drive::{Halt, Start},
     ids::RefId,
     outcome::{AgentOutcome, ExitReason},
     prompt,
-    refs::{RecordHeader, Recovered, RefError},
-    runtime::{AgentExit, Launch},
+    refs::{RecordHeader, Recording, Recovered, RefError},
+    runtime::{AgentExit, AgentJob, Launch},
+    spec::Network,
 };
 
 /// What the record says of an agent that ended unseen.
@@ -38,7 +41,7 @@ impl AgentRunner {
         let closed = match self.runtime.can_take_over(&id).await {
             Ok(true) => self.stop_left_behind(&id, &start, kind).await,
             // Also if nobody can tell: what was printed is kept either way.
-            Ok(false) | Err(_) => self.recover(&id, &start, kind).await,
+            found @ (Ok(false) | Err(_)) => self.recover(&id, &start, kind, found.is_ok()).await,
         };
         match closed {
             Ok(Some(outcome)) => outcome,
@@ -76,10 +79,11 @@ impl AgentRunner {
         id: &RefId,
         start: &Start,
         kind: &'static dyn AgentKind,
+        is_gone: bool,
     ) -> Result<Option<AgentOutcome>, RefError> {
         let recovered = self.store.recover(header(id, start, kind)).await?;
         let Some(Recovered {
-            recording,
+            mut recording,
             stdout,
             interrupted,
         }) = recovered
@@ -87,7 +91,12 @@ impl AgentRunner {
             return Ok(None);
         };
         let spec = start.spec.as_ref();
-        let job = self.job(id.clone(), kind, spec, recording.as_ref(), Launch::New);
+        let job = self.job(id.clone(), kind, spec, recording.as_ref(), Launch::TakeOver);
+        let reached = if is_gone && matches!(spec.sandbox.network, Network::Allow(_)) {
+            self.reached(&job, recording.as_mut()).await
+        } else {
+            None
+        };
         let heard = match self.ear(kind, spec, id) {
             Some(ear) => Some(ear.hear_all(stdout).await),
             None => None,
@@ -98,7 +107,7 @@ impl AgentRunner {
             image: interrupted
                 .as_ref()
                 .and_then(|known| known.stamps.image.clone()),
-            reached: None,
+            reached,
         };
         let ran = Ok(AgentExit {
             reason: ExitReason::Cancelled,
@@ -115,6 +124,18 @@ impl AgentRunner {
         };
         end.error = Some(error.to_owned());
         Ok(Some(keep(recording, end).await))
+    }
+}
+
+impl AgentRunner {
+    /// Keeps what an agent that is gone tried to reach: that was watched outside of its reach. Whether it reached anybody.
+    async fn reached(&self, job: &AgentJob, recording: &mut dyn Recording) -> Option<bool> {
+        let stop = CancellationToken::new();
+        stop.cancel();
+        let mut listener = Listener::new(recording);
+        // It is lost, whatever is said of it: what is taken over is never started again.
+        drop(self.runtime.run(job, &mut listener, &stop).await);
+        listener.finish().await.reached
     }
 }
 
