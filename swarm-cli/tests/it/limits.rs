@@ -232,7 +232,7 @@ fn who_runs_out_of_time_while_its_provider_refuses_says_so() {
         "--agent",
         "claude",
         "--timeout",
-        "2s",
+        "6s",
         "--env",
         "ANTHROPIC_API_KEY=k",
     ];

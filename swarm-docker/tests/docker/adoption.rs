@@ -26,7 +26,7 @@ impl Owner {
         Self::start_with_prompt(home, job, script, "")
     }
 
-    /// The same in a container that has waited for two seconds, while another one waits.
+    /// The same in a container that has waited for some seconds, while another one waits.
     pub(crate) fn start_warm(home: &str, job: &AgentJob, script: &str) -> Self {
         Self::spawn(Self::command(home, job, script, "").env("SWARM_TEST_WARM", "1"))
     }
@@ -105,7 +105,7 @@ async fn owner_process() {
     }
     if variable("SWARM_TEST_WARM").is_some() {
         assert!(runtime.keep_warm(&job.id.run, &job.sandbox, job.max_output, 1, 2));
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        tokio::time::sleep(Duration::from_secs(6)).await;
     }
     let mut sink = VecSink::default();
     let stop = CancellationToken::new();

@@ -293,10 +293,10 @@ async fn a_killed_process_leaves_its_agent_to_be_taken_over_and_those_that_wait_
     assert_eq!(sink.text(), "before\nafter\n");
     let image = bench.runtime.show_image(IMAGE).await.unwrap().unwrap();
     assert_eq!(sink.image().unwrap().digest, image.id);
-    // It waited for two seconds before it became the agent.
+    // It waited for about five seconds before it became the agent.
     let took = exit.duration;
     assert!(
-        took >= Duration::from_secs(4) && took < Duration::from_secs(6),
+        took >= Duration::from_secs(4) && took < Duration::from_secs(8),
         "{took:?}"
     );
     // The sweep finds what waited.
