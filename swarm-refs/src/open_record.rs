@@ -92,7 +92,18 @@ impl OpenRecord {
                 return Err(error);
             }
         };
-        let opened = Self {
+        let opened = Self::new(store, (run, folder), header, parents);
+        Ok((opened, prompt))
+    }
+
+    /// A record in its claimed folder, to which nothing was printed yet.
+    fn new(
+        store: Arc<Store>,
+        (run, folder): (Folder, Folder),
+        header: RecordHeader,
+        parents: Vec<Ref>,
+    ) -> Self {
+        Self {
             store,
             run,
             folder,
@@ -103,8 +114,7 @@ impl OpenRecord {
             head: Vec::new(),
             hasher: Hasher::new(),
             tail: Vec::new(),
-        };
-        Ok((opened, prompt))
+        }
     }
 
     pub(crate) fn folder(&self) -> &Folder {

@@ -67,6 +67,12 @@ fn an_agent_that_prints_without_end_is_stopped_at_the_limit() {
     assert_eq!(containers(&run_id), Vec::<String>::new());
 }
 
+/// Empty as long as there is none.
+fn newest_id(env: &TestEnvironment) -> String {
+    let id = newest_run(env)["run_id"].as_str().map(str::to_owned);
+    id.unwrap_or_default()
+}
+
 /// Runs `swarm` as another user than root, who may use the engine.
 fn as_user(env: &TestEnvironment, uid: u32, args: &[&str]) -> Command {
     let socket = fs::metadata("/var/run/docker.sock").unwrap();
@@ -453,12 +459,7 @@ fn what_an_agent_tried_to_reach_is_kept_also_if_process_and_container_are_gone()
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let id = || {
-        newest_run(&env)["run_id"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
-    };
+    let id = || newest_id(&env);
     let stream = || {
         env.swarm_home()
             .join("runs")
@@ -517,12 +518,7 @@ fn ctrl_c_and_kill_9_leave_no_forwarder_and_no_socket() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let id = || {
-            newest_run(&env)["run_id"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned()
-        };
+        let id = || newest_id(&env);
         eventually("agent and forwarder are there", || {
             newest_run(&env)["state"] == "running" && containers(&id()).len() == 2
         });

@@ -4,7 +4,7 @@ use super::mcp;
 use crate::{
     money::Usd,
     spec::{AgentSpec, DEFAULT_TOOLS, SpecError},
-    suggest::nearest,
+    suggest::{did_you_mean, nearest},
 };
 
 /// The agents of `kind` cannot honour `field`.
@@ -121,12 +121,11 @@ pub(super) fn native_tools<'k>(
     let names = || known.iter().map(|(name, _)| *name);
     let is_unknown = |tool: &&String| !mcp::is_tool(tool) && !names().any(|name| name == *tool);
     if let Some(tool) = tools.iter().find(is_unknown) {
-        let suggestion = nearest(tool, names()).map(|near| format!("; did you mean `{near}`?"));
+        let suggestion = did_you_mean(nearest(tool, names()));
         return Err(SpecError::shape(
             format!("tool {tool:?}"),
             format!(
-                "an agent of kind {kind} has no such tool{}; it has {}",
-                suggestion.unwrap_or_default(),
+                "an agent of kind {kind} has no such tool{suggestion}; it has {}",
                 names().collect::<Vec<_>>().join(", ")
             ),
         ));

@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::{
     error_code::{Coded, ErrorCode},
     prices::PriceBook,
-    suggest::nearest,
+    suggest::{did_you_mean, nearest},
 };
 
 /// A name that no model of this kind of agents can have.
@@ -16,7 +16,7 @@ use crate::{
 #[error(
     "agents of kind {agent} have no model `{model}`{}; known: {known}; a model of another provider is known by its price, \
      which goes into the file that SWARM_PRICES, or `prices` in config.toml, names",
-    suggestion.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
+    did_you_mean(.suggestion.as_deref())
 )]
 pub struct UnknownModel {
     /// The kind.

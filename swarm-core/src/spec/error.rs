@@ -5,6 +5,7 @@ use thiserror::Error;
 use crate::{
     error_code::{Coded, ErrorCode},
     ids::InvalidName,
+    suggest::did_you_mean,
 };
 
 /// Why a task or a sandbox cannot be used.
@@ -28,7 +29,7 @@ pub enum SpecError {
         problem: String,
     },
     /// A field that nothing knows.
-    #[error("{place} has an unknown field `{field}`{}", suggest(.suggestion.as_deref()))]
+    #[error("{place} has an unknown field `{field}`{}", did_you_mean(.suggestion.as_deref()))]
     UnknownField {
         /// Where in the JSON.
         place: String,
@@ -38,7 +39,7 @@ pub enum SpecError {
         suggestion: Option<String>,
     },
     /// No sandbox has this name.
-    #[error("there is no sandbox `{name}`{}; searched {searched}", suggest(.suggestion.as_deref()))]
+    #[error("there is no sandbox `{name}`{}; searched {searched}", did_you_mean(.suggestion.as_deref()))]
     UnknownSandbox {
         /// The name.
         name: String,
@@ -61,7 +62,7 @@ pub enum SpecError {
     )]
     NoAgent,
     /// No agent of this kind is known.
-    #[error("there is no agent kind `{name}`{}; known: {known}", suggest(.suggestion.as_deref()))]
+    #[error("there is no agent kind `{name}`{}; known: {known}", did_you_mean(.suggestion.as_deref()))]
     UnknownAgent {
         /// The kind.
         name: String,
@@ -91,12 +92,6 @@ impl SpecError {
             problem: problem.into(),
         }
     }
-}
-
-fn suggest(suggestion: Option<&str>) -> String {
-    suggestion
-        .map(|name| format!("; did you mean `{name}`?"))
-        .unwrap_or_default()
 }
 
 impl Coded for SpecError {

@@ -4,14 +4,17 @@ use std::io;
 
 use thiserror::Error;
 
-use crate::error_code::{Coded, ErrorCode};
+use crate::{
+    error_code::{Coded, ErrorCode},
+    suggest::did_you_mean,
+};
 
 /// Why a type cannot be used. Nothing was started.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TypeError {
     /// No type has this name.
-    #[error("there is no type `{name}`{}; looked in: {searched}", suggest(.suggestion.as_deref()))]
+    #[error("there is no type `{name}`{}; looked in: {searched}", did_you_mean(.suggestion.as_deref()))]
     Unknown {
         /// The name.
         name: String,
@@ -38,12 +41,6 @@ pub enum TypeError {
         /// The most that it may have, in bytes.
         most: usize,
     },
-}
-
-fn suggest(suggestion: Option<&str>) -> String {
-    suggestion
-        .map(|name| format!("; did you mean `{name}`?"))
-        .unwrap_or_default()
 }
 
 impl Coded for TypeError {

@@ -4,12 +4,11 @@ use std::{io, sync::Arc};
 
 use swarm_core::{
     content::Content,
-    hash::Hasher,
     refs::{RecordHeader, Ref, RefError},
     runtime::OutputStream,
 };
 
-use super::{OpenRecord, Output};
+use super::OpenRecord;
 use crate::{
     layout,
     record::{Record, pump},
@@ -42,18 +41,7 @@ impl OpenRecord {
         if folder.holds(layout::RESULT)? {
             return Err(RefError::Exists(header.id));
         }
-        let mut opened = Self {
-            store,
-            run,
-            folder,
-            header,
-            parents,
-            stdout: Output::new(layout::STREAM),
-            stderr: Output::new(layout::STDERR),
-            head: Vec::new(),
-            hasher: Hasher::new(),
-            tail: Vec::new(),
-        };
+        let mut opened = Self::new(store, (run, folder), header, parents);
         for stream in [OutputStream::Stdout, OutputStream::Stderr] {
             opened.read_back(stream)?;
         }
