@@ -100,10 +100,14 @@ async fn kill_requests(journal: RunJournal, ask: watch::Sender<Option<Stop>>) {
         if let Some((recorded, _)) = events.last() {
             seen = recorded.sequence;
         }
-        if events
-            .iter()
-            .any(|(_, event)| *event == RunEvent::CancelRequested)
-        {
+        // What was asked before somebody went on after the end counts no more.
+        let last = events.iter().rev().find(|(_, event)| {
+            matches!(
+                event,
+                RunEvent::CancelRequested | RunEvent::Restarted { .. }
+            )
+        });
+        if matches!(last, Some((_, RunEvent::CancelRequested))) {
             ask.send_replace(Some(Stop::Cancel));
             return;
         }

@@ -143,8 +143,8 @@ impl Driver<'_> {
         let swarm = self.swarm()?;
         let (out, agents) = (self.out, new.plan.agent_count());
         let (id, runtime) = (run.clone(), self.chosen.runtime.name());
-        let progress =
-            Progress::new(out, agents).when_it_begins(move || out.run_begins(&id, agents, runtime));
+        let progress = Progress::new(out, &run, agents)
+            .when_it_begins(move || out.run_begins(&id, agents, runtime));
         let ended = self
             .drive(&swarm, &run, progress, |control| swarm.run(new, control))
             .await;
@@ -157,7 +157,7 @@ impl Driver<'_> {
 
     async fn go_on(&self, run: &RunId, view: &RunView) -> Result<RunView, CliError> {
         let swarm = self.swarm()?;
-        let progress = Progress::new(self.out, view.plan.agent_count());
+        let progress = Progress::new(self.out, run, view.plan.agent_count());
         progress.already(view.counts());
         self.drive(&swarm, run, progress, |control| swarm.resume(run, control))
             .await

@@ -98,6 +98,7 @@ impl Exit {
             | ExitReason::InvalidOutput
             | ExitReason::RateLimited
             | ExitReason::NotStarted
+            | ExitReason::Rejected
             | ExitReason::Lost => Self::Failed,
         }
     }

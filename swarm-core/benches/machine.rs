@@ -9,12 +9,12 @@ use std::{error::Error, path::PathBuf, sync::Arc, time::Duration};
 use rusqlite::Connection;
 use swarm_core::{
     Plan,
-    drive::{Driven, Halt, Performed, Performer, Recorder, Start, drive},
+    drive::{Driven, Halt, Happened, Performed, Performer, Recorder, Start, drive},
     ids::RunId,
     journal::{
         EventLog, LogError, MemoryEventLog, RunEvent, RunJournal, RunLimits, SqliteEventLog,
     },
-    machine::{AgentEnded, Machine},
+    machine::Machine,
     money::Usd,
     outcome::{AgentOutcome, ExitReason},
     plan::{chain, map, run},
@@ -84,6 +84,7 @@ impl Performer for NoOp {
             cost: Some(Usd::ZERO),
             duration: Duration::ZERO,
             result: Some(swarm_core::ids::RefId::new(self.run.clone(), start.agent)),
+            finding: None,
         })
     }
 }
@@ -92,7 +93,7 @@ impl Performer for NoOp {
 struct Forgetful;
 
 impl Recorder for Forgetful {
-    async fn ended(&mut self, _: &[AgentEnded]) -> Result<(), LogError> {
+    async fn happened(&mut self, _: &[Happened]) -> Result<(), LogError> {
         Ok(())
     }
 

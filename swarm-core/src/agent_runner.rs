@@ -1,14 +1,19 @@
 //! The performer that really runs agents: budget, permits, record, runtime.
 
 mod admission;
+mod approval;
 mod close;
 mod describe;
+mod effects;
 mod ending;
 mod listener;
+mod reading;
+mod scopes;
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use futures_util::{FutureExt as _, future::BoxFuture};
@@ -17,6 +22,7 @@ use self::{
     admission::{Admission, Applicant, Limits},
     ending::{conclude, heed, hold_to_schema, keep, outcome_of},
     listener::{Ear, Heard, Listener, Noted},
+    scopes::Bounds,
 };
 use crate::{
     agents::{AgentKind, Onlooker, Verdict, kind_of, reset::wait_in},
@@ -24,11 +30,12 @@ use crate::{
     drive::{DriveError, Halt, Performed, Performer, Start},
     ids::{RefId, RunId},
     journal::{RunEvent, RunJournal},
-    machine::Cursor,
+    machine::{Cursor, Do, EffectOutcome},
     money::Usd,
     outcome::{AgentOutcome, ExitReason},
+    plan::Patcher,
     prices::PriceBook,
-    prompt::{self, Context},
+    prompt::{self, Context, Input},
     refs::{
         Classification, RecordEnd, RecordHeader, Recording, RefError, RefStore, RetryStamp, Stamps,
     },
@@ -49,6 +56,10 @@ pub(crate) struct AgentRunner {
     pub(crate) supplies: Supplies,
     pub(crate) max_output: ByteSize,
     pub(crate) onlooker: Option<Onlooker>,
+    pub(crate) patcher: Option<Arc<dyn Patcher>>,
+    pub(crate) scopes: Scopes,
+    /// The list of items that was read last.
+    pub(crate) list: Mutex<Option<(RefId, Arc<[String]>)>>,
     /// Agents that an earlier process started, and what it set aside for them.
     pub(crate) under_way: Mutex<HashMap<Cursor, Reservation>>,
     /// The same agents, if the run is not to go on.
@@ -56,6 +67,7 @@ pub(crate) struct AgentRunner {
 }
 
 pub(crate) use admission::Limits as AdmissionLimits;
+pub(crate) use scopes::Scopes;
 
 /// How an agent is to be started, if it still is.
 enum ToLaunch {
@@ -84,11 +96,22 @@ impl Performer for AgentRunner {
     }
 
     async fn perform(&self, start: Start, halt: Halt) -> Performed {
+        let start = match self.filled(start).await {
+            Ok(start) => start,
+            Err(problem) => {
+                let outcome = AgentOutcome::not_started(ExitReason::NotStarted, problem);
+                return Performed::Ended(outcome);
+            }
+        };
         match self.run_agent(&start, &halt).await {
             Ok(outcome) | Err(Stopped::Denied(outcome)) => Performed::Ended(outcome),
             Err(Stopped::Interrupted) => Performed::Interrupted,
             Err(Stopped::Broken(error)) => Performed::Broken(error),
         }
+    }
+
+    async fn carry_out(&self, what: Do, halt: Halt) -> Performed<EffectOutcome> {
+        self.carry_out_effect(what, halt).await
     }
 }
 
@@ -102,33 +125,34 @@ impl AgentRunner {
         let spec = start.spec.as_ref();
         let kind =
             kind_of(&spec.agent).map_err(|error| denied(ExitReason::Refused, error.to_string()))?;
+        let bounds = self.bounds(start);
+        let applicant = Applicant {
+            start,
+            kind,
+            is_new: launch != Launch::TakeOver,
+            bounds: &bounds,
+        };
         let mut admission = self
             .limits
-            .admit(
-                Applicant {
-                    start,
-                    kind,
-                    is_new: launch != Launch::TakeOver,
-                },
-                holds,
-                halt,
-                &self.journal,
-            )
+            .admit(applicant, holds, halt, &self.journal)
             .await?;
-        let mut recording = self.open_record(&id, start, kind).await?;
+        let mut recording = self.open_record(&id, start, kind, &bounds).await?;
         if launch != Launch::TakeOver {
             self.note_start(start, &mut admission).await?;
         }
-        let job = self.job(id, kind, spec, recording.as_ref(), launch);
+        let timeout = self.limits.timeout(spec, &bounds);
+        let job = self.job(id, kind, spec, recording.as_ref(), (launch, timeout));
         let ran = self
-            .listen(&job, kind, spec, recording.as_mut(), halt)
+            .listen(&job, kind, start, recording.as_mut(), halt)
             .await;
         // No agent would fare better, and none is to blame: the run waits for the engine to be back.
         if let (Err(error @ RuntimeError::EngineUnavailable { .. }), _) = ran {
             return Err(Stopped::Broken(error.into()));
         }
         let stderr = recording.stderr_tail();
-        let mut end = self.end_of(ran, &job, start, kind, &stderr).await;
+        let mut end = self
+            .end_of(ran, &job, (start, &bounds), kind, &stderr)
+            .await;
         if end.exit == ExitReason::Cancelled && halt.is_interruption() {
             end.error = Some(format!(
                 "interrupted; `swarm runs resume {}` runs it again",
@@ -148,14 +172,14 @@ impl AgentRunner {
         &self,
         (ran, noted): Ran,
         job: &AgentJob,
-        start: &Start,
+        (start, bounds): (&Start, &Bounds),
         kind: &'static dyn AgentKind,
         stderr: &str,
     ) -> RecordEnd {
         let spec = start.spec.as_ref();
         let mut end = conclude(ran, job, spec, kind, stderr);
         if end.exit == ExitReason::DeadlineExceeded {
-            end.error = self.limits.stopped_at_deadline();
+            end.error = Limits::stopped_at_deadline(bounds);
         }
         if let Some(heard) = noted.heard {
             let reset = self.reset(&heard);
@@ -166,12 +190,17 @@ impl AgentRunner {
             }
             self.limits.learn(kind, &end.exit, reset);
         }
+        let finding = match start.reading {
+            Some(reading) => reading::read(reading, &end, noted.stdout.as_deref(), stderr).await,
+            None => None,
+        };
         if let Some(schema) = &spec.sandbox.output_schema {
             hold_to_schema(&mut end, schema, noted.stdout).await;
         }
         end.stamps = Stamps {
             conversation: end.stamps.conversation,
-            deadline: self.limits.deadline_stamp(),
+            finding,
+            deadline: self.limits.deadline_stamp(bounds),
             image: noted.image,
             retry: retry_stamp(&start.context),
             ..Stamps::default()
@@ -186,7 +215,7 @@ impl AgentRunner {
         kind: &dyn AgentKind,
         spec: &AgentSpec,
         recording: &dyn Recording,
-        launch: Launch,
+        (launch, timeout): (Launch, Duration),
     ) -> AgentJob {
         let invocation = self.supplies.invocation(kind, spec);
         let mut needed = kind.hosts(spec, &invocation);
@@ -197,7 +226,7 @@ impl AgentRunner {
             invocation,
             stdin: recording.prompt(),
             sandbox: with_hosts(spec, needed),
-            timeout: self.limits.timeout(spec),
+            timeout,
             max_output: self.max_output,
             launch,
         }
@@ -241,15 +270,16 @@ impl AgentRunner {
         &self,
         job: &AgentJob,
         kind: &dyn AgentKind,
-        spec: &AgentSpec,
+        start: &Start,
         recording: &mut dyn Recording,
         halt: &Halt,
     ) -> Ran {
+        let spec = start.spec.as_ref();
         let stop = halt.token().child_token();
         let mut listener = Listener::new(recording);
         if let Some(ear) = self.ear(kind, spec, &job.id) {
             listener = listener.understanding(ear, kind.worst_case(spec), stop.clone());
-        } else if spec.sandbox.output_schema.is_some() {
+        } else if spec.sandbox.output_schema.is_some() || start.reading.is_some() {
             listener = listener.keeping_stdout();
         }
         let mut ran = self.runtime.run(job, &mut listener, &stop).await;
@@ -285,6 +315,13 @@ impl AgentRunner {
         heard.conclusion.resets_at.or_else(from_message)
     }
 
+    /// What holds for an agent because of where it is.
+    fn bounds(&self, start: &Start) -> Bounds {
+        let (scope, of_run) = (start.scope.as_ref(), self.limits.deadline);
+        self.scopes
+            .bounds(scope, of_run, self.limits.clock.as_ref())
+    }
+
     fn take_under_way(&self, at: &Cursor) -> Option<Reservation> {
         lock(&self.under_way).remove(at)
     }
@@ -295,16 +332,20 @@ impl AgentRunner {
         id: &RefId,
         start: &Start,
         kind: &dyn AgentKind,
+        bounds: &Bounds,
     ) -> Result<Box<dyn Recording>, Stopped> {
+        self.check_artifact(&start.context).await?;
         let pieces = prompt::compose(&prompt::task(&start.spec), &start.context);
         let parents = prompt::parents(&pieces);
-        self.check_classification(&parents, &start.spec).await?;
+        self.check_classification(&parents, &start.spec, bounds.classification.clone())
+            .await?;
         let header = RecordHeader {
             id: id.clone(),
             agent: kind.name().to_owned(),
             model: kind.model(&start.spec),
             spec_hash: start.spec.digest(),
             parents,
+            classification: bounds.classification.clone(),
         };
         self.store.begin(header, pieces).await.map_err(|error| {
             if error.is_storage_exhausted() {
@@ -316,17 +357,35 @@ impl AgentRunner {
         })
     }
 
+    /// Nobody is paid for judging nothing.
+    async fn check_artifact(&self, context: &[Context]) -> Result<(), Stopped> {
+        for part in context {
+            if let Context::Artifact {
+                input: Input::Ref(id),
+                ..
+            } = part
+                && let Ok(found) = self.store.get(id).await
+                && found.size == 0
+            {
+                let problem = format!("ref {id} has empty text");
+                return Err(denied(ExitReason::NotStarted, problem));
+            }
+        }
+        Ok(())
+    }
+
     /// MCP servers that may not see a parent's result are not attached to an agent that is told it.
     async fn check_classification(
         &self,
         parents: &[RefId],
         spec: &AgentSpec,
+        imposed: Option<Classification>,
     ) -> Result<(), Stopped> {
         if spec.sandbox.mcps.is_empty() {
             return Ok(());
         }
         let not_started = |error: RefError| denied(ExitReason::NotStarted, error.to_string());
-        let mut combined = Classification::default();
+        let mut combined = imposed.unwrap_or_default();
         for parent in parents {
             let found = self.store.get(parent).await.map_err(not_started)?;
             if let Some(classification) = found.stamps.classification {
@@ -381,7 +440,12 @@ fn retry_stamp(context: &[Context]) -> Option<RetryStamp> {
             max_retries: *of,
             prior_errors: errors.concat(),
         }),
-        Context::Previous(_) | Context::Inputs(_) => None,
+        Context::Previous(_)
+        | Context::Inputs(_)
+        | Context::Iterations { .. }
+        | Context::Artifact { .. }
+        | Context::Step(_)
+        | Context::Situation(_) => None,
     })
 }
 

@@ -13,35 +13,36 @@ use thiserror::Error;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+pub use crate::machine::Start;
 use crate::{
     error_code::{Coded, ErrorCode},
     ids::AgentId,
     journal::LogError,
-    machine::{AgentEnded, Cursor, Demand, End, Machine, UnexpectedEvent},
+    machine::{
+        AgentEnded, Cursor, Demand, Do, EffectDone, EffectOutcome, End, Event, Machine,
+        UnexpectedEvent,
+    },
     outcome::{AgentOutcome, ExitReason},
-    prompt::Context,
     refs::RefError,
     runtime::RuntimeError,
-    spec::AgentSpec,
 };
-
-/// An agent that is to be performed.
-#[derive(Clone, Debug)]
-pub struct Start {
-    /// Where in the plan.
-    pub at: Cursor,
-    /// Its name in the run.
-    pub agent: AgentId,
-    /// Its work.
-    pub spec: Arc<AgentSpec>,
-    /// What it is told besides.
-    pub context: Vec<Context>,
-}
 
 /// How an interpreter meets a demand for an agent: by running it, by pricing it, by making it up.
 pub trait Performer: Sync {
     /// Runs one agent to its end. Dropping the future must stop the agent.
     fn perform(&self, start: Start, halt: Halt) -> impl Future<Output = Performed> + Send;
+
+    /// Does something that is no agent's work. Doing it twice must be the same as doing it once.
+    ///
+    /// Who runs no agents need not implement this: everything then goes well.
+    fn carry_out(
+        &self,
+        what: Do,
+        halt: Halt,
+    ) -> impl Future<Output = Performed<EffectOutcome>> + Send {
+        drop(halt);
+        std::future::ready(Performed::Ended(what.effect.goes_well()))
+    }
 
     /// Ends an agent that nobody wants any more, and that an earlier process has started; `None` if none has.
     fn give_up(&self, at: &Cursor) -> Option<BoxFuture<'_, AgentOutcome>> {
@@ -50,22 +51,42 @@ pub trait Performer: Sync {
     }
 }
 
-/// What came of one agent.
+/// What came of one agent, or of something else that had to be done.
 #[derive(Debug)]
-pub enum Performed {
+pub enum Performed<T = AgentOutcome> {
     /// It ended; this will be recorded.
-    Ended(AgentOutcome),
+    Ended(T),
     /// It was stopped by an interruption of the run and will be performed again when the run resumes.
     Interrupted,
     /// The run cannot go on: an event could not be kept, or the engine is gone. It can be resumed.
     Broken(DriveError),
 }
 
+/// Something that happened and is to be recorded.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Happened {
+    /// An agent ended.
+    Agent(AgentEnded),
+    /// Something else was done.
+    Effect(EffectDone),
+}
+
+impl<'e> From<&'e Happened> for Event<'e> {
+    fn from(happened: &'e Happened) -> Self {
+        match happened {
+            Happened::Agent(ended) => Self::Agent(ended),
+            Happened::Effect(done) => Self::Effect(done),
+        }
+    }
+}
+
 /// Where events are made durable before they count.
 pub trait Recorder: Send {
     /// Returns once `events` are durable.
-    fn ended(&mut self, events: &[AgentEnded])
-    -> impl Future<Output = Result<(), LogError>> + Send;
+    fn happened(
+        &mut self,
+        events: &[Happened],
+    ) -> impl Future<Output = Result<(), LogError>> + Send;
     /// Returns once it is durable that the run is to be cancelled.
     fn cancel_requested(&mut self) -> impl Future<Output = Result<(), LogError>> + Send;
 }
@@ -164,28 +185,19 @@ pub async fn drive<P: Performer, R: Recorder>(
         if stopping != Some(Stop::Interrupt) {
             for demand in machine.demands() {
                 match demand {
-                    Demand::Start {
+                    Demand::Start(start) => flight.start(performer, start),
+                    Demand::Do(what) => flight.carry_out(performer, what),
+                    Demand::Cancel {
                         at,
                         agent,
-                        spec,
-                        context,
+                        is_agent,
                     } => {
-                        flight.start(
-                            performer,
-                            Start {
-                                at,
-                                agent,
-                                spec,
-                                context,
-                            },
-                        );
-                    }
-                    Demand::Cancel { at, agent } => {
-                        if !flight.cancel(&at) {
-                            match performer.give_up(&at) {
-                                Some(given_up) => flight.give_up(at, agent, given_up),
-                                None => events.push(never_started(at, agent)),
-                            }
+                        if flight.cancel(&at) {
+                            continue;
+                        }
+                        match performer.give_up(&at) {
+                            Some(given_up) if is_agent => flight.give_up(at, agent, given_up),
+                            _ => events.push(never_started(at, agent, is_agent)),
                         }
                     }
                 }
@@ -218,7 +230,7 @@ pub async fn drive<P: Performer, R: Recorder>(
             }
         }
         if !events.is_empty() {
-            recorder.ended(&events).await?;
+            recorder.happened(&events).await?;
         }
         for event in &events {
             machine.apply(event)?;
@@ -240,37 +252,75 @@ async fn requested(stop: &mut watch::Receiver<Option<Stop>>, known: Option<Stop>
     }
 }
 
-fn never_started(at: Cursor, agent: AgentId) -> AgentEnded {
-    let outcome = AgentOutcome::not_started(ExitReason::Cancelled, "no longer wanted");
-    AgentEnded { at, agent, outcome }
+fn never_started(at: Cursor, agent: AgentId, is_agent: bool) -> Happened {
+    if is_agent {
+        let outcome = AgentOutcome::not_started(ExitReason::Cancelled, "no longer wanted");
+        Happened::Agent(AgentEnded { at, agent, outcome })
+    } else {
+        Happened::Effect(EffectDone {
+            at,
+            name: agent,
+            outcome: EffectOutcome::Cancelled,
+        })
+    }
 }
 
-/// The agents under way.
+/// What is under way.
 #[derive(Default)]
 struct Flight<'p> {
-    agents: FuturesUnordered<BoxFuture<'p, (Cursor, AgentId, Performed)>>,
+    tasks: FuturesUnordered<BoxFuture<'p, (Cursor, Performed<Happened>)>>,
     halts: HashMap<Cursor, Halt>,
 }
 
 impl<'p> Flight<'p> {
     fn start<P: Performer>(&mut self, performer: &'p P, start: Start) {
-        let halt = Halt::default();
-        self.halts.insert(start.at.clone(), halt.clone());
-        self.agents.push(
-            async move {
-                let (at, agent) = (start.at.clone(), start.agent.clone());
-                (at, agent, performer.perform(start, halt).await)
-            }
-            .boxed(),
-        );
+        let halt = self.halt_at(&start.at);
+        let (at, agent) = (start.at.clone(), start.agent.clone());
+        let performed = async move {
+            let performed = performer.perform(start, halt).await;
+            let ended = |outcome| {
+                let at = at.clone();
+                Happened::Agent(AgentEnded { at, agent, outcome })
+            };
+            (at.clone(), performed.map(ended))
+        };
+        self.tasks.push(performed.boxed());
+    }
+
+    fn carry_out<P: Performer>(&mut self, performer: &'p P, what: Do) {
+        let halt = self.halt_at(&what.at);
+        let (at, name) = (what.at.clone(), what.name.clone());
+        let performed = async move {
+            let performed = performer.carry_out(what, halt).await;
+            let done = |outcome| {
+                let at = at.clone();
+                Happened::Effect(EffectDone { at, name, outcome })
+            };
+            (at.clone(), performed.map(done))
+        };
+        self.tasks.push(performed.boxed());
     }
 
     fn give_up(&mut self, at: Cursor, agent: AgentId, given_up: BoxFuture<'p, AgentOutcome>) {
-        let ended = async move { (at, agent, Performed::Ended(given_up.await)) };
-        self.agents.push(ended.boxed());
+        let ended = async move {
+            let outcome = given_up.await;
+            let ended = AgentEnded {
+                at: at.clone(),
+                agent,
+                outcome,
+            };
+            (at, Performed::Ended(Happened::Agent(ended)))
+        };
+        self.tasks.push(ended.boxed());
     }
 
-    /// Whether there was such an agent.
+    fn halt_at(&mut self, at: &Cursor) -> Halt {
+        let halt = Halt::default();
+        self.halts.insert(at.clone(), halt.clone());
+        halt
+    }
+
+    /// Whether there was something.
     fn cancel(&self, at: &Cursor) -> bool {
         self.halts.get(at).map(|halt| halt.token.cancel()).is_some()
     }
@@ -280,22 +330,32 @@ impl<'p> Flight<'p> {
     }
 
     fn is_empty(&self) -> bool {
-        self.agents.is_empty()
+        self.tasks.is_empty()
     }
 
     /// Waits for one end, then takes all that are there, so that one commit covers them.
-    async fn next(&mut self) -> Result<Vec<AgentEnded>, DriveError> {
+    async fn next(&mut self) -> Result<Vec<Happened>, DriveError> {
         let mut events = Vec::new();
-        let mut next = self.agents.next().await;
-        while let Some((at, agent, performed)) = next {
+        let mut next = self.tasks.next().await;
+        while let Some((at, performed)) = next {
             self.halts.remove(&at);
             match performed {
-                Performed::Ended(outcome) => events.push(AgentEnded { at, agent, outcome }),
+                Performed::Ended(happened) => events.push(happened),
                 Performed::Interrupted => {}
                 Performed::Broken(error) => return Err(error),
             }
-            next = self.agents.next().now_or_never().flatten();
+            next = self.tasks.next().now_or_never().flatten();
         }
         Ok(events)
+    }
+}
+
+impl<T> Performed<T> {
+    fn map<U>(self, change: impl FnOnce(T) -> U) -> Performed<U> {
+        match self {
+            Self::Ended(value) => Performed::Ended(change(value)),
+            Self::Interrupted => Performed::Interrupted,
+            Self::Broken(error) => Performed::Broken(error),
+        }
     }
 }

@@ -120,6 +120,12 @@ name_type!(
     "sandbox name"
 );
 
+name_type!(
+    /// One step of a pipeline.
+    StepId,
+    "step id"
+);
+
 impl AgentId {
     /// A name that is made of valid words, and therefore valid.
     pub(crate) fn from_checked(name: String) -> Self {

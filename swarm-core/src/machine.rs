@@ -7,30 +7,46 @@
 //! The invariant that makes this true: **only `apply` ends a node**. `demands` merely marks what has been
 //! asked for, and what has been asked for is asked again after a replay.
 
+mod account;
+mod around;
+mod demand;
+mod effect;
+mod fan_out;
+mod gate;
+mod hunt;
+mod iterate;
+mod judge;
+mod limit;
 mod node;
 mod par;
 mod path;
+mod pipeline;
 mod race;
 mod reduce;
 mod retry;
 mod run;
+mod scope;
 mod seq;
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
+pub use account::{Account, Attempt, Halted, Iteration, Leader, Ranked, Ranking, StrategyAccount};
+pub use demand::{Demand, Do, Item, Start};
+pub use effect::{Effect, EffectDone, EffectOutcome};
+pub use pipeline::{Entered, PipelineState, PipelineTrace, Visit, VisitEnd};
+pub use scope::{Scope, ScopeLimits};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use self::{
+    around::Around,
     node::{Node, Operation as _},
     path::Path,
 };
 use crate::{
     ids::{AgentId, RefId},
     outcome::{AgentOutcome, ExitReason},
-    plan::Plan,
-    prompt::Context,
-    spec::AgentSpec,
+    plan::{Plan, Program},
 };
 
 /// The place of one agent in a plan: branch, stage and attempt numbers from the root. The same after
@@ -38,6 +54,13 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Cursor(Vec<u32>);
+
+impl Cursor {
+    /// Whether this is the place `root`, or one below it.
+    pub fn is_within(&self, root: &Self) -> bool {
+        self.0.starts_with(&root.0)
+    }
+}
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -49,29 +72,6 @@ impl fmt::Display for Cursor {
     }
 }
 
-/// What the machine wants done.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Demand {
-    /// Start this agent.
-    Start {
-        /// Where in the plan.
-        at: Cursor,
-        /// Its name in the run.
-        agent: AgentId,
-        /// Its work.
-        spec: Arc<AgentSpec>,
-        /// What it is told besides.
-        context: Vec<Context>,
-    },
-    /// Stop this agent, or see to it that it never starts: its result is no longer wanted.
-    Cancel {
-        /// Where in the plan.
-        at: Cursor,
-        /// Its name in the run.
-        agent: AgentId,
-    },
-}
-
 /// What happened to one agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AgentEnded {
@@ -81,6 +81,37 @@ pub struct AgentEnded {
     pub agent: AgentId,
     /// How it ended.
     pub outcome: AgentOutcome,
+}
+
+/// Something that happened, as the machine is told.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'e> {
+    /// An agent ended.
+    Agent(&'e AgentEnded),
+    /// Something else was done.
+    Effect(&'e EffectDone),
+}
+
+impl<'e> From<&'e AgentEnded> for Event<'e> {
+    fn from(ended: &'e AgentEnded) -> Self {
+        Self::Agent(ended)
+    }
+}
+
+impl<'e> From<&'e EffectDone> for Event<'e> {
+    fn from(done: &'e EffectDone) -> Self {
+        Self::Effect(done)
+    }
+}
+
+impl Event<'_> {
+    /// Where in the plan.
+    pub const fn at(&self) -> &Cursor {
+        match self {
+            Self::Agent(ended) => &ended.at,
+            Self::Effect(done) => &done.at,
+        }
+    }
 }
 
 /// How a plan ended.
@@ -115,6 +146,22 @@ pub struct Failure {
     /// Where its output so far is kept, and what it said about its failure.
     #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
     pub result: Option<RefId>,
+    /// The result of who judged, if it did its task and that was not good enough. What there is to mend is said there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged_by: Option<RefId>,
+}
+
+impl Failure {
+    /// Something that went wrong without an agent's doing.
+    fn without_agent(name: AgentId, exit: ExitReason, error: impl Into<String>) -> Self {
+        Self {
+            agent: name,
+            exit,
+            error: error.into(),
+            result: None,
+            judged_by: None,
+        }
+    }
 }
 
 /// An event that cannot follow the events before it: the log belongs to another plan.
@@ -145,7 +192,7 @@ impl Machine {
     /// The first event that does not belong to this plan.
     pub fn replay<'e>(
         plan: Plan,
-        events: impl IntoIterator<Item = &'e AgentEnded>,
+        events: impl IntoIterator<Item: Into<Event<'e>>>,
     ) -> Result<Self, UnexpectedEvent> {
         let mut machine = Self::new(plan);
         for event in events {
@@ -161,7 +208,7 @@ impl Machine {
         if self.cancelled {
             self.root.cancel(&mut path, &mut out);
         } else {
-            self.root.demands(&mut path, &[], &mut out);
+            self.root.demands(&mut path, &Around::default(), &mut out);
         }
         out
     }
@@ -176,12 +223,34 @@ impl Machine {
     /// # Errors
     ///
     /// When no agent is awaited there; the machine is unchanged.
-    pub fn apply(&mut self, event: &AgentEnded) -> Result<(), UnexpectedEvent> {
-        if self.root.apply(&event.at.0, event) {
+    pub fn apply<'e>(&mut self, event: impl Into<Event<'e>>) -> Result<(), UnexpectedEvent> {
+        let event = event.into();
+        if self.root.apply(&event.at().0, event) {
             Ok(())
         } else {
-            Err(UnexpectedEvent(event.at.clone()))
+            Err(UnexpectedEvent(event.at().clone()))
         }
+    }
+
+    /// Goes on with a pipeline that is over, from one of its steps, perhaps as another program.
+    ///
+    /// # Errors
+    ///
+    /// If the plan is no pipeline, or has not ended, or has no such step.
+    pub fn restart(&mut self, step: u32, program: Option<&Program>) -> Result<(), UnexpectedEvent> {
+        let restarted = match &mut self.root {
+            Node::Pipeline(pipeline) => pipeline.restart(step, program),
+            _ => false,
+        };
+        self.cancelled &= !restarted;
+        restarted
+            .then_some(())
+            .ok_or(UnexpectedEvent(Cursor(vec![])))
+    }
+
+    /// What there is to say of the plan besides how it ended: scores, iterations, the way through a pipeline.
+    pub fn account(&self) -> Option<Account> {
+        self.root.account()
     }
 
     /// How the plan ended, once it has.

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{error_code::ErrorCode, ids::RefId, money::Usd, time::seconds};
+use crate::{error_code::ErrorCode, evaluate::Finding, ids::RefId, money::Usd, time::seconds};
 
 /// Why an agent is no longer running, or never ran.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +57,9 @@ pub enum ExitReason {
     NotStarted,
     /// It vanished: its engine died, or somebody removed it.
     Lost,
+    /// It did its task, but who judged its result, a guard, or a person did not accept that. No agent ends like that by
+    /// itself.
+    Rejected,
 }
 
 impl ExitReason {
@@ -79,7 +82,8 @@ impl ExitReason {
             | Self::RateLimited
             | Self::QueueTimedOut
             | Self::NotStarted
-            | Self::Lost => true,
+            | Self::Lost
+            | Self::Rejected => true,
             Self::Completed
             | Self::OverBudget
             | Self::Cancelled
@@ -97,7 +101,7 @@ impl ExitReason {
             Self::Failed { code } => *code,
             Self::Signalled { signal } => 128 + *signal,
             Self::OutOfMemory => 137,
-            Self::ReportedFailure | Self::InvalidOutput => 1,
+            Self::ReportedFailure | Self::InvalidOutput | Self::Rejected => 1,
             Self::TimedOut { .. }
             | Self::OutputLimit { .. }
             | Self::OverBudget
@@ -132,6 +136,7 @@ impl ExitReason {
             Self::Refused => ErrorCode::Refused,
             Self::NotStarted => ErrorCode::StartFailed,
             Self::Lost => ErrorCode::AgentLost,
+            Self::Rejected => ErrorCode::Rejected,
         })
     }
 }
@@ -156,6 +161,7 @@ impl fmt::Display for ExitReason {
             Self::Refused => f.write_str("refused"),
             Self::NotStarted => f.write_str("not started"),
             Self::Lost => f.write_str("lost"),
+            Self::Rejected => f.write_str("rejected"),
         }
     }
 }
@@ -178,6 +184,9 @@ pub struct AgentOutcome {
     /// Where its output is kept; `None` if it never started.
     #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
     pub result: Option<RefId>,
+    /// What was read out of its answer, if the plan asks for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<Finding>,
 }
 
 impl AgentOutcome {
@@ -189,6 +198,7 @@ impl AgentOutcome {
             cost: Some(Usd::ZERO),
             duration: Duration::ZERO,
             result: None,
+            finding: None,
         }
     }
 }

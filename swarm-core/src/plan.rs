@@ -1,13 +1,25 @@
 //! Work as data: what should run, not how.
 
 mod combinators;
+mod evaluator;
+mod program;
+mod strategy;
+mod walk;
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::{
+    num::{NonZeroU32, NonZeroUsize},
+    sync::Arc,
+};
 
 pub use combinators::{chain, map, map_reduce, par, race, reduce, retry, run};
+pub use evaluator::{Evaluator, Selection};
+pub use program::{Ask, Governor, OnFail, Patcher, Program, RetryIf, Step};
 use serde::{Deserialize, Serialize};
+pub use strategy::{Seeds, Strategy};
 
-use crate::{prompt::Input, spec::AgentSpec};
+use crate::{
+    evaluate::Score, ids::RefId, machine::ScopeLimits, prompt::Input, refs::Check, spec::AgentSpec,
+};
 
 /// A description of agent work that can be stored, sent, drawn, priced and executed.
 ///
@@ -68,102 +80,85 @@ pub enum Plan {
         /// What brings them together.
         reducer: Box<Self>,
     },
+    /// Results are judged, each by an agent of its own, and some are chosen.
+    Judge {
+        /// Results and texts that exist already.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        given: Vec<Input>,
+        /// What makes the others. Whatever of it succeeded is judged.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        body: Option<Box<Self>>,
+        /// Who judges.
+        evaluator: Evaluator,
+        /// What becomes of them.
+        select: Selection,
+        /// How many may be judged at once; `None` leaves it to the resource pools.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<NonZeroUsize>,
+    },
+    /// The body again, until its result is good enough or no longer gets better; each sees those before it.
+    Iterate {
+        /// What to do.
+        body: Box<Self>,
+        /// Who judges what it makes.
+        evaluator: Evaluator,
+        /// How often at most.
+        max_iterations: NonZeroU32,
+        /// The score that is good enough.
+        success_threshold: Score,
+        /// How many iterations in a row may bring nothing better.
+        patience: NonZeroU32,
+    },
+    /// One template over what an agent lists.
+    FanOut {
+        /// Who lists.
+        source: Box<AgentSpec>,
+        /// What is done for each item: `{input}` in its prompts and commands is replaced.
+        template: Box<Self>,
+        /// How many may be under way at once; `None` leaves it to the resource pools.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<NonZeroUsize>,
+    },
+    /// Several ways to look for something, side by side; what they find is judged, and the best of all is kept.
+    Hunt {
+        /// The ways.
+        strategies: Vec<Strategy>,
+        /// How many of all results are kept; all if zero.
+        top: u32,
+        /// How many strategies may be under way at once; `None` leaves it to the resource pools.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<NonZeroUsize>,
+    },
+    /// The body, within limits of its own.
+    Limit {
+        /// What to do.
+        body: Box<Self>,
+        /// The limits.
+        limits: ScopeLimits,
+    },
+    /// Results are checked, and handed on if they pass.
+    Guard {
+        /// Results that exist already. Those of the stage before are checked as well.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        refs: Vec<RefId>,
+        /// What must hold of each.
+        checks: Vec<Check>,
+    },
+    /// A person is asked; what the stage before made is handed on if they agree.
+    Approve {
+        /// What they are asked.
+        question: String,
+    },
+    /// Steps that say themselves which one is next.
+    Pipeline {
+        /// The steps.
+        program: Arc<Program>,
+    },
 }
 
 impl Plan {
-    /// Every agent that is described, in the order of the plan; those of a retry or of a template once.
-    pub fn agents(&self) -> Vec<&AgentSpec> {
-        let mut agents = Vec::new();
-        self.visit(&mut |agent| agents.push(agent));
-        agents
-    }
-
-    /// How many agents run if none has to be attempted again.
-    pub fn agent_count(&self) -> usize {
-        let all = |plans: &[Self]| plans.iter().map(Self::agent_count).sum();
-        match self {
-            Self::Run { .. } => 1,
-            Self::Seq { stages: plans }
-            | Self::Par {
-                branches: plans, ..
-            }
-            | Self::Race { branches: plans } => all(plans),
-            Self::Map {
-                template, inputs, ..
-            } => template.agent_count().saturating_mul(inputs.len()),
-            Self::Retry { body, .. } => body.agent_count(),
-            Self::Reduce { body, reducer, .. } => {
-                body.as_ref().map_or(0, |body| body.agent_count()) + reducer.agent_count()
-            }
-        }
-    }
-
-    fn visit<'p>(&'p self, see: &mut impl FnMut(&'p AgentSpec)) {
-        match self {
-            Self::Run { agent } => see(agent),
-            Self::Seq { stages: plans }
-            | Self::Par {
-                branches: plans, ..
-            }
-            | Self::Race { branches: plans } => plans.iter().for_each(|plan| plan.visit(see)),
-            Self::Retry { body: plan, .. } | Self::Map { template: plan, .. } => plan.visit(see),
-            Self::Reduce { body, reducer, .. } => {
-                if let Some(body) = body {
-                    body.visit(see);
-                }
-                reducer.visit(see);
-            }
-        }
-    }
-
-    /// The same with `{input}` replaced in the prompt and in the command of every agent.
-    #[must_use]
-    pub fn with_input(&self, input: &str) -> Self {
-        let each = |plans: &[Self]| plans.iter().map(|plan| plan.with_input(input)).collect();
-        let boxed = |plan: &Self| Box::new(plan.with_input(input));
-        match self {
-            Self::Run { agent } => run(agent.with_input(input)),
-            Self::Seq { stages } => Self::Seq {
-                stages: each(stages),
-            },
-            Self::Par { branches, limit } => Self::Par {
-                branches: each(branches),
-                limit: *limit,
-            },
-            // Its template has inputs of its own.
-            Self::Map {
-                template,
-                inputs,
-                limit,
-            } => Self::Map {
-                template: template.clone(),
-                inputs: inputs
-                    .iter()
-                    .map(|inner| inner.replace("{input}", input))
-                    .collect(),
-                limit: *limit,
-            },
-            Self::Race { branches } => Self::Race {
-                branches: each(branches),
-            },
-            Self::Retry { body, attempts } => Self::Retry {
-                body: boxed(body),
-                attempts: *attempts,
-            },
-            Self::Reduce {
-                inputs,
-                body,
-                reducer,
-            } => Self::Reduce {
-                inputs: inputs.clone(),
-                body: body.as_deref().map(boxed),
-                reducer: boxed(reducer),
-            },
-        }
-    }
-
     /// The name of the outermost operation: that of the function that makes such a plan.
-    pub const fn op(&self) -> &'static str {
+    pub fn op(&self) -> &'static str {
         match self {
             Self::Run { .. } => "run",
             Self::Seq { .. } => "chain",
@@ -173,6 +168,19 @@ impl Plan {
             Self::Retry { .. } => "retry",
             Self::Reduce { body: Some(_), .. } => "map_reduce",
             Self::Reduce { .. } => "reduce",
+            Self::Judge { select, body, .. } => match (select, body) {
+                (Selection::All, _) => "validate",
+                (Selection::Valid, _) => "filter",
+                (Selection::Best { .. }, Some(_)) => "beam",
+                (Selection::Best { .. } | Selection::Top { .. }, _) => "score_list",
+            },
+            Self::Iterate { .. } => "iterate",
+            Self::FanOut { .. } => "fan_out",
+            Self::Hunt { .. } => "hunt",
+            Self::Limit { body, .. } => body.op(),
+            Self::Guard { .. } => "guard",
+            Self::Approve { .. } => "approve",
+            Self::Pipeline { .. } => "pipeline",
         }
     }
 }

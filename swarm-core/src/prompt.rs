@@ -1,50 +1,15 @@
 //! How a prompt is put together: the task, and what came before it.
 
-use std::{collections::HashSet, sync::Arc};
+mod compose;
+mod context;
+mod situation;
 
-use crate::{ids::RefId, spec::AgentSpec};
+use std::collections::HashSet;
 
-/// Something that an agent is told besides its task.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Context {
-    /// Results of the stage before it.
-    Previous(Arc<[RefId]>),
-    /// Results that it is to bring together.
-    Inputs(Arc<[Input]>),
-    /// This is one of several attempts.
-    Attempt {
-        /// From 1.
-        number: u32,
-        /// How many there may be in all.
-        of: u32,
-        /// What went wrong in each of those before.
-        errors: Arc<[Vec<PriorError>]>,
-    },
-}
+pub use compose::compose;
+pub use context::{Context, Input, PipelineSituation, PriorError, StepResult};
 
-/// Why something failed, as a later attempt is told.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(untagged)]
-pub enum PriorError {
-    /// The agent left a record, which has the error; it is read when it is needed.
-    Recorded {
-        /// The record.
-        #[serde(rename = "ref")]
-        id: RefId,
-    },
-    /// This message.
-    Message(String),
-}
-
-/// One input of a reduction.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Input {
-    /// A result, read when it is needed.
-    Ref(RefId),
-    /// A text as it is.
-    Text(String),
-}
+use crate::{ids::RefId, refs::Ref, spec::AgentSpec};
 
 /// A part of a prompt: text, or something of a result that is read only when the prompt is written down.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +20,17 @@ pub enum Piece {
     Result(RefId),
     /// The error of this result.
     Error(RefId),
+    /// The beginning of the text of this result, and `…` if there is more.
+    Excerpt {
+        /// The result.
+        id: RefId,
+        /// How many characters at most.
+        chars: u32,
+    },
+    /// What this result says in particular, as a list: what there is to mend, if it judges something.
+    Words(RefId),
+    /// The hash of the text of this result, as its provenance has it.
+    ContentHash(RefId),
 }
 
 /// The task of an agent, behind what it is given and what it has to produce, if that was said.
@@ -81,82 +57,42 @@ pub fn task(spec: &AgentSpec) -> String {
     task + &spec.prompt
 }
 
-/// The prompt of an agent with this `task` in this `context`.
-///
-/// A stage sees `# Context from previous stage:`, a reducer `# Inputs to synthesise:` with numbered
-/// sections, a later attempt `# Prior attempts failed with these errors:`.
-pub fn compose(task: &str, context: &[Context]) -> Vec<Piece> {
-    let mut prompt = Composer(vec![Piece::Text(task.to_owned())]);
-    for part in context {
-        match part {
-            Context::Previous(refs) if refs.is_empty() => {}
-            Context::Previous(refs) => {
-                prompt.text("\n\n# Context from previous stage:\n");
-                match refs.as_ref() {
-                    [only] => prompt.0.push(Piece::Result(only.clone())),
-                    many => prompt.sections(many.iter().cloned().map(Piece::Result)),
-                }
-            }
-            Context::Inputs(inputs) => {
-                prompt.text("\n\n# Inputs to synthesise:\n\n");
-                prompt.sections(inputs.iter().map(|input| match input {
-                    Input::Ref(id) => Piece::Result(id.clone()),
-                    Input::Text(text) => Piece::Text(text.clone()),
-                }));
-            }
-            Context::Attempt { errors, .. } if errors.is_empty() => {}
-            Context::Attempt { errors, .. } => {
-                prompt.text("\n\n# Prior attempts failed with these errors:\n");
-                for (i, errors) in errors.iter().enumerate() {
-                    prompt.text(&format!("\n## Attempt {}\n", i + 1));
-                    for error in errors {
-                        match error {
-                            PriorError::Recorded { id } => prompt.0.push(Piece::Error(id.clone())),
-                            PriorError::Message(message) => prompt.text(message),
-                        }
-                        prompt.text("\n");
-                    }
-                }
-                prompt.text("\nFix what went wrong there, and try again.");
-            }
-        }
+/// The first `chars` characters of a text, and `…` if there are more.
+pub fn excerpt(text: &str, chars: u32) -> String {
+    let chars = usize::try_from(chars).unwrap_or(usize::MAX);
+    match text.char_indices().nth(chars) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}\u{2026}", text.get(..end).unwrap_or_default()),
     }
-    prompt.0
+}
+
+/// What a result says in particular, as a list.
+pub fn words(found: &Ref) -> String {
+    let words = found.stamps.finding.iter().flat_map(|stamp| &stamp.words);
+    let lines: Vec<String> = words
+        .map(|word| format!("- {}", word.replace('\n', "\n  ")))
+        .collect();
+    lines.join("\n")
+}
+
+/// The hash of the text of a result, as its provenance has it.
+pub fn content_hash(found: &Ref) -> &str {
+    let provenance = found.stamps.provenance.as_ref();
+    provenance
+        .and_then(|provenance| provenance.content_hash.as_deref())
+        .unwrap_or_default()
 }
 
 /// The results that a prompt quotes, each once, in order.
 pub fn parents(pieces: &[Piece]) -> Vec<RefId> {
     let mut seen = HashSet::new();
     let quoted = pieces.iter().filter_map(|piece| match piece {
-        Piece::Result(id) | Piece::Error(id) => Some(id),
-        Piece::Text(_) => None,
+        Piece::Result(id) | Piece::Error(id) | Piece::Words(id) | Piece::Excerpt { id, .. } => {
+            Some(id)
+        }
+        Piece::Text(_) | Piece::ContentHash(_) => None,
     });
     quoted.filter(|id| seen.insert(*id)).cloned().collect()
-}
-
-struct Composer(Vec<Piece>);
-
-impl Composer {
-    fn text(&mut self, more: &str) {
-        if let Some(Piece::Text(text)) = self.0.last_mut() {
-            text.push_str(more);
-        } else {
-            self.0.push(Piece::Text(more.to_owned()));
-        }
-    }
-
-    fn sections(&mut self, sections: impl Iterator<Item = Piece>) {
-        for (i, section) in sections.enumerate() {
-            if i > 0 {
-                self.text("\n\n---\n\n");
-            }
-            self.text(&format!("## Input {}\n", i + 1));
-            match section {
-                Piece::Text(text) => self.text(&text),
-                other => self.0.push(other),
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -175,6 +111,9 @@ mod tests {
                 Piece::Text(text) => text.clone(),
                 Piece::Result(id) => format!("<{id}>"),
                 Piece::Error(id) => format!("<error of {id}>"),
+                Piece::Excerpt { id, chars } => format!("<{chars} of {id}>"),
+                Piece::Words(id) => format!("<words of {id}>"),
+                Piece::ContentHash(id) => format!("<hash of {id}>"),
             })
             .collect()
     }

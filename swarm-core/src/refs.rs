@@ -1,22 +1,25 @@
 //! Results of agents, passed around as small references while the text stays where it is.
 
+mod check;
 mod classification;
 mod error;
 mod memory;
 mod stamps;
 
+pub use check::{Audience, Check};
 pub use classification::{Classification, Level};
 pub use error::RefError;
 use futures_util::future::BoxFuture;
 pub use memory::{MemoryRefStore, finished_ref};
 use serde::{Deserialize, Serialize};
 pub use stamps::{
-    BudgetStamp, DeadlineStamp, EncryptionStamp, ImageStamp, Provenance, RetryStamp, Stamps,
+    BudgetStamp, DeadlineStamp, EncryptionStamp, FindingStamp, ImageStamp, Judged, Provenance,
+    RetryStamp, SearchStamp, Stamps, ValidatedStamp,
 };
 
 use crate::{
     content::Content,
-    ids::{AgentId, RefId},
+    ids::{AgentId, RefId, RunId},
     money::Usd,
     outcome::ExitReason,
     prompt::Piece,
@@ -75,6 +78,8 @@ pub struct RecordHeader {
     pub spec_hash: String,
     /// The results whose text went into the prompt.
     pub parents: Vec<RefId>,
+    /// How sensitive the result is at least, whatever its parents are.
+    pub classification: Option<Classification>,
 }
 
 /// What is known once an agent has ended.
@@ -132,6 +137,36 @@ pub trait RefStore: Send + Sync + std::fmt::Debug {
     ///
     /// [`RefError::NotFound`] if there is none, also while its agent is running.
     fn get<'a>(&'a self, id: &'a RefId) -> BoxFuture<'a, Result<Ref, RefError>>;
+
+    /// Puts a file into the folder that all agents of a run share. A store without files has no such folder, and does nothing.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    fn share<'a>(
+        &'a self,
+        run: &'a RunId,
+        name: &'a str,
+        content: Content,
+    ) -> BoxFuture<'a, Result<(), RefError>> {
+        drop((run, name, content));
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Writes down what was judged of a result, in place of what was judged before. When this returns that is durable.
+    ///
+    /// # Errors
+    ///
+    /// [`RefError::NotFound`] if there is no such result.
+    fn stamp<'a>(&'a self, id: &'a RefId, judged: Judged) -> BoxFuture<'a, Result<(), RefError>>;
+
+    /// The result, if what is kept of it passes the check.
+    ///
+    /// # Errors
+    ///
+    /// [`RefError::GuardFailed`] if it does not pass.
+    fn guard<'a>(&'a self, id: &'a RefId, check: &'a Check)
+    -> BoxFuture<'a, Result<Ref, RefError>>;
 
     /// The text of the result kept under `id`.
     ///

@@ -82,6 +82,14 @@ impl Report {
                 Some(agent) => Self::Retry(Box::new(agent)),
                 None => Self::RetryFailed(FailedAttempts::new(run, agents)),
             },
+            Plan::Judge { .. }
+            | Plan::Iterate { .. }
+            | Plan::FanOut { .. }
+            | Plan::Hunt { .. }
+            | Plan::Limit { .. }
+            | Plan::Guard { .. }
+            | Plan::Approve { .. }
+            | Plan::Pipeline { .. } => Self::Par(ParReport::new(run, agents)),
         }
     }
 

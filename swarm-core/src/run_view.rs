@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::{
-    ids::{AgentId, RunId},
+    ids::{AgentId, RefId, RunId},
     journal::{Recorded, RunEvent, RunLimits},
-    machine::{AgentEnded, Cursor, End},
+    machine::{Account, AgentEnded, Cursor, End, Machine, UnexpectedEvent},
     money::Usd,
     outcome::AgentOutcome,
     plan::Plan,
@@ -31,6 +31,10 @@ pub struct RunView {
     pub agents: BTreeMap<Cursor, AgentView>,
     /// Agents that wait until the provider of their kind takes requests again.
     pub waiting: BTreeMap<Cursor, WaitingAgent>,
+    /// Questions that no person has answered, or whose answer nobody has acted on.
+    pub approvals: BTreeMap<Cursor, Approval>,
+    /// What there is to say besides how it ended, if it is more than that of each agent.
+    pub account: Option<Account>,
     /// What it has cost. Agents whose end nobody saw count with what was set aside for them.
     pub spent: Usd,
     /// When it was asked for.
@@ -60,8 +64,47 @@ pub struct AgentView {
     pub agent: AgentId,
     /// How it ended, once it has.
     pub outcome: Option<AgentOutcome>,
+    started: Timestamp,
     reserved: Usd,
     counted: Usd,
+}
+
+/// A question to a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Approval {
+    /// What asks, such as the name of a step.
+    pub name: AgentId,
+    /// What they are asked.
+    pub question: String,
+    /// What it is about.
+    pub refs: Vec<RefId>,
+    /// When they were asked first.
+    pub asked: Timestamp,
+    /// Whether somebody agreed, if anybody has answered.
+    pub approved: Option<bool>,
+}
+
+/// The machine of a run as its log leaves it, whether or not it is to be stopped.
+///
+/// # Errors
+///
+/// The first event that does not belong to the plan.
+pub fn replay<'e>(
+    plan: &Plan,
+    events: impl IntoIterator<Item = &'e RunEvent>,
+) -> Result<Machine, UnexpectedEvent> {
+    let mut machine = Machine::new(plan.clone());
+    for event in events {
+        match event {
+            RunEvent::AgentEnded(ended) => machine.apply(ended)?,
+            RunEvent::EffectDone(done) => machine.apply(done)?,
+            RunEvent::Restarted { step, program, .. } => {
+                machine.restart(*step, program.as_deref())?;
+            }
+            _ => {}
+        }
+    }
+    Ok(machine)
 }
 
 /// An agent that is not started yet.
@@ -76,13 +119,19 @@ pub struct WaitingAgent {
 }
 
 impl AgentView {
-    fn new(agent: &AgentId) -> Self {
+    fn new(agent: &AgentId, started: Timestamp) -> Self {
         Self {
             agent: agent.clone(),
             outcome: None,
+            started,
             reserved: Usd::ZERO,
             counted: Usd::ZERO,
         }
+    }
+
+    /// When it was started first, or when it was known that it never would be.
+    pub const fn started(&self) -> Timestamp {
+        self.started
     }
 
     /// What was set aside for it when it was started last.
@@ -124,6 +173,8 @@ impl RunView {
             },
             agents: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            approvals: BTreeMap::new(),
+            account: None,
             spent: Usd::ZERO,
             started: first.at,
             updated: first.at,
@@ -132,10 +183,14 @@ impl RunView {
             view.updated = recorded.at;
             view.apply(event);
         }
+        view.account = replay(plan, events.iter().map(|(_, event)| event))
+            .ok()
+            .and_then(|machine| machine.account());
         Some(view)
     }
 
     fn apply(&mut self, event: &RunEvent) {
+        let now = self.updated;
         match event {
             RunEvent::Started { .. } => {}
             RunEvent::AgentStarted {
@@ -152,7 +207,7 @@ impl RunView {
                         self.spent = self.spent + lost.reserved;
                         lost.counted = lost.counted + lost.reserved;
                     })
-                    .or_insert_with(|| AgentView::new(agent));
+                    .or_insert_with(|| AgentView::new(agent, now));
                 view.outcome = None;
                 view.reserved = *reserved;
             }
@@ -170,6 +225,36 @@ impl RunView {
                 self.waiting.insert(at.clone(), waiting);
             }
             RunEvent::AgentEnded(ended) => self.ended(ended),
+            RunEvent::EffectDone(done) => {
+                self.approvals.remove(&done.at);
+            }
+            RunEvent::ApprovalAsked {
+                at,
+                name,
+                question,
+                refs,
+            } => {
+                let approval = Approval {
+                    name: name.clone(),
+                    question: question.clone(),
+                    refs: refs.clone(),
+                    asked: now,
+                    approved: None,
+                };
+                self.approvals.insert(at.clone(), approval);
+            }
+            RunEvent::ApprovalAnswered { at, approved, .. } => {
+                if let Some(approval) = self.approvals.get_mut(at) {
+                    approval.approved.get_or_insert(*approved);
+                }
+            }
+            RunEvent::Restarted { limits, .. } => {
+                self.limits = *limits;
+                self.state = RunState::Open {
+                    cancel_requested: false,
+                    interrupted: false,
+                };
+            }
             RunEvent::LimitsChanged { limits } => self.limits = *limits,
             RunEvent::CancelRequested => self.open(|cancel_requested, _| *cancel_requested = true),
             RunEvent::Interrupted => self.open(|_, interrupted| *interrupted = true),
@@ -179,11 +264,12 @@ impl RunView {
     }
 
     fn ended(&mut self, ended: &AgentEnded) {
+        let now = self.updated;
         self.waiting.remove(&ended.at);
         let view = self
             .agents
             .entry(ended.at.clone())
-            .or_insert_with(|| AgentView::new(&ended.agent));
+            .or_insert_with(|| AgentView::new(&ended.agent, now));
         let outcome = &ended.outcome;
         let cost = outcome.cost.unwrap_or(view.reserved);
         let counted = match outcome.result {

@@ -9,7 +9,7 @@ use thiserror::Error;
 use tokio::{sync::watch, task::spawn_blocking};
 
 use crate::{
-    agent_runner::{AdmissionLimits, AgentRunner},
+    agent_runner::{AdmissionLimits, AgentRunner, Scopes},
     agents::{Onlooker, UnknownModel, kind_of},
     breaker::Breakers,
     budget::Budget,
@@ -20,13 +20,13 @@ use crate::{
         EventLog, LogError, MemoryEventLog, Observer, Recorded, RunEvent, RunJournal, RunLimits,
         Sequence, StreamId, Vault,
     },
-    machine::{AgentEnded, Cursor, Demand, Machine},
+    machine::{Cursor, Demand, Machine},
     money::Usd,
-    plan::Plan,
+    plan::{Patcher, Plan},
     prices::PriceBook,
     refs::{MemoryRefStore, RefStore},
     resources::{PoolLimits, ResourcePools},
-    run_view::{RunState, RunView},
+    run_view::{self, RunState, RunView},
     runtime::{AgentRuntime, DEFAULT_MAX_OUTPUT, RuntimeError},
     spec::{Agent, AgentSpec, ByteSize, Sandbox},
     supplies::{Supplies, SupplyError, UserMachine},
@@ -46,6 +46,7 @@ pub struct Swarm {
     prices: Arc<PriceBook>,
     max_output: ByteSize,
     user: Option<Arc<dyn UserMachine>>,
+    patcher: Option<Arc<dyn Patcher>>,
 }
 
 /// A run that is to be started.
@@ -225,6 +226,13 @@ impl SwarmBuilder {
         self
     }
 
+    /// Who checks pipelines that governors want changed. Without it they stay as they are.
+    #[must_use]
+    pub fn patcher(mut self, patcher: Arc<dyn Patcher>) -> Self {
+        self.0.patcher = Some(patcher);
+        self
+    }
+
     /// The finished bundle.
     pub fn build(self) -> Swarm {
         self.0
@@ -245,6 +253,7 @@ impl Swarm {
             prices: Arc::new(PriceBook::default()),
             max_output: DEFAULT_MAX_OUTPUT,
             user: None,
+            patcher: None,
         })
     }
 
@@ -310,13 +319,7 @@ impl Swarm {
         if view.end().is_some() {
             return Err(SwarmError::RunEnded(run.clone()));
         }
-        let is_cancelled = matches!(
-            view.state,
-            RunState::Open {
-                cancel_requested: true,
-                ..
-            }
-        );
+        let is_cancelled = is_to_be_cancelled(&view);
         // Who is only stopped needs none.
         if !is_cancelled && journal.has_lost_values(&events).await? {
             return Err(SwarmError::ValuesLost(run.clone()));
@@ -343,6 +346,7 @@ impl Swarm {
         let mut runner = self.runner(run, &journal, view.limits, spent, held);
         runner.supplies = supplies;
         runner.onlooker = control.onlooker;
+        runner.scopes = Scopes::of(&view, |at| awaited.contains_key(at));
         if is_cancelled {
             runner.left_behind = Mutex::new(left_behind(&view, &events)?);
         }
@@ -501,6 +505,9 @@ impl Swarm {
             max_output: self.max_output,
             supplies: Supplies::default(),
             onlooker: None,
+            patcher: self.patcher.clone(),
+            scopes: Scopes::default(),
+            list: Mutex::default(),
             journal: journal.clone(),
             limits: AdmissionLimits {
                 pools: self.pools.clone(),
@@ -538,14 +545,21 @@ impl Swarm {
 
 /// The machine of a run as its log leaves it.
 fn replayed(view: &RunView, events: &[(Recorded, RunEvent)]) -> Result<Machine, DriveError> {
-    let mut machine = Machine::replay(view.plan.clone(), ended(events))?;
-    if events
-        .iter()
-        .any(|(_, event)| *event == RunEvent::CancelRequested)
-    {
+    let mut machine = run_view::replay(&view.plan, events.iter().map(|(_, event)| event))?;
+    if is_to_be_cancelled(view) {
         machine.cancel();
     }
     Ok(machine)
+}
+
+const fn is_to_be_cancelled(view: &RunView) -> bool {
+    matches!(
+        view.state,
+        RunState::Open {
+            cancel_requested: true,
+            ..
+        }
+    )
 }
 
 /// The agents that `machine` starts next.
@@ -553,8 +567,8 @@ fn awaited(mut machine: Machine) -> HashMap<Cursor, Arc<AgentSpec>> {
     let demands = machine.demands().into_iter();
     demands
         .filter_map(|demand| match demand {
-            Demand::Start { at, spec, .. } => Some((at, spec)),
-            Demand::Cancel { .. } => None,
+            Demand::Start(start) => Some((start.at, start.spec)),
+            Demand::Do(_) | Demand::Cancel { .. } => None,
         })
         .collect()
 }
@@ -564,32 +578,12 @@ fn left_behind(
     view: &RunView,
     events: &[(Recorded, RunEvent)],
 ) -> Result<HashMap<Cursor, Start>, DriveError> {
-    let mut machine = Machine::replay(view.plan.clone(), ended(events))?;
+    let mut machine = run_view::replay(&view.plan, events.iter().map(|(_, event)| event))?;
     let in_flight: BTreeSet<&Cursor> = view.in_flight().map(|(at, _)| at).collect();
     let demands = machine.demands().into_iter();
     let starts = demands.filter_map(|demand| match demand {
-        Demand::Start {
-            at,
-            agent,
-            spec,
-            context,
-        } if in_flight.contains(&at) => {
-            let start = Start {
-                at: at.clone(),
-                agent,
-                spec,
-                context,
-            };
-            Some((at, start))
-        }
-        Demand::Start { .. } | Demand::Cancel { .. } => None,
+        Demand::Start(start) if in_flight.contains(&start.at) => Some((start.at.clone(), start)),
+        Demand::Start(_) | Demand::Do(_) | Demand::Cancel { .. } => None,
     });
     Ok(starts.collect())
-}
-
-fn ended(events: &[(Recorded, RunEvent)]) -> impl Iterator<Item = &AgentEnded> {
-    events.iter().filter_map(|(_, event)| match event {
-        RunEvent::AgentEnded(ended) => Some(ended),
-        _ => None,
-    })
 }

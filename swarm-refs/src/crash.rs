@@ -14,7 +14,7 @@ use swarm_core::{
     ids::RefId,
     outcome::ExitReason,
     prompt::{Piece, parents},
-    refs::{Classification, Level, RecordEnd, RecordHeader, RefError, Stamps},
+    refs::{Check, Classification, Level, RecordEnd, RecordHeader, RefError, Stamps},
     runtime::OutputStream::{Stderr, Stdout},
     time::SystemClock,
 };
@@ -24,7 +24,7 @@ use crate::{
     cut::{Cut, arm},
     encrypt::{Part, decrypt, encrypt},
     gc::gc,
-    guard::{Check, guard},
+    guard::guard,
     inspect::inspect,
     open_record::OpenRecord,
     store::Store,
@@ -63,6 +63,7 @@ fn begin(store: &Arc<Store>, agent: &str, quoted: Option<&str>) -> Result<OpenRe
         model: None,
         spec_hash: "spec".to_owned(),
         parents: parents(&prompt),
+        classification: None,
     };
     Ok(OpenRecord::begin(Arc::clone(store), header, &prompt)?.0)
 }

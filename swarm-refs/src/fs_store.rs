@@ -10,7 +10,9 @@ use swarm_core::{
     content::Content,
     ids::{RefId, RunId},
     prompt::Piece,
-    refs::{Classification, RecordHeader, Recording, Recovered, Ref, RefError, RefStore},
+    refs::{
+        Check, Classification, Judged, RecordHeader, Recording, Recovered, Ref, RefError, RefStore,
+    },
     time::Clock,
 };
 
@@ -19,10 +21,9 @@ use crate::{
     encrypt::{Part, Sealed},
     gc,
     gc::Collected,
-    guard,
-    guard::Check,
-    inspect,
+    guard, inspect,
     inspect::Inspection,
+    judge,
     layout::Layout,
     list,
     list::Filter,
@@ -227,6 +228,20 @@ impl RefStore for FsRefStore {
         let id = id.clone();
         self.blocking(move |store| Ok(store.load(&id)?.1.found))
             .boxed()
+    }
+
+    fn stamp<'a>(&'a self, id: &'a RefId, judged: Judged) -> BoxFuture<'a, Result<(), RefError>> {
+        let id = id.clone();
+        self.blocking(move |store| judge::stamp(store, &id, judged))
+            .boxed()
+    }
+
+    fn guard<'a>(
+        &'a self,
+        id: &'a RefId,
+        check: &'a Check,
+    ) -> BoxFuture<'a, Result<Ref, RefError>> {
+        Self::guard(self, id, check.clone()).boxed()
     }
 
     fn text<'a>(&'a self, id: &'a RefId) -> BoxFuture<'a, Result<Content, RefError>> {

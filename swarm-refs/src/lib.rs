@@ -44,6 +44,7 @@ mod fs_store;
 mod gc;
 mod guard;
 mod inspect;
+mod judge;
 mod keyring;
 mod layout;
 mod list;
@@ -62,11 +63,11 @@ mod wrap;
 pub use encrypt::{Part, Sealed};
 pub use fs_store::FsRefStore;
 pub use gc::Collected;
-pub use guard::{Audience, Check};
 pub use inspect::Inspection;
 pub use layout::Layout;
 pub use list::Filter;
 pub use run_lock::RunLock;
+pub use swarm_core::refs::{Audience, Check};
 pub use swarm_core::refs::{
     BudgetStamp, Classification, DeadlineStamp, EncryptionStamp, Level, Provenance, RecordEnd,
     RecordHeader, Recording, Ref, RefError, RefStore, RetryStamp, Stamps,

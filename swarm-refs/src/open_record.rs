@@ -68,13 +68,13 @@ impl OpenRecord {
         let mut quoted: BTreeSet<&RefId> = header.parents.iter().collect();
         for piece in pieces {
             match piece {
-                Piece::Text(_) => {}
-                Piece::Result(id) => {
+                Piece::Text(_) | Piece::ContentHash(_) => {}
+                Piece::Result(id) | Piece::Excerpt { id, .. } => {
                     check_readable(&store, id)?;
                     quoted.insert(id);
                 }
                 // Of an encrypted one the prompt says that it is encrypted.
-                Piece::Error(id) => {
+                Piece::Error(id) | Piece::Words(id) => {
                     store.load(id)?;
                     quoted.insert(id);
                 }
@@ -276,7 +276,10 @@ impl OpenRecord {
             text: inline,
             has_transcript,
             parent_hashes: self.parents.iter().map(provenance_hash).collect(),
-            inherited: inherited(&self.parents),
+            inherited: inherited(&self.parents)
+                .into_iter()
+                .chain(self.header.classification.clone())
+                .reduce(Classification::combined),
             source_path: None,
             files: None,
             sealing: false,

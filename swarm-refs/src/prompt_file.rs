@@ -1,8 +1,17 @@
 //! Composes a prompt on disk, so that its size does not matter.
 
-use std::{fs::File, io::Write as _, path::PathBuf};
+use std::{
+    fs::File,
+    io::{Read as _, Write as _},
+    path::PathBuf,
+};
 
-use swarm_core::{content::Content, ids::RefId, prompt::Piece, refs::RefError};
+use swarm_core::{
+    content::Content,
+    ids::RefId,
+    prompt::{self, Piece},
+    refs::RefError,
+};
 
 use crate::{
     folder::Folder,
@@ -22,7 +31,7 @@ pub(crate) fn compose(
     if pieces.is_empty() {
         return Ok(Content::empty());
     }
-    let mut prompt = PromptFile {
+    let mut written = PromptFile {
         file: folder.create(layout::PROMPT)?,
         path: folder.path().join(layout::PROMPT),
         buffer: Vec::new(),
@@ -32,7 +41,7 @@ pub(crate) fn compose(
         match piece {
             Piece::Text(text) => {
                 for chunk in text.as_bytes().chunks(64 * 1024) {
-                    prompt.add(chunk)?;
+                    written.add(chunk)?;
                 }
             }
             Piece::Result(id) => {
@@ -41,16 +50,40 @@ pub(crate) fn compose(
                 pump(
                     record.open_text(&quoted)?,
                     |error| RefError::io("read the text in", &path, error),
-                    |chunk| prompt.add(chunk),
+                    |chunk| written.add(chunk),
                 )?;
             }
             Piece::Error(id) => {
                 let (_held, record) = locked(store, id)?;
-                prompt.add(record.found.error.unwrap_or_default().as_bytes())?;
+                written.add(record.found.error.unwrap_or_default().as_bytes())?;
+            }
+            Piece::Excerpt { id, chars } => {
+                let (quoted, record) = locked(store, id)?;
+                written.add(excerpt(&quoted, &record, *chars)?.as_bytes())?;
+            }
+            Piece::Words(id) => {
+                let (_held, record) = locked(store, id)?;
+                written.add(prompt::words(&record.found).as_bytes())?;
+            }
+            Piece::ContentHash(id) => {
+                let (_held, record) = locked(store, id)?;
+                written.add(prompt::content_hash(&record.found).as_bytes())?;
             }
         }
     }
-    prompt.finish()
+    written.finish()
+}
+
+/// The beginning of a text, of which no more is read than that may take.
+fn excerpt(folder: &Folder, record: &Record, chars: u32) -> Result<String, RefError> {
+    let most = u64::from(chars) * 4 + 4;
+    let mut bytes = Vec::new();
+    record
+        .open_text(folder)?
+        .take(most)
+        .read_to_end(&mut bytes)
+        .map_err(|error| RefError::io("read the text in", folder.path(), error))?;
+    Ok(prompt::excerpt(&String::from_utf8_lossy(&bytes), chars))
 }
 
 /// A finished record, and its folder, which is locked as long as it lives.

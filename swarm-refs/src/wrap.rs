@@ -58,6 +58,7 @@ pub(crate) fn wrap(store: &Arc<Store>, path: &Path) -> Result<Wrapped, RefError>
         model: Some("wrapped".to_owned()),
         spec_hash: hash::hex(b"wrapped"),
         parents: Vec::new(),
+        classification: None,
     };
     let (mut record, _) = OpenRecord::begin(Arc::clone(store), header, &[])?;
     let brought = if metadata.is_dir() {

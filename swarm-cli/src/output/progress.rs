@@ -11,6 +11,7 @@ use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use swarm_core::{
     agents::{AgentEvent, Onlooker},
+    ids::RunId,
     journal::{Observer, RunEvent},
     run_view::Counts,
     time::Timestamp,
@@ -24,6 +25,7 @@ pub(crate) struct Progress {
     bar: ProgressBar,
     begins: Arc<dyn Fn() + Send + Sync>,
     out: Output,
+    run: RunId,
     /// Until when agents wait, as far as it was said.
     said: Arc<Mutex<Option<Timestamp>>>,
 }
@@ -35,7 +37,7 @@ impl fmt::Debug for Progress {
 }
 
 impl Progress {
-    pub(crate) fn new(out: Output, agents: usize) -> Self {
+    pub(crate) fn new(out: Output, run: &RunId, agents: usize) -> Self {
         let target = if out.is_watched() {
             ProgressDrawTarget::term_like(Box::new(Margin(Term::buffered_stderr())))
         } else {
@@ -50,6 +52,7 @@ impl Progress {
             bar,
             begins: Arc::new(|| {}),
             out,
+            run: run.clone(),
             said: Arc::default(),
         }
     }
@@ -146,7 +149,18 @@ impl Progress {
                 bar.set_message(format!("{agent} waits"));
                 self.say_once(kind, *until);
             }
+            RunEvent::ApprovalAsked { name, question, .. } => {
+                bar.set_message(format!("{name} asks"));
+                let run = &self.run;
+                let asked = printable(&format!(
+                    "{name} asks: {question}; `swarm runs approve {run} {name}` or `swarm runs reject {run} {name}` answers"
+                ));
+                self.aside(|| self.out.notice(&asked));
+            }
             RunEvent::Started { .. }
+            | RunEvent::EffectDone(_)
+            | RunEvent::ApprovalAnswered { .. }
+            | RunEvent::Restarted { .. }
             | RunEvent::CancelRequested
             | RunEvent::Interrupted
             | RunEvent::Resumed

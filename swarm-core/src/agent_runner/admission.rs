@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::Stopped;
+use super::{
+    Stopped,
+    scopes::{Bounds, Reserved},
+};
 use crate::{
     agents::AgentKind,
     breaker::Breakers,
@@ -37,26 +40,27 @@ pub(super) struct Applicant<'a> {
     pub(super) kind: &'static dyn AgentKind,
     /// Who runs already is no burden to its provider.
     pub(super) is_new: bool,
+    pub(super) bounds: &'a Bounds,
 }
 
 /// Leave to start. The permits go back when it is settled or dropped.
 #[derive(Debug)]
 pub(super) struct Admission {
-    reservation: Reservation,
+    reserved: Reserved,
     _permits: Permits,
 }
 
 impl Admission {
     pub(super) fn reserved(&self) -> Usd {
-        self.reservation.amount()
+        self.reserved.amount()
     }
 
     pub(super) fn begin(&mut self) {
-        self.reservation.begin();
+        self.reserved.begin();
     }
 
     pub(super) fn settle(self, cost: Option<Usd>) -> BudgetStamp {
-        self.reservation.settle(cost)
+        self.reserved.settle(cost)
     }
 }
 
@@ -70,12 +74,14 @@ impl Limits {
         halt: &Halt,
         journal: &RunJournal,
     ) -> Result<Admission, Stopped> {
-        let remaining = self.remaining();
-        if remaining == Some(Duration::ZERO) {
-            return Err(self.too_late());
+        let bounds = applicant.bounds;
+        let remaining = || bounds.remaining(self.clock.as_ref());
+        if remaining() == Some(Duration::ZERO) {
+            return Err(too_late(bounds));
         }
+        let left = remaining();
         let deadline = async {
-            match remaining {
+            match left {
                 Some(remaining) => tokio::time::sleep(remaining).await,
                 None => std::future::pending().await,
             }
@@ -85,10 +91,10 @@ impl Limits {
             () = halt.token().cancelled() => Err(halted(halt)),
             admitted = self.wait(applicant, holds, journal) => match admitted {
                 // The slot may come from somebody whom the deadline has just stopped.
-                Ok(_) if self.remaining() == Some(Duration::ZERO) => Err(self.too_late()),
+                Ok(_) if remaining() == Some(Duration::ZERO) => Err(too_late(bounds)),
                 admitted => admitted,
             },
-            () = deadline => Err(self.too_late()),
+            () = deadline => Err(too_late(bounds)),
         }
     }
 
@@ -104,14 +110,11 @@ impl Limits {
         let denied = |exit, error: String| Stopped::Denied(AgentOutcome::not_started(exit, error));
         // Before the money, too: it may take days, and others can use it meanwhile.
         self.until_closed(applicant, journal).await?;
-        let reservation = match holds {
-            Some(holds) => holds,
-            None => self
-                .budget
-                .reserve(worst_case)
-                .await
-                .map_err(|error| denied(ExitReason::BudgetExhausted, error.to_string()))?,
-        };
+        let reserved = applicant
+            .bounds
+            .reserve(&applicant.start.at, &self.budget, worst_case, holds)
+            .await
+            .map_err(|error| denied(ExitReason::BudgetExhausted, error.to_string()))?;
         loop {
             self.until_closed(applicant, journal).await?;
             let permits = self
@@ -122,7 +125,7 @@ impl Limits {
             // The slot may come from somebody whose provider has just refused its requests.
             if self.open_until(applicant).is_none() {
                 return Ok(Admission {
-                    reservation,
+                    reserved,
                     _permits: permits,
                 });
             }
@@ -182,38 +185,24 @@ impl Limits {
         self.clock.now().plus(wait)
     }
 
-    fn remaining(&self) -> Option<Duration> {
-        self.deadline
-            .map(|deadline| deadline.since(self.clock.now()))
-    }
-
     /// How long the agent may run: its own timeout, but not past the deadline.
-    pub(super) fn timeout(&self, spec: &AgentSpec) -> Duration {
+    pub(super) fn timeout(&self, spec: &AgentSpec, bounds: &Bounds) -> Duration {
         let own = spec.sandbox.timeout;
-        self.remaining().map_or(own, |remaining| own.min(remaining))
+        let remaining = bounds.remaining(self.clock.as_ref());
+        remaining.map_or(own, |remaining| own.min(remaining))
     }
 
     /// What to tell about an agent that the deadline stopped.
-    pub(super) fn stopped_at_deadline(&self) -> Option<String> {
-        self.deadline.map(|deadline| {
+    pub(super) fn stopped_at_deadline(bounds: &Bounds) -> Option<String> {
+        bounds.deadline.map(|deadline| {
             format!(
                 "stopped at the deadline of the run, {deadline}; what it had printed is kept; {MORE_TIME}"
             )
         })
     }
 
-    fn too_late(&self) -> Stopped {
-        let when = self.deadline.unwrap_or_default();
-        Stopped::Denied(AgentOutcome::not_started(
-            ExitReason::DeadlineExceeded,
-            format!(
-                "the deadline of the run, {when}, had passed before it could start; {MORE_TIME}"
-            ),
-        ))
-    }
-
-    pub(super) fn deadline_stamp(&self) -> Option<DeadlineStamp> {
-        let deadline = self.deadline?;
+    pub(super) fn deadline_stamp(&self, bounds: &Bounds) -> Option<DeadlineStamp> {
+        let deadline = bounds.deadline?;
         let now = self.clock.now();
         let left = deadline.since(now).as_secs_f64() - now.since(deadline).as_secs_f64();
         Some(DeadlineStamp {
@@ -221,6 +210,14 @@ impl Limits {
             time_remaining: (left * 100.0).round() / 100.0,
         })
     }
+}
+
+fn too_late(bounds: &Bounds) -> Stopped {
+    let when = bounds.deadline.unwrap_or_default();
+    Stopped::Denied(AgentOutcome::not_started(
+        ExitReason::DeadlineExceeded,
+        format!("the deadline of the run, {when}, had passed before it could start; {MORE_TIME}"),
+    ))
 }
 
 fn halted(halt: &Halt) -> Stopped {

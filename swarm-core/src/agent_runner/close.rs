@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{AgentRunner, Listener, Noted, ending::keep, ending::outcome_of};
+use super::{AgentRunner, Listener, Noted, ending::keep, ending::outcome_of, scopes::Bounds};
 use crate::{
     agents::{AgentKind, kind_of},
     drive::{Halt, Start},
@@ -60,15 +60,19 @@ impl AgentRunner {
         kind: &'static dyn AgentKind,
     ) -> Result<Option<AgentOutcome>, RefError> {
         let pieces = prompt::compose(&prompt::task(&start.spec), &start.context);
-        let mut recording = self.store.begin(header(id, start, kind), pieces).await?;
+        let bounds = self.bounds(start);
+        let header = header(id, start, kind, &bounds);
+        let mut recording = self.store.begin(header, pieces).await?;
         let spec = start.spec.as_ref();
-        let job = self.job(id.clone(), kind, spec, recording.as_ref(), Launch::TakeOver);
+        let launch = (Launch::TakeOver, self.limits.timeout(spec, &bounds));
+        let job = self.job(id.clone(), kind, spec, recording.as_ref(), launch);
         let halt = Halt::default();
         halt.token().cancel();
         let ran = self
-            .listen(&job, kind, spec, recording.as_mut(), &halt)
+            .listen(&job, kind, start, recording.as_mut(), &halt)
             .await;
         let stderr = recording.stderr_tail();
+        let start = (start, &bounds);
         let end = self.end_of(ran, &job, start, kind, &stderr).await;
         Ok(Some(keep(recording, end).await))
     }
@@ -81,7 +85,9 @@ impl AgentRunner {
         kind: &'static dyn AgentKind,
         is_gone: bool,
     ) -> Result<Option<AgentOutcome>, RefError> {
-        let recovered = self.store.recover(header(id, start, kind)).await?;
+        let bounds = self.bounds(start);
+        let header = header(id, start, kind, &bounds);
+        let recovered = self.store.recover(header).await?;
         let Some(Recovered {
             mut recording,
             stdout,
@@ -91,7 +97,8 @@ impl AgentRunner {
             return Ok(None);
         };
         let spec = start.spec.as_ref();
-        let job = self.job(id.clone(), kind, spec, recording.as_ref(), Launch::TakeOver);
+        let launch = (Launch::TakeOver, self.limits.timeout(spec, &bounds));
+        let job = self.job(id.clone(), kind, spec, recording.as_ref(), launch);
         let reached = if is_gone && matches!(spec.sandbox.network, Network::Allow(_)) {
             self.reached(&job, recording.as_mut()).await
         } else {
@@ -116,6 +123,7 @@ impl AgentRunner {
             }),
         });
         let stderr = recording.stderr_tail();
+        let start = (start, &bounds);
         let mut end = self.end_of((ran, noted), &job, start, kind, &stderr).await;
         let error = if interrupted.is_some() {
             STOPPED
@@ -139,7 +147,7 @@ impl AgentRunner {
     }
 }
 
-fn header(id: &RefId, start: &Start, kind: &dyn AgentKind) -> RecordHeader {
+fn header(id: &RefId, start: &Start, kind: &dyn AgentKind, bounds: &Bounds) -> RecordHeader {
     let pieces = prompt::compose(&start.spec.prompt, &start.context);
     RecordHeader {
         id: id.clone(),
@@ -147,5 +155,6 @@ fn header(id: &RefId, start: &Start, kind: &dyn AgentKind) -> RecordHeader {
         model: kind.model(&start.spec),
         spec_hash: start.spec.digest(),
         parents: prompt::parents(&pieces),
+        classification: bounds.classification.clone(),
     }
 }

@@ -172,6 +172,7 @@ pub(super) async fn keep(recording: Box<dyn Recording>, end: RecordEnd) -> Agent
             cost,
             duration,
             result: None,
+            finding: None,
         },
     }
 }
@@ -196,5 +197,6 @@ pub(super) fn outcome_of(found: Ref) -> AgentOutcome {
         cost: found.cost_usd,
         duration: Duration::try_from_secs_f64(found.duration_seconds).unwrap_or_default(),
         result: Some(found.id),
+        finding: found.stamps.finding.map(|stamp| stamp.finding),
     }
 }

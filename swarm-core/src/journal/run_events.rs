@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::AgentId,
-    machine::{AgentEnded, Cursor, End},
+    ids::{AgentId, RefId},
+    machine::{AgentEnded, Cursor, EffectDone, End},
     money::Usd,
-    plan::Plan,
+    plan::{Plan, Program},
     time::Timestamp,
 };
 
@@ -56,6 +56,39 @@ pub enum RunEvent {
     },
     /// An agent ended, or will never start.
     AgentEnded(AgentEnded),
+    /// Something else was done.
+    EffectDone(EffectDone),
+    /// A person is asked.
+    ApprovalAsked {
+        /// Where in the plan.
+        at: Cursor,
+        /// What asks, such as the name of a step.
+        name: AgentId,
+        /// What they are asked.
+        question: String,
+        /// What it is about.
+        refs: Vec<RefId>,
+    },
+    /// A person has answered.
+    ApprovalAnswered {
+        /// Where in the plan.
+        at: Cursor,
+        /// Whether they agree.
+        approved: bool,
+        /// What they say about it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+    },
+    /// A pipeline that was over goes on from one of its steps. All jumps are allowed anew.
+    Restarted {
+        /// From which, as an index.
+        step: u32,
+        /// The pipeline as it is from here on, if it was edited.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        program: Option<Box<Program>>,
+        /// Its limits from here on.
+        limits: RunLimits,
+    },
     /// Its limits are others from here on.
     LimitsChanged {
         /// The new ones.
@@ -90,6 +123,10 @@ impl RunEvent {
             Self::AgentStarted { .. } => "agent_started",
             Self::AgentWaits { .. } => "agent_waits",
             Self::AgentEnded(_) => "agent_ended",
+            Self::EffectDone(_) => "effect_done",
+            Self::ApprovalAsked { .. } => "approval_asked",
+            Self::ApprovalAnswered { .. } => "approval_answered",
+            Self::Restarted { .. } => "run_restarted",
             Self::LimitsChanged { .. } => "run_limits_changed",
             Self::CancelRequested => "run_cancel_requested",
             Self::Interrupted => "run_interrupted",

@@ -6,7 +6,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{EventLog, LogError, NewEvent, Recorded, RunEvent, Sequence, StreamId, Vault, vault};
-use crate::{drive::Recorder, ids::RunId, machine::AgentEnded, time::Clock};
+use crate::{
+    drive::{Happened, Recorder},
+    ids::RunId,
+    time::Clock,
+};
 
 const PAGE: usize = 1000;
 /// What the JSON reader accepts.
@@ -232,9 +236,12 @@ fn json<T: DeserializeOwned>(recorded: &Recorded, data: &str) -> Result<T, LogEr
 }
 
 impl Recorder for RunJournal {
-    async fn ended(&mut self, events: &[AgentEnded]) -> Result<(), LogError> {
-        let events = events.iter().cloned().map(RunEvent::AgentEnded).collect();
-        self.append(events).await.map(drop)
+    async fn happened(&mut self, events: &[Happened]) -> Result<(), LogError> {
+        let events = events.iter().cloned().map(|happened| match happened {
+            Happened::Agent(ended) => RunEvent::AgentEnded(ended),
+            Happened::Effect(done) => RunEvent::EffectDone(done),
+        });
+        self.append(events.collect()).await.map(drop)
     }
 
     async fn cancel_requested(&mut self) -> Result<(), LogError> {

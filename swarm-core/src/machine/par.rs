@@ -3,14 +3,15 @@
 //! A step costs no more for ten thousand branches than for ten: only branches that something happened to
 //! are looked at, and counters stand in for counting.
 
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, sync::Arc};
 
 use super::{
-    AgentEnded, Demand, End,
+    Demand, End, Event, Item,
+    around::Around,
     node::{Node, Operation},
     path::{Path, Word, index, number},
 };
-use crate::{plan::Plan, prompt::Context};
+use crate::{ids::RefId, plan::Plan};
 
 #[derive(Debug)]
 pub(super) struct Par {
@@ -23,7 +24,28 @@ pub(super) struct Par {
     ended: usize,
     /// Branches that something happened to since they were last asked.
     touched: Vec<usize>,
+    words: Words,
+    /// A list of which each branch has one item.
+    list: Option<RefId>,
     end: Option<End>,
+}
+
+/// What branches are called.
+#[derive(Debug)]
+pub(super) enum Words {
+    Each(fn(u32) -> Word),
+    Named(Vec<Arc<str>>),
+    Nameless,
+}
+
+impl Words {
+    fn at(&self, i: u32) -> Option<Word> {
+        match self {
+            Self::Each(word) => Some(word(i)),
+            Self::Named(names) => names.get(index(i)).cloned().map(Word::Named),
+            Self::Nameless => None,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -34,10 +56,21 @@ struct Branch {
 
 impl Par {
     pub(super) fn new(branches: Vec<Plan>, limit: Option<NonZeroUsize>) -> Self {
-        let branches: Vec<Branch> = branches
-            .into_iter()
-            .map(|plan| {
-                let node = Node::new(plan);
+        Self::of_nodes(
+            branches.into_iter().map(Node::new),
+            limit,
+            Words::Each(Word::Agent),
+        )
+    }
+
+    /// Branches that are called what `words` says.
+    pub(super) fn of_nodes(
+        nodes: impl Iterator<Item = Node>,
+        limit: Option<NonZeroUsize>,
+        words: Words,
+    ) -> Self {
+        let branches: Vec<Branch> = nodes
+            .map(|node| {
                 // A branch without any agent has ended before it started.
                 let started = node.end().is_some();
                 Branch { node, started }
@@ -51,10 +84,23 @@ impl Par {
             live: 0,
             ended,
             touched: Vec::new(),
+            words,
+            list: None,
             end: None,
         };
         par.join();
         par
+    }
+
+    /// The same, but each branch works on one item of `list`.
+    pub(super) fn over(mut self, list: RefId) -> Self {
+        self.list = Some(list);
+        self
+    }
+
+    /// The branches, in their order.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.branches.iter().map(|branch| &branch.node)
     }
 
     fn join(&mut self) {
@@ -98,11 +144,20 @@ pub(super) fn all<'e>(ends: impl Iterator<Item = &'e End>) -> End {
 }
 
 impl Operation for Par {
-    fn demands(&mut self, path: &mut Path, context: &[Context], out: &mut Vec<Demand>) {
+    fn demands(&mut self, path: &mut Path, around: &Around, out: &mut Vec<Demand>) {
+        let (words, list) = (&self.words, &self.list);
         let mut ask = |branch: &mut Branch, i: usize| {
             let i = number(i);
-            path.at(i, Some(Word::Agent(i)), |path| {
-                branch.node.demands(path, context, out);
+            path.at(i, words.at(i), |path| match list {
+                None => branch.node.demands(path, around, out),
+                Some(list) => {
+                    let mut around = around.clone();
+                    around.item = Some(Item {
+                        of: list.clone(),
+                        index: i,
+                    });
+                    branch.node.demands(path, &around, out);
+                }
             });
         };
         for i in self.touched.drain(..) {
@@ -131,14 +186,14 @@ impl Operation for Par {
                     self.live += 1;
                 }
                 let i = number(i);
-                path.at(i, Some(Word::Agent(i)), |path| {
+                path.at(i, self.words.at(i), |path| {
                     branch.node.cancel(path, out);
                 });
             }
         }
     }
 
-    fn apply(&mut self, path: &[u32], event: &AgentEnded) -> bool {
+    fn apply(&mut self, path: &[u32], event: Event<'_>) -> bool {
         let Some((&at, rest)) = path.split_first() else {
             return false;
         };

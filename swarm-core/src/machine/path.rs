@@ -1,5 +1,7 @@
 //! The way from the root of a plan to one agent.
 
+use std::sync::Arc;
+
 use super::Cursor;
 use crate::{hash, ids::AgentId};
 
@@ -14,7 +16,7 @@ pub(super) struct Path {
 }
 
 /// What one step of the way is called.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Word {
     /// `agent-0`, from 0
     Agent(u32),
@@ -26,6 +28,18 @@ pub(super) enum Word {
     Body,
     /// What brings it together.
     Reducer,
+    /// `score-0`, from 0: who judges by a criterion, or by a program
+    Score(u32),
+    /// `validator-0`, from 0: who judges by a type
+    Validator(u32),
+    /// `iter-1`, from 1
+    Iteration(u32),
+    /// Something that goes by a name, such as a step.
+    Named(Arc<str>),
+    /// `2`: a step that is entered again
+    Again(u32),
+    /// A fixed word.
+    Fixed(&'static str),
 }
 
 impl Path {
@@ -71,13 +85,19 @@ impl Path {
 }
 
 impl Word {
-    fn text(self) -> String {
+    fn text(&self) -> String {
         match self {
             Self::Agent(i) => format!("agent-{i}"),
             Self::Stage(i) => format!("stage-{i}"),
             Self::Attempt(n) => format!("attempt-{n}"),
             Self::Body => "body".to_owned(),
             Self::Reducer => "reducer".to_owned(),
+            Self::Score(i) => format!("score-{i}"),
+            Self::Validator(i) => format!("validator-{i}"),
+            Self::Iteration(n) => format!("iter-{n}"),
+            Self::Named(name) => name.to_string(),
+            Self::Again(n) => n.to_string(),
+            Self::Fixed(word) => (*word).to_owned(),
         }
     }
 }

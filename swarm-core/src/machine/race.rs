@@ -3,12 +3,13 @@
 //! The race is over when the losers are gone, not when the winner is known.
 
 use super::{
-    AgentEnded, Demand, End,
+    Demand, End, Event,
+    around::Around,
     node::{Node, Operation},
     par::all,
     path::{Path, Word, index, number},
 };
-use crate::{plan::Plan, prompt::Context};
+use crate::plan::Plan;
 
 #[derive(Debug)]
 pub(super) struct Race {
@@ -44,14 +45,14 @@ fn success(end: Option<&End>) -> Option<End> {
 }
 
 impl Operation for Race {
-    fn demands(&mut self, path: &mut Path, context: &[Context], out: &mut Vec<Demand>) {
+    fn demands(&mut self, path: &mut Path, around: &Around, out: &mut Vec<Demand>) {
         if self.winner.is_some() {
             return self.cancel(path, out);
         }
         for (i, branch) in self.branches.iter_mut().enumerate() {
             let i = number(i);
             path.at(i, Some(Word::Agent(i)), |path| {
-                branch.demands(path, context, out);
+                branch.demands(path, around, out);
             });
         }
     }
@@ -65,7 +66,7 @@ impl Operation for Race {
         }
     }
 
-    fn apply(&mut self, path: &[u32], event: &AgentEnded) -> bool {
+    fn apply(&mut self, path: &[u32], event: Event<'_>) -> bool {
         let Some((&at, rest)) = path.split_first() else {
             return false;
         };

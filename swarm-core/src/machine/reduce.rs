@@ -1,7 +1,8 @@
 //! Whatever of the body succeeded, brought together by one more plan.
 
 use super::{
-    AgentEnded, Demand, End,
+    Demand, End, Event,
+    around::Around,
     node::{Node, Operation},
     path::{Path, Word},
 };
@@ -62,25 +63,29 @@ impl Reduce {
 }
 
 impl Operation for Reduce {
-    fn demands(&mut self, path: &mut Path, context: &[Context], out: &mut Vec<Demand>) {
+    fn demands(&mut self, path: &mut Path, around: &Around, out: &mut Vec<Demand>) {
         if let Some(inputs) = &self.reducing {
             let mut seen = vec![inputs.clone()];
             match self.body {
                 // What came before the body is the body's affair; which attempt this is, is everybody's.
                 Some(_) => seen.extend(
-                    context
+                    around
+                        .context
                         .iter()
-                        .filter(|c| matches!(c, Context::Attempt { .. }))
+                        .filter(|c| c.is_of_this_attempt())
                         .cloned(),
                 ),
-                None => seen.splice(0..0, context.iter().cloned()).for_each(drop),
+                None => seen
+                    .splice(0..0, around.context.iter().cloned())
+                    .for_each(drop),
             }
+            let seen = around.telling(seen);
             path.at(REDUCER, Some(Word::Reducer), |path| {
                 self.reducer.demands(path, &seen, out);
             });
         } else if let Some(body) = &mut self.body {
-            path.at(BODY, self.body_word, |path| {
-                body.demands(path, context, out);
+            path.at(BODY, self.body_word.clone(), |path| {
+                body.demands(path, around, out);
             });
         }
     }
@@ -91,11 +96,11 @@ impl Operation for Reduce {
                 self.reducer.cancel(path, out);
             });
         } else if let Some(body) = &mut self.body {
-            path.at(BODY, self.body_word, |path| body.cancel(path, out));
+            path.at(BODY, self.body_word.clone(), |path| body.cancel(path, out));
         }
     }
 
-    fn apply(&mut self, path: &[u32], event: &AgentEnded) -> bool {
+    fn apply(&mut self, path: &[u32], event: Event<'_>) -> bool {
         if self.end.is_some() {
             return false;
         }

@@ -3,7 +3,8 @@
 use std::num::NonZeroU32;
 
 use super::{
-    AgentEnded, Demand, End, Failure,
+    Demand, End, Event, Failure,
+    around::Around,
     node::{Node, Operation},
     path::{Path, Word},
 };
@@ -57,22 +58,25 @@ impl Retry {
 
 /// What a later attempt is told. The words of an agent stay in its record: there they can be encrypted.
 fn prior_error(failure: &Failure) -> PriorError {
-    match &failure.result {
-        Some(id) => PriorError::Recorded { id: id.clone() },
-        None => PriorError::Message(failure.error.clone()),
+    match (&failure.judged_by, &failure.result) {
+        (Some(id), _) => PriorError::Judged {
+            judged_by: id.clone(),
+            error: failure.error.clone(),
+        },
+        (None, Some(id)) => PriorError::Recorded { id: id.clone() },
+        (None, None) => PriorError::Message(failure.error.clone()),
     }
 }
 
 impl Operation for Retry {
-    fn demands(&mut self, path: &mut Path, context: &[Context], out: &mut Vec<Demand>) {
-        let mut context = context.to_vec();
-        context.push(Context::Attempt {
+    fn demands(&mut self, path: &mut Path, around: &Around, out: &mut Vec<Demand>) {
+        let around = around.adding(Context::Attempt {
             number: self.attempt,
             of: self.attempts,
             errors: self.errors.clone().into(),
         });
         path.at(self.attempt, Some(Word::Attempt(self.attempt)), |path| {
-            self.body.demands(path, &context, out);
+            self.body.demands(path, &around, out);
         });
     }
 
@@ -82,7 +86,7 @@ impl Operation for Retry {
         });
     }
 
-    fn apply(&mut self, path: &[u32], event: &AgentEnded) -> bool {
+    fn apply(&mut self, path: &[u32], event: Event<'_>) -> bool {
         let Some((&at, rest)) = path.split_first() else {
             return false;
         };

@@ -2,12 +2,21 @@
 
 use std::sync::Arc;
 
-use super::{AgentEnded, Demand, End, Failure, node::Operation, path::Path};
-use crate::{outcome::ExitReason, prompt::Context, spec::AgentSpec};
+use super::{Demand, End, Event, Failure, Start, around::Around, node::Operation, path::Path};
+use crate::{
+    evaluate::{Finding, Reading},
+    ids::{AgentId, RefId},
+    outcome::{AgentOutcome, ExitReason},
+    prompt::Context,
+    spec::AgentSpec,
+};
 
 #[derive(Debug)]
 pub(super) struct Run {
     spec: Arc<AgentSpec>,
+    reading: Option<Reading>,
+    /// What it is told, whatever is told around it.
+    own: Option<Context>,
     state: State,
 }
 
@@ -16,28 +25,66 @@ enum State {
     Idle,
     Running,
     Cancelling,
-    Ended(End),
+    Ended(Ended),
+}
+
+/// What came of an agent.
+#[derive(Clone, Debug)]
+pub(super) struct Ended {
+    pub(super) end: End,
+    pub(super) agent: AgentId,
+    pub(super) result: Option<RefId>,
+    pub(super) finding: Option<Finding>,
+    pub(super) exit: ExitReason,
+    pub(super) error: Option<String>,
 }
 
 impl Run {
     pub(super) fn new(spec: AgentSpec) -> Self {
         Self {
             spec: Arc::new(spec),
+            reading: None,
+            own: None,
             state: State::Idle,
+        }
+    }
+
+    /// An agent whose answer is read, and that is told nothing but `own` if that is given.
+    pub(super) fn read(spec: Arc<AgentSpec>, reading: Reading, own: Option<Context>) -> Self {
+        Self {
+            spec,
+            reading: Some(reading),
+            own,
+            state: State::Idle,
+        }
+    }
+
+    /// What came of it, once it has ended.
+    pub(super) const fn ended(&self) -> Option<&Ended> {
+        match &self.state {
+            State::Ended(ended) => Some(ended),
+            State::Idle | State::Running | State::Cancelling => None,
         }
     }
 }
 
 impl Operation for Run {
-    fn demands(&mut self, path: &mut Path, context: &[Context], out: &mut Vec<Demand>) {
+    fn demands(&mut self, path: &mut Path, around: &Around, out: &mut Vec<Demand>) {
         if matches!(self.state, State::Idle) {
             self.state = State::Running;
-            out.push(Demand::Start {
+            out.push(Demand::Start(Start {
                 at: path.cursor(),
                 agent: path.agent(),
                 spec: Arc::clone(&self.spec),
-                context: context.to_vec(),
-            });
+                context: match &self.own {
+                    Some(own) => vec![own.clone()],
+                    None => around.context.clone(),
+                },
+                item: around.item.clone(),
+                reading: self.reading,
+                scope: around.scope.clone(),
+                shared: around.shared,
+            }));
         }
     }
 
@@ -47,28 +94,36 @@ impl Operation for Run {
             out.push(Demand::Cancel {
                 at: path.cursor(),
                 agent: path.agent(),
+                is_agent: true,
             });
         }
     }
 
-    fn apply(&mut self, path: &[u32], event: &AgentEnded) -> bool {
+    fn apply(&mut self, path: &[u32], event: Event<'_>) -> bool {
+        let Event::Agent(event) = event else {
+            return false;
+        };
         if !path.is_empty() || matches!(self.state, State::Ended(_)) {
             return false;
         }
-        self.state = State::Ended(end_of(event));
+        let outcome = &event.outcome;
+        self.state = State::Ended(Ended {
+            end: end_of(&event.agent, outcome),
+            agent: event.agent.clone(),
+            result: outcome.result.clone(),
+            finding: outcome.finding.clone(),
+            exit: outcome.exit.clone(),
+            error: outcome.error.clone(),
+        });
         true
     }
 
     fn end(&self) -> Option<&End> {
-        match &self.state {
-            State::Ended(end) => Some(end),
-            State::Idle | State::Running | State::Cancelling => None,
-        }
+        self.ended().map(|ended| &ended.end)
     }
 }
 
-fn end_of(event: &AgentEnded) -> End {
-    let outcome = &event.outcome;
+fn end_of(agent: &AgentId, outcome: &AgentOutcome) -> End {
     match (&outcome.exit, &outcome.result) {
         (ExitReason::Cancelled, _) => End::Cancelled,
         (ExitReason::Completed, Some(result)) => End::Succeeded {
@@ -77,10 +132,11 @@ fn end_of(event: &AgentEnded) -> End {
         (exit, result) => End::Failed {
             succeeded: Vec::new(),
             failures: vec![Failure {
-                agent: event.agent.clone(),
+                agent: agent.clone(),
                 exit: exit.clone(),
                 error: outcome.error.clone().unwrap_or_else(|| exit.to_string()),
                 result: result.clone(),
+                judged_by: None,
             }],
         },
     }

@@ -1,7 +1,8 @@
 //! Stages in order; each sees the results of the one before it.
 
 use super::{
-    AgentEnded, Demand, End,
+    Demand, End, Event,
+    around::Around,
     node::{Node, Operation},
     path::{Path, Word, index, number},
 };
@@ -57,14 +58,14 @@ impl Seq {
 }
 
 impl Operation for Seq {
-    fn demands(&mut self, path: &mut Path, context: &[Context], out: &mut Vec<Demand>) {
+    fn demands(&mut self, path: &mut Path, around: &Around, out: &mut Vec<Demand>) {
         let Some(stage) = self.stages.get_mut(self.stage) else {
             return;
         };
         let i = number(self.stage);
         path.at(i, Some(Word::Stage(i)), |path| match &self.previous {
-            Some(previous) => stage.demands(path, std::slice::from_ref(previous), out),
-            None => stage.demands(path, context, out),
+            Some(previous) => stage.demands(path, &around.telling(vec![previous.clone()]), out),
+            None => stage.demands(path, around, out),
         });
     }
 
@@ -75,7 +76,7 @@ impl Operation for Seq {
         }
     }
 
-    fn apply(&mut self, path: &[u32], event: &AgentEnded) -> bool {
+    fn apply(&mut self, path: &[u32], event: Event<'_>) -> bool {
         let Some((&at, rest)) = path.split_first() else {
             return false;
         };

@@ -8,11 +8,12 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::{
-    drive::{Driven, Halt, Performed, Performer, Recorder, Start, Stop, drive},
+    drive::{Driven, Halt, Happened, Performed, Performer, Recorder, Stop, drive},
     journal::LogError,
     money::Usd,
     plan::{chain, map_reduce, par, race, retry, run},
-    prompt::Input,
+    prompt::{Context, Input},
+    spec::AgentSpec,
 };
 
 fn agent(behaviour: &str) -> Plan {
@@ -46,6 +47,7 @@ impl Performer for Scripted {
             cost: Some(Usd::ZERO),
             duration: Duration::ZERO,
             result: Some(RefId::new("r".parse().unwrap(), start.agent)),
+            finding: None,
         })
     }
 }
@@ -57,8 +59,12 @@ struct Log {
 }
 
 impl Recorder for Log {
-    async fn ended(&mut self, events: &[AgentEnded]) -> Result<(), LogError> {
-        self.events.extend_from_slice(events);
+    async fn happened(&mut self, events: &[Happened]) -> Result<(), LogError> {
+        self.events
+            .extend(events.iter().filter_map(|event| match event {
+                Happened::Agent(ended) => Some(ended.clone()),
+                Happened::Effect(_) => None,
+            }));
         Ok(())
     }
 
@@ -164,6 +170,7 @@ fn a_reducer_gets_what_was_given_and_what_succeeded() {
             cost: None,
             duration: Duration::ZERO,
             result: Some(format!("r/{agent}").parse().unwrap()),
+            finding: None,
         },
     };
     assert_eq!(machine.demands().len(), 2);
@@ -174,7 +181,7 @@ fn a_reducer_gets_what_was_given_and_what_succeeded() {
         .apply(&event(&[0, 0], "agent-0", ExitReason::Completed))
         .unwrap();
     let demands = machine.demands();
-    let [Demand::Start { context, .. }] = demands.as_slice() else {
+    let [Demand::Start(Start { context, .. })] = demands.as_slice() else {
         panic!("{demands:?}")
     };
     let inputs = [
@@ -216,7 +223,7 @@ fn a_retry_does_not_run_into_the_same_wall() {
     let plan = retry(agent("x"), NonZeroU32::new(3).unwrap());
     let mut machine = Machine::new(plan);
     let demands = machine.demands();
-    let [Demand::Start { at, agent, .. }] = demands.as_slice() else {
+    let [Demand::Start(Start { at, agent, .. })] = demands.as_slice() else {
         panic!("{demands:?}")
     };
     let outcome = AgentOutcome::not_started(ExitReason::BudgetExhausted, "no money");
@@ -243,7 +250,8 @@ fn a_limit_is_kept_also_after_a_restart() {
         .demands()
         .into_iter()
         .map(|d| match d {
-            Demand::Start { agent, .. } => agent.to_string(),
+            Demand::Start(start) => start.agent.to_string(),
+            Demand::Do(what) => what.name.to_string(),
             Demand::Cancel { .. } => panic!("nothing is cancelled"),
         })
         .collect();

@@ -9,13 +9,14 @@ use std::{
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
 
 use super::{
-    Classification, Provenance, RecordEnd, RecordHeader, Recording, Ref, RefError, RefStore,
+    Check, Classification, Judged, Provenance, RecordEnd, RecordHeader, Recording, Ref, RefError,
+    RefStore,
 };
 use crate::{
     content::Content,
     hash,
     ids::RefId,
-    prompt::Piece,
+    prompt::{self, Piece},
     runtime::{OutputSink, OutputStream},
     time::{Clock, SystemClock},
 };
@@ -65,6 +66,18 @@ impl MemoryRefStore {
                     let error = self.find(id)?.0.error.unwrap_or_default();
                     prompt.extend_from_slice(error.as_bytes());
                 }
+                Piece::Excerpt { id, chars } => {
+                    let text = self.find(id)?.1.read();
+                    let text = text.map_err(|e| RefError::io("read", id.to_string(), e))?;
+                    let text = String::from_utf8_lossy(&text);
+                    prompt.extend_from_slice(prompt::excerpt(&text, *chars).as_bytes());
+                }
+                Piece::Words(id) => {
+                    prompt.extend_from_slice(prompt::words(&self.find(id)?.0).as_bytes());
+                }
+                Piece::ContentHash(id) => {
+                    prompt.extend_from_slice(prompt::content_hash(&self.find(id)?.0).as_bytes());
+                }
             }
         }
         let parents = header
@@ -99,6 +112,32 @@ impl RefStore for MemoryRefStore {
 
     fn get<'a>(&'a self, id: &'a RefId) -> BoxFuture<'a, Result<Ref, RefError>> {
         ready(self.find(id).map(|(found, _)| found)).boxed()
+    }
+
+    fn stamp<'a>(&'a self, id: &'a RefId, judged: Judged) -> BoxFuture<'a, Result<(), RefError>> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamped = match kept.get_mut(id) {
+            Some((found, _)) => {
+                found.stamps.judge(judged);
+                Ok(())
+            }
+            None => Err(RefError::NotFound(id.clone())),
+        };
+        ready(stamped).boxed()
+    }
+
+    fn guard<'a>(
+        &'a self,
+        id: &'a RefId,
+        check: &'a Check,
+    ) -> BoxFuture<'a, Result<Ref, RefError>> {
+        let checked = self
+            .find(id)
+            .and_then(|(found, _)| match check.objection(&found) {
+                None => Ok(found),
+                Some(objection) => Err(RefError::GuardFailed(objection)),
+            });
+        ready(checked).boxed()
     }
 
     fn text<'a>(&'a self, id: &'a RefId) -> BoxFuture<'a, Result<Content, RefError>> {
@@ -179,6 +218,7 @@ pub fn finished_ref(
     stamps.classification = parents
         .iter()
         .filter_map(|parent| parent.stamps.classification.clone())
+        .chain(header.classification.clone())
         .reduce(Classification::combined);
     Ref {
         agent_id: header.id.agent.clone(),

@@ -3,7 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::Classification;
-use crate::{agents::Conversation, hash, ids::RefId, money::Usd, prompt::PriorError};
+use crate::{
+    agents::Conversation,
+    evaluate::{Finding, Score, Verdict},
+    hash,
+    ids::RefId,
+    money::Usd,
+    prompt::PriorError,
+};
 
 /// Everything that may be stamped on a result.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -26,12 +33,30 @@ pub struct Stamps {
     /// Which attempt made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryStamp>,
+    /// Whether it is what was asked for, as somebody judged who was asked last.
+    #[serde(default, flatten, skip_serializing_if = "Option::is_none")]
+    pub validated: Option<ValidatedStamp>,
+    /// Its place among others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchStamp>,
+    /// What was read out of its text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<FindingStamp>,
     /// How sensitive it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classification: Option<Classification>,
     /// By which key it is encrypted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encrypted: Option<EncryptionStamp>,
+}
+
+impl Stamps {
+    /// Takes note of what was judged. What was not judged now stays as it was judged before.
+    pub fn judge(&mut self, judged: Judged) {
+        let Judged { validated, search } = judged;
+        self.validated = validated.or_else(|| self.validated.take());
+        self.search = search.or_else(|| self.search.take());
+    }
 }
 
 /// Where a result came from, so that a change of any part can be noticed.
@@ -104,6 +129,66 @@ pub struct RetryStamp {
     pub max_retries: u32,
     /// What went wrong before, in the order of the attempts.
     pub prior_errors: Vec<PriorError>,
+}
+
+/// What is judged of a result after it was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judged {
+    /// Whether it is what was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validated: Option<ValidatedStamp>,
+    /// Its place among others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchStamp>,
+}
+
+/// Whether a result is what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValidatedStamp {
+    /// The name of a type, or the evaluator as it was written.
+    pub validated_as: String,
+    /// What was found.
+    pub validation_verdict: Verdict,
+    /// By how much.
+    pub validation_score: Score,
+    /// The result of who judged; what there is to mend is said there, and nowhere else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_ref: Option<RefId>,
+    /// What there is to mend. Never stored; filled in for whoever shows the result.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub validation_issues: Vec<String>,
+}
+
+/// The place of a result among others that were made for the same purpose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchStamp {
+    /// Its score.
+    pub score: Score,
+    /// What it was made from, if the search went deeper than once.
+    pub parent_ref: Option<RefId>,
+    /// How deep the search had gone, from 0.
+    pub depth: u32,
+    /// Its place, from 0.
+    pub beam_rank: u32,
+    /// Who judged, as it was written.
+    pub evaluator: String,
+    /// Whether it is not among those that were chosen.
+    pub pruned: bool,
+    /// Why not.
+    pub prune_reason: Option<String>,
+    /// Those that were not chosen, if this one was.
+    pub alternatives: Vec<RefId>,
+}
+
+/// What was read out of the text of a result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindingStamp {
+    /// As the log has it.
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// The words behind it: what there is to mend, the items of a list, the reason of a decision.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<String>,
 }
 
 /// Which image an agent ran in, as its engine says, not as somebody asked for it.

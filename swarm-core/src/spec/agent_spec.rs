@@ -20,11 +20,15 @@ impl AgentSpec {
     /// Decides what `sandbox` leaves open and checks the rest.
     pub fn new(prompt: impl Into<String>, mut sandbox: SandboxSpec) -> Result<Self, SpecError> {
         let agent = sandbox.agent.take().ok_or(SpecError::NoAgent)?;
-        let spec = Self {
+        Self::checked(Self {
             prompt: prompt.into(),
             agent,
             sandbox: sandbox.resolve()?,
-        };
+        })
+    }
+
+    /// The same, if it can be run: for work that was put together of parts which were checked.
+    pub(crate) fn checked(spec: Self) -> Result<Self, SpecError> {
         let kind = agents::kind_of(&spec.agent)?;
         kind.check(&spec)?;
         supplies::check_variables(kind, &spec)?;

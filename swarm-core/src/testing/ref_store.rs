@@ -65,6 +65,7 @@ pub fn header(agent: &str, parents: Vec<RefId>) -> RecordHeader {
         model: Some("sonnet".to_owned()),
         spec_hash: hash::hex(agent.as_bytes()),
         parents,
+        classification: None,
     }
 }
 

@@ -21,7 +21,8 @@ use swarm_core::{
     outcome::{AgentOutcome, ExitReason},
     prompt::Piece,
     refs::{
-        Classification, MemoryRefStore, RecordEnd, RecordHeader, Recording, Ref, RefError, RefStore,
+        Check, Classification, Judged, MemoryRefStore, RecordEnd, RecordHeader, Recording, Ref,
+        RefError, RefStore,
     },
     runtime::{AgentExit, AgentJob, AgentRuntime, OutputSink, OutputStream, RuntimeError},
     spec::{Agent, AgentSpec, Sandbox, SandboxSpec},
@@ -263,6 +264,18 @@ impl RefStore for OddStore {
             })
         }
         .boxed()
+    }
+
+    fn stamp<'a>(&'a self, id: &'a RefId, judged: Judged) -> BoxFuture<'a, Result<(), RefError>> {
+        self.store.stamp(id, judged)
+    }
+
+    fn guard<'a>(
+        &'a self,
+        id: &'a RefId,
+        check: &'a Check,
+    ) -> BoxFuture<'a, Result<Ref, RefError>> {
+        self.store.guard(id, check)
     }
 
     fn get<'a>(&'a self, id: &'a RefId) -> BoxFuture<'a, Result<Ref, RefError>> {

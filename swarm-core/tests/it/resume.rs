@@ -84,6 +84,7 @@ async fn copy(ended: &AgentEnded, from: &MemoryRefStore, to: &MemoryRefStore) {
         model: None,
         spec_hash: provenance.spec_hash,
         parents: provenance.parent_refs,
+        classification: None,
     };
     let mut recording = to.begin(header, Vec::<Piece>::new()).await.unwrap();
     let said = from.text(id).await.unwrap().read().unwrap();

@@ -29,7 +29,7 @@ use swarm_core::{
     outcome::ExitReason,
     plan::{chain, par, race, retry, run},
     prompt::Piece,
-    refs::{RecordEnd, RecordHeader, Recording, Ref, RefError, RefStore},
+    refs::{Check, Judged, RecordEnd, RecordHeader, Recording, Ref, RefError, RefStore},
     runtime::{
         OutputSink, OutputStream,
         process::{ProcessOptions, ProcessRuntime},
@@ -162,6 +162,19 @@ impl RefStore for Doomed<FsRefStore> {
 
     fn get<'a>(&'a self, id: &'a RefId) -> BoxFuture<'a, Result<Ref, RefError>> {
         self.inner.get(id)
+    }
+
+    fn stamp<'a>(&'a self, id: &'a RefId, judged: Judged) -> BoxFuture<'a, Result<(), RefError>> {
+        self.doom.step();
+        self.inner.stamp(id, judged)
+    }
+
+    fn guard<'a>(
+        &'a self,
+        id: &'a RefId,
+        check: &'a Check,
+    ) -> BoxFuture<'a, Result<Ref, RefError>> {
+        RefStore::guard(&self.inner, id, check)
     }
 
     fn text<'a>(&'a self, id: &'a RefId) -> BoxFuture<'a, Result<Content, RefError>> {

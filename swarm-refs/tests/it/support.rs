@@ -73,6 +73,7 @@ pub(crate) fn header(id: &RefId) -> RecordHeader {
         model: None,
         spec_hash: "spec".to_owned(),
         parents: Vec::new(),
+        classification: None,
     }
 }
 

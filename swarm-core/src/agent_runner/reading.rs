@@ -1,0 +1,143 @@
+//! Reads what an agent answers, where a plan goes on by that.
+
+use tokio::task::spawn_blocking;
+
+use super::AgentRunner;
+use crate::{
+    agents::transcript::MAX_TEXT,
+    drive::Start,
+    evaluate::{
+        Decision, Finding, Judgement, Reading, judgement_of_answer, judgement_of_exit,
+        seeds_of_answer,
+    },
+    ids::RefId,
+    outcome::ExitReason,
+    refs::{FindingStamp, RecordEnd},
+    spec::AgentSpec,
+};
+
+/// Reads the answer of an agent that has ended; nothing of one that did not get as far as an answer.
+pub(super) async fn read(
+    reading: Reading,
+    end: &RecordEnd,
+    stdout: Option<&[u8]>,
+    stderr: &str,
+) -> Option<FindingStamp> {
+    let is_over = matches!(end.exit, ExitReason::Completed)
+        || (reading == Reading::ExitStatus
+            && matches!(
+                end.exit,
+                ExitReason::Failed { .. } | ExitReason::TimedOut { .. }
+            ));
+    if !is_over {
+        return None;
+    }
+    let answer = match (&end.text, stdout) {
+        (Some(text), _) => text.clone(),
+        (None, Some(stdout)) => String::from_utf8_lossy(stdout).into_owned(),
+        (None, None) => String::new(),
+    };
+    if answer.len() > MAX_TEXT && reading != Reading::ExitStatus {
+        return Some(unreadable(format!(
+            "the answer has more than {MAX_TEXT} bytes, too many to be read"
+        )));
+    }
+    let (exit, stderr) = (end.exit.clone(), stderr.to_owned());
+    let read = spawn_blocking(move || read_text(reading, &exit, &answer, &stderr));
+    match read.await {
+        Ok(found) => Some(found),
+        Err(error) => Some(unreadable(error.to_string())),
+    }
+}
+
+fn read_text(reading: Reading, exit: &ExitReason, answer: &str, stderr: &str) -> FindingStamp {
+    match reading {
+        Reading::Judgement => judged(judgement_of_answer(answer)),
+        Reading::ExitStatus => {
+            let mut judgement = judgement_of_exit(exit.is_success(), answer, stderr);
+            if matches!(exit, ExitReason::TimedOut { .. }) {
+                judgement.issues.insert(0, format!("the command {exit}"));
+            }
+            judged(judgement)
+        }
+        Reading::Items => match seeds_of_answer(answer) {
+            Ok(items) => FindingStamp {
+                finding: Finding::Items {
+                    count: u32::try_from(items.len()).unwrap_or(u32::MAX),
+                },
+                words: Vec::new(),
+            },
+            Err(error) => unreadable(error.to_string()),
+        },
+        Reading::Decision => match Decision::of_answer(answer) {
+            Ok(decision) => FindingStamp {
+                words: vec![decision.reason],
+                finding: Finding::Decision {
+                    action: decision.action,
+                    confidence: decision.confidence,
+                    remembers: decision.context.is_some(),
+                },
+            },
+            Err(error) => unreadable(error.to_string()),
+        },
+    }
+}
+
+fn judged(judgement: Judgement) -> FindingStamp {
+    let mut words = judgement.issues;
+    if words.is_empty() && !judgement.reason.is_empty() {
+        words.push(judgement.reason);
+    }
+    FindingStamp {
+        finding: Finding::Judgement {
+            verdict: judgement.verdict,
+            score: judgement.score,
+        },
+        words,
+    }
+}
+
+fn unreadable(problem: String) -> FindingStamp {
+    FindingStamp {
+        finding: Finding::Unreadable { problem },
+        words: Vec::new(),
+    }
+}
+
+impl AgentRunner {
+    /// The work of an agent, with the item filled in that it is about.
+    pub(super) async fn filled(&self, start: Start) -> Result<Start, String> {
+        let Some(item) = &start.item else {
+            return Ok(start);
+        };
+        let items = self.items(&item.of).await?;
+        let index = usize::try_from(item.index).unwrap_or(usize::MAX);
+        let text = items
+            .get(index)
+            .ok_or_else(|| format!("the list of {} has no item {index} any more", item.of))?;
+        let spec = start.spec.with_input(text);
+        let spec = AgentSpec::checked(spec).map_err(|error| error.to_string())?;
+        Ok(Start {
+            spec: spec.into(),
+            ..start
+        })
+    }
+
+    /// What an agent has listed. Lists are read one after the other, so the newest is all that is remembered.
+    async fn items(&self, of: &RefId) -> Result<std::sync::Arc<[String]>, String> {
+        if let Some((id, items)) = &*super::lock(&self.list)
+            && id == of
+        {
+            return Ok(std::sync::Arc::clone(items));
+        }
+        let text = self.store.text(of).await.map_err(|e| e.to_string())?;
+        let read = spawn_blocking(move || {
+            let bytes = text.read().map_err(|error| error.to_string())?;
+            seeds_of_answer(&String::from_utf8_lossy(&bytes)).map_err(|error| error.to_string())
+        });
+        let items = read.await.map_err(|error| error.to_string())??;
+        let items: std::sync::Arc<[String]> = items.into();
+        *super::lock(&self.list) = Some((of.clone(), std::sync::Arc::clone(&items)));
+        Ok(items)
+    }
+}
