@@ -1,0 +1,274 @@
+//! What a governor decides.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use thiserror::Error;
+
+use super::{
+    Score,
+    answer::{Answer, Fields},
+    judgement::score_of_text,
+    merge_patch::is_deeper_than,
+};
+use crate::{
+    error_code::{Coded, ErrorCode},
+    plain_text::one_line,
+    suggest::{did_you_mean, nearest},
+};
+
+/// The longest answer that is read, in bytes; so what is in it is bounded too.
+const MAX_ANSWER: usize = 256 << 10;
+/// The longest name of a step to jump to, in bytes.
+const MAX_TARGET: usize = 256;
+/// The longest reason that is kept, in characters.
+const MAX_REASON: usize = 1000;
+/// The longest context, in bytes of JSON. It is given to each governor that is asked later.
+const MAX_CONTEXT: usize = 64 << 10;
+/// How deep a context or a patch may be nested.
+const MAX_DEPTH: usize = super::MAX_PATCH_DEPTH;
+const ACTIONS: [&str; 5] = ["next", "jump", "halt", "broken", "patch_pipeline"];
+
+/// What a governor decides, and how sure it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    /// What is to happen.
+    #[serde(flatten)]
+    pub action: Action,
+    /// Why, in one line; may be empty.
+    #[serde(default)]
+    pub reason: String,
+    /// What it wants to be known to those that are asked later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<Value>,
+    /// How sure it is.
+    pub confidence: Score,
+}
+
+/// What is to happen after a step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum Action {
+    /// The pipeline goes on.
+    Next,
+    /// It goes on at this step.
+    Jump {
+        /// The id of the step. Whether there is one was not checked.
+        target: String,
+    },
+    /// It ends well.
+    Halt,
+    /// It ends badly.
+    Broken,
+    /// Its definition is changed, and it goes on.
+    #[serde(rename = "patch_pipeline")]
+    Patch {
+        /// A merge patch (RFC 7396): an object that is not empty. Whether it may be applied was not checked.
+        patch: Value,
+    },
+}
+
+impl Action {
+    /// As it is written.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Next => "next",
+            Self::Jump { .. } => "jump",
+            Self::Halt => "halt",
+            Self::Broken => "broken",
+            Self::Patch { .. } => "patch_pipeline",
+        }
+    }
+}
+
+/// Why an answer is no decision.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum DecisionError {
+    /// There is no JSON object that could be one.
+    #[error("the governor's answer has no JSON object that can be read as a decision")]
+    NoDecision,
+    /// It is too long, or nested too deep.
+    #[error(
+        "the governor's answer has {bytes} bytes, of which at most {MAX_ANSWER} are read, or is nested more than 127 levels deep"
+    )]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// There is more than one, or a part of one that cannot be read. One of them may be a quotation.
+    #[error(
+        "the governor's answer has several decisions that differ; it was to be one JSON object"
+    )]
+    Ambiguous,
+    /// There is no such action.
+    #[error(
+        "the governor's action {action:?} is none of next, jump, halt, broken and patch_pipeline{}",
+        did_you_mean(.suggestion.as_deref())
+    )]
+    UnknownAction {
+        /// The action.
+        action: String,
+        /// One with a similar name.
+        suggestion: Option<String>,
+    },
+    /// A field makes no sense.
+    #[error("the governor's {field} {problem}")]
+    Field {
+        /// The field.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl Coded for DecisionError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::NoDecision => ErrorCode::InvalidJson,
+            _ => ErrorCode::InvalidInput,
+        }
+    }
+}
+
+impl Decision {
+    /// Reads what a governor answered: `{"action", "target", "reason", "context", "pipeline_patch", "confidence"}`.
+    ///
+    /// Without an action it is [`Next`](Action::Next), without a confidence it is 1; a confidence outside of 0 to 1 is cut to that, and
+    /// one that is no number is 0. An empty patch is [`Next`](Action::Next).
+    ///
+    /// A governor sees what agents printed, and may repeat it. So an answer with several decisions is an error unless they are
+    /// the same, and so is one with a decision that cannot be read; prose around a decision is left alone.
+    pub fn of_answer(text: &str) -> Result<Self, DecisionError> {
+        let answer =
+            Answer::read(text, MAX_ANSWER).ok_or(DecisionError::TooLong { bytes: text.len() })?;
+        if answer.has_broken("action")
+            || answer.doubtful_objects().any(|fields| fields.has("action"))
+        {
+            return Err(DecisionError::Ambiguous);
+        }
+        let mut candidates: Vec<&Fields> = answer.objects().collect();
+        // An object without an action is one only if nothing else is there that could be.
+        if candidates.iter().any(|fields| fields.has("action")) {
+            candidates.retain(|fields| fields.has("action"));
+        } else if candidates.len() > 1 {
+            return Err(DecisionError::NoDecision);
+        }
+        let mut decisions = candidates.into_iter().map(Self::of_object);
+        let decision = decisions.next().ok_or(DecisionError::NoDecision)??;
+        for other in decisions {
+            if other? != decision {
+                return Err(DecisionError::Ambiguous);
+            }
+        }
+        Ok(decision)
+    }
+
+    fn of_object(fields: &Fields) -> Result<Self, DecisionError> {
+        Ok(Self {
+            action: action(fields)?,
+            reason: match only(fields, "reason")? {
+                None => String::new(),
+                Some(Value::String(text)) => one_line(text, MAX_REASON),
+                Some(value) => one_line(&value.to_string(), MAX_REASON),
+            },
+            context: context(fields)?,
+            confidence: match only(fields, "confidence")? {
+                None => Score::ONE,
+                Some(Value::Number(number)) => number
+                    .as_f64()
+                    .and_then(Score::from_f64)
+                    .unwrap_or_default(),
+                Some(Value::String(text)) => score_of_text(text).unwrap_or_default(),
+                Some(_) => Score::ZERO,
+            },
+        })
+    }
+}
+
+/// The value of a field; none if it is not there or null. Two that differ are an error.
+fn only<'f>(fields: &'f Fields, name: &'f str) -> Result<Option<&'f Value>, DecisionError> {
+    let mut values = fields.all(name);
+    let value = values.next();
+    if values.any(|other| Some(other) != value) {
+        return Err(DecisionError::Ambiguous);
+    }
+    Ok(value.filter(|value| !value.is_null()))
+}
+
+fn action(fields: &Fields) -> Result<Action, DecisionError> {
+    let action = match only(fields, "action")? {
+        None => return Ok(Action::Next),
+        Some(Value::String(text)) => text.trim().to_ascii_lowercase(),
+        Some(_) => return Err(problem("action", "is no text")),
+    };
+    Ok(match action.as_str() {
+        "next" => Action::Next,
+        "jump" => Action::Jump {
+            target: target(fields)?,
+        },
+        "halt" => Action::Halt,
+        "broken" => Action::Broken,
+        "patch_pipeline" => match only(fields, "pipeline_patch")? {
+            None => Action::Next,
+            Some(Value::Object(patch)) if patch.is_empty() => Action::Next,
+            Some(patch) if !patch.is_object() => {
+                return Err(problem("pipeline_patch", "is no object"));
+            }
+            Some(patch) if is_deeper_than(patch, MAX_DEPTH) => {
+                return Err(problem("pipeline_patch", "is nested too deep"));
+            }
+            Some(patch) => Action::Patch {
+                patch: patch.clone(),
+            },
+        },
+        unknown => {
+            return Err(DecisionError::UnknownAction {
+                action: one_line(unknown, 40),
+                suggestion: nearest(unknown, ACTIONS).map(str::to_owned),
+            });
+        }
+    })
+}
+
+fn target(fields: &Fields) -> Result<String, DecisionError> {
+    match only(fields, "target")? {
+        None => Err(problem(
+            "target",
+            "is missing; a jump needs the id of a step",
+        )),
+        Some(Value::String(target)) if target.trim().is_empty() => {
+            Err(problem("target", "is empty; a jump needs the id of a step"))
+        }
+        Some(Value::String(target)) if target.len() > MAX_TARGET => {
+            Err(problem("target", "is too long to be the id of a step"))
+        }
+        Some(Value::String(target)) => Ok(target.trim().to_owned()),
+        Some(_) => Err(problem(
+            "target",
+            "is no text; a jump needs the id of a step",
+        )),
+    }
+}
+
+fn context(fields: &Fields) -> Result<Option<Value>, DecisionError> {
+    let Some(context) = only(fields, "context")? else {
+        return Ok(None);
+    };
+    if is_deeper_than(context, MAX_DEPTH) {
+        return Err(problem("context", "is nested too deep"));
+    }
+    if context.to_string().len() > MAX_CONTEXT {
+        return Err(problem("context", "has more than 65536 bytes"));
+    }
+    Ok(Some(context.clone()))
+}
+
+fn problem(field: &'static str, problem: &str) -> DecisionError {
+    DecisionError::Field {
+        field,
+        problem: problem.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
