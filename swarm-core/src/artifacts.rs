@@ -11,7 +11,7 @@ use serde::{
     de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor},
 };
 
-use crate::time::Timestamp;
+use crate::{plain_text::plain, time::Timestamp};
 
 /// How much of the file of a hook is read, in bytes; what comes after it is left out.
 pub const MAX_CLAIMS_BYTES: u64 = 16 << 20;
@@ -59,17 +59,6 @@ fn claim(line: &[u8]) -> Option<ArtifactClaim> {
         tool: plain(&call.tool?, MAX_TOOL),
         path: call.path.map(|path| plain(&path, MAX_PATH)),
     })
-}
-
-/// The first characters of `text`, without those that control a terminal or the direction of text.
-fn plain(text: &str, most: usize) -> String {
-    let controls = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    let kept = text.chars().take(most);
-    kept.map(|c| if controls(c) { '\u{fffd}' } else { c })
-        .collect()
 }
 
 /// What is known of a call so far.

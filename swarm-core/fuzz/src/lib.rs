@@ -8,6 +8,10 @@ use swarm_core::{
         AgentEvent, Verdict, kind_of,
         transcript::{MAX_MESSAGE, MAX_NAME, MAX_TEXT},
     },
+    evaluate::{
+        Decision, MAX_ISSUE, MAX_ISSUES, MAX_REASON, Score, judgement_of_answer, judgement_of_exit,
+        merge_patch as merge, seeds_of_answer, vote,
+    },
     spec::{Agent, AgentSpec, ByteSize, Cpus, Mount, NoSandboxes, SandboxSpec, Task},
     testing::{
         machine::equipped,
@@ -173,4 +177,58 @@ fn is_filled_in(value: &serde_json::Value) -> bool {
         serde_json::Value::Object(fields) => fields.values().any(is_filled_in),
         _ => false,
     }
+}
+
+/// What an evaluator answered, and a program that evaluates printed.
+pub fn verdict(text: &str) {
+    let read = judgement_of_answer(text);
+    for judgement in [&read, &judgement_of_exit(false, text, text)] {
+        let verdict = judgement.verdict.as_str();
+        assert_eq!(verdict == "VALID", judgement.score >= Score::VALID);
+        let is_partial = judgement.score > Score::ZERO && judgement.score < Score::VALID;
+        assert_eq!(verdict == "PARTIAL", is_partial);
+        assert!(judgement.issues.len() <= MAX_ISSUES);
+        assert!(judgement.reason.chars().count() <= MAX_REASON + 1);
+        for issue in &judgement.issues {
+            assert!(issue.chars().count() <= MAX_ISSUE + 1);
+            assert!(!issue.contains(char::is_control));
+        }
+    }
+    // A quotation changes nothing.
+    let quoted = format!("> {}\n", text.replace('\n', "\n> "));
+    assert_eq!(judgement_of_answer(&quoted).verdict.as_str(), "UNKNOWN");
+    // What an evaluator repeats ahead of its own answer does not make it better, unless it hides the answer.
+    let answer = "{\"verdict\": \"INVALID\", \"score\": 0}";
+    let repeated = judgement_of_answer(&format!("{text}\n{answer}"));
+    assert_eq!(repeated.score, Score::ZERO);
+    drop(seeds_of_answer(text));
+}
+
+/// What a governor answered.
+pub fn decision(text: &str) {
+    let Ok(decision) = Decision::of_answer(text) else {
+        return;
+    };
+    let written = serde_json::to_string(&decision).expect("it can be written");
+    let again: Decision = serde_json::from_str(&written).expect("it can be read");
+    assert_eq!(again, decision);
+    let (winner, share) = vote(&[decision.clone(), again]).expect("there are two");
+    assert_eq!(winner, 0);
+    assert!(share == Score::ONE || decision.confidence == Score::ZERO);
+}
+
+/// A document and a patch, one after the other.
+pub fn merge_patch(text: &str) {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<serde_json::Value>();
+    let (Some(Ok(target)), Some(Ok(patch))) = (values.next(), values.next()) else {
+        return;
+    };
+    let mut once = target.clone();
+    if merge(&mut once, patch.clone()).is_err() {
+        assert_eq!(once, target, "what is refused changes nothing");
+        return;
+    }
+    let mut twice = once.clone();
+    merge(&mut twice, patch).expect("it was applied before");
+    assert_eq!(twice, once);
 }
