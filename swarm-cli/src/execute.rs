@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use swarm_core::{
-    Control, NewRun, Plan, RunView, Swarm, SwarmError,
+    Control, NewRun, Plan, Restart, RunView, Swarm, SwarmError,
     error_code::{Coded as _, ErrorCode},
     ids::RunId,
     journal::RunLimits,
+    plan::Program,
     report::Report,
-    time::{Clock as _, SystemClock},
+    time::{Clock as _, SystemClock, Timestamp},
 };
 
 use crate::{
@@ -34,20 +35,27 @@ pub(crate) async fn execute(
         Some(limit) => plan.with_limit(limit),
         None => plan,
     };
-    let session = open(context, args)?;
-    trust::check_images(&session.config, &plan)?;
-    let chosen = runtime::choose(&session, context.out).await?;
     let limits = RunLimits {
         budget: args.budget,
-        deadline: args
-            .deadline
-            .map(|deadline| SystemClock.now().plus(deadline)),
+        deadline: deadline(args),
     };
     let new = NewRun {
         id: RunId::random(),
         plan,
         limits,
     };
+    start(context, args, new).await
+}
+
+/// The same for a run whose limits are known.
+pub(crate) async fn start(
+    context: &Context,
+    args: &RunArgs,
+    new: NewRun,
+) -> Result<Exit, CliError> {
+    let session = open(context, args)?;
+    trust::check_images(&session.config, &new.plan)?;
+    let chosen = runtime::choose(&session, context.out).await?;
     if let Some(ahead) = args.warm {
         let max_output = session.config.settings.max_output;
         warm::keep(&chosen, context.out, &new.id, &new.plan, ahead, max_output);
@@ -63,22 +71,26 @@ pub(crate) async fn execute(
     answer(&session, context.out, &view, args.text).await
 }
 
-/// Goes on with a run that another process left behind, in the runtime that it began in.
+/// Goes on with a run that another process left behind, or with a pipeline that is over, in the runtime that it began in.
 pub(crate) async fn resume(
     context: &Context,
     args: &RunArgs,
     run: &RunId,
+    restart: Restart,
 ) -> Result<Exit, CliError> {
     let session = open(context, args)?;
     let view = known(&session, run).await?;
     let mut session = session;
     if args.runtime.is_none() {
-        session.config.settings.runtime = match view.runtime.as_str() {
-            "docker" => config::RuntimeChoice::Docker,
-            _ => config::RuntimeChoice::Process,
-        };
+        session.config.settings.runtime = runtime_of(&view);
     }
-    trust::check_images(&session.config, &view.plan)?;
+    let work = match &restart.program {
+        Some(program) => Plan::Pipeline {
+            program: Arc::new(program.clone()),
+        },
+        None => view.work(),
+    };
+    trust::check_images(&session.config, &work)?;
     let lock = session.lock(run)?.ok_or_else(|| is_live(run))?;
     // Locked first: the sweep leaves alone what belongs to a live run, and from here on this one is.
     let chosen = runtime::choose(&session, context.out).await?;
@@ -87,12 +99,17 @@ pub(crate) async fn resume(
         out: context.out,
         chosen: &chosen,
     };
+    let limits = args.budget.map(|budget| RunLimits {
+        budget: Some(budget),
+        ..view.limits
+    });
     let ended = async {
-        if let Some(budget) = args.budget {
-            let limits = RunLimits {
-                budget: Some(budget),
-                ..view.limits
-            };
+        if is_restart(&view, &restart) {
+            let limits = limits.or(restart.limits);
+            let restart = Restart { limits, ..restart };
+            return driver.restart(run, &view, restart).await;
+        }
+        if let Some(limits) = limits {
             driver.swarm()?.change_limits(run, limits).await?;
         }
         driver.go_on(run, &view).await
@@ -102,6 +119,68 @@ pub(crate) async fn resume(
     drop(lock);
     let view = ended?;
     answer(&session, context.out, &view, args.text).await
+}
+
+/// Runs the pipeline of an earlier run from one of its steps, as `change` makes it, in the runtime that it ran in.
+pub(crate) async fn fork(
+    context: &Context,
+    args: &RunArgs,
+    (run, step): (&RunId, &str),
+    change: impl FnOnce(Program) -> Result<Program, CliError>,
+) -> Result<Exit, CliError> {
+    let mut session = open(context, args)?;
+    let view = known(&session, run).await?;
+    if args.runtime.is_none() {
+        session.config.settings.runtime = runtime_of(&view);
+    }
+    let chosen = runtime::choose(&session, context.out).await?;
+    let driver = Driver {
+        session: &session,
+        out: context.out,
+        chosen: &chosen,
+    };
+    let ended = async {
+        let (new, program) = driver.swarm()?.fork(run, step).await?;
+        let plan = Plan::Pipeline {
+            program: change(program)?.into(),
+        };
+        trust::check_images(&session.config, &plan)?;
+        let limits = RunLimits {
+            budget: args.budget.or(new.limits.budget),
+            deadline: deadline(args),
+        };
+        driver
+            .start(NewRun {
+                plan,
+                limits,
+                ..new
+            })
+            .await
+    }
+    .await;
+    chosen.close().await;
+    answer(&session, context.out, &ended?, args.text).await
+}
+
+fn runtime_of(view: &RunView) -> config::RuntimeChoice {
+    match view.runtime.as_str() {
+        "docker" => config::RuntimeChoice::Docker,
+        _ => config::RuntimeChoice::Process,
+    }
+}
+
+fn deadline(args: &RunArgs) -> Option<Timestamp> {
+    args.deadline
+        .map(|deadline| SystemClock.now().plus(deadline))
+}
+
+/// Whether the run goes on from a step, and not where it was left.
+fn is_restart(view: &RunView, restart: &Restart) -> bool {
+    let edited = restart.program.as_ref().is_some_and(|program| {
+        let present = view.program.as_ref();
+        present.is_none_or(|present| present.digest != program.digest)
+    });
+    restart.step.is_some() || edited || (view.end().is_some() && view.program.is_some())
 }
 
 /// What the log knows about `run`.
@@ -161,6 +240,18 @@ impl Driver<'_> {
         progress.already(view.counts());
         self.drive(&swarm, run, progress, |control| swarm.resume(run, control))
             .await
+    }
+
+    async fn restart(
+        &self,
+        run: &RunId,
+        view: &RunView,
+        restart: Restart,
+    ) -> Result<RunView, CliError> {
+        let swarm = self.swarm()?;
+        let progress = Progress::new(self.out, run, view.work().agent_count());
+        let drive = |control| swarm.restart(run, restart, control);
+        self.drive(&swarm, run, progress, drive).await
     }
 
     fn swarm(&self) -> Result<Swarm, CliError> {

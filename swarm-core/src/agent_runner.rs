@@ -59,7 +59,7 @@ pub(crate) struct AgentRunner {
     pub(crate) patcher: Option<Arc<dyn Patcher>>,
     pub(crate) scopes: Scopes,
     /// The list of items that was read last.
-    pub(crate) list: Mutex<Option<(RefId, Arc<[String]>)>>,
+    pub(crate) list: Mutex<Option<NamedList>>,
     /// Agents that an earlier process started, and what it set aside for them.
     pub(crate) under_way: Mutex<HashMap<Cursor, Reservation>>,
     /// The same agents, if the run is not to go on.
@@ -68,6 +68,9 @@ pub(crate) struct AgentRunner {
 
 pub(crate) use admission::Limits as AdmissionLimits;
 pub(crate) use scopes::Scopes;
+
+/// What an agent has listed, and which one.
+type NamedList = (RefId, Arc<[String]>);
 
 /// How an agent is to be started, if it still is.
 enum ToLaunch {

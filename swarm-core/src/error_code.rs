@@ -68,6 +68,8 @@ error_codes! {
     AgentReportedFailure = "agent_reported_failure",
     /// The answer of the agent is not as `output_schema` wants it.
     AgentInvalidOutput = "agent_invalid_output",
+    /// A pipeline has no such step.
+    UnknownStep = "unknown_step",
     /// A result was not accepted by who judged it, by a guard, or by a person.
     Rejected = "rejected",
     /// The agent had spent what it may cost.

@@ -72,5 +72,5 @@ pub mod usage;
 pub use crate::{
     plan::Plan,
     run_view::RunView,
-    swarm::{Control, NewRun, Swarm, SwarmError},
+    swarm::{Control, NewRun, Restart, Swarm, SwarmError},
 };

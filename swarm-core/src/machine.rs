@@ -28,7 +28,7 @@ mod run;
 mod scope;
 mod seq;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 pub use account::{Account, Attempt, Halted, Iteration, Leader, Ranked, Ranking, StrategyAccount};
 pub use demand::{Demand, Do, Item, Start};
@@ -44,7 +44,7 @@ use self::{
     path::Path,
 };
 use crate::{
-    ids::{AgentId, RefId},
+    ids::{AgentId, RefId, StepId},
     outcome::{AgentOutcome, ExitReason},
     plan::{Plan, Program},
 };
@@ -56,6 +56,11 @@ use crate::{
 pub struct Cursor(Vec<u32>);
 
 impl Cursor {
+    /// The first of its numbers: of a pipeline, which visit of a step.
+    pub fn first(&self) -> Option<u32> {
+        self.0.first().copied()
+    }
+
     /// Whether this is the place `root`, or one below it.
     pub fn is_within(&self, root: &Self) -> bool {
         self.0.starts_with(&root.0)
@@ -246,6 +251,22 @@ impl Machine {
         restarted
             .then_some(())
             .ok_or(UnexpectedEvent(Cursor(vec![])))
+    }
+
+    /// The pipeline that the plan is, as it is now, if it is one.
+    pub fn program(&self) -> Option<&Arc<Program>> {
+        match &self.root {
+            Node::Pipeline(pipeline) => Some(pipeline.program()),
+            _ => None,
+        }
+    }
+
+    /// The results that a step of the pipeline was given when it was entered last; none if it never was.
+    pub fn given_to(&self, step: &StepId) -> Option<Vec<RefId>> {
+        match &self.root {
+            Node::Pipeline(pipeline) => pipeline.given_to(step),
+            _ => None,
+        }
     }
 
     /// What there is to say of the plan besides how it ended: scores, iterations, the way through a pipeline.

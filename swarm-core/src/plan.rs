@@ -1,7 +1,9 @@
 //! Work as data: what should run, not how.
 
+mod change;
 mod combinators;
 mod evaluator;
+mod fill;
 mod program;
 mod strategy;
 mod walk;

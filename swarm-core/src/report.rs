@@ -3,9 +3,11 @@
 //! The fields are the same wherever a run is asked for, so that a script that reads one frontend reads all.
 
 mod agent;
+mod pipeline;
 mod shapes;
 
 pub use agent::{AgentReport, Missing, resolve_prior_errors};
+pub use pipeline::{PipelineReport, Spent, StepReport};
 use serde::Serialize;
 pub use shapes::{
     ChainReport, FailedAttempts, MapError, MapReduceReport, ParReport, RaceReport, ReduceReport,
@@ -13,7 +15,7 @@ pub use shapes::{
 
 use crate::{
     ids::RefId,
-    machine::End,
+    machine::{Account, End},
     plan::Plan,
     refs::{RefError, RefStore},
     run_view::RunView,
@@ -39,6 +41,8 @@ pub enum Report {
     Retry(Box<AgentReport>),
     /// An agent that never did.
     RetryFailed(FailedAttempts),
+    /// Steps that say themselves which one is next.
+    Pipeline(Box<PipelineReport>),
 }
 
 impl Report {
@@ -71,7 +75,6 @@ impl Report {
                 Some(agent) => Self::Run(Box::new(agent)),
                 None => Self::Par(ParReport::new(run, agents)),
             },
-            Plan::Par { .. } | Plan::Map { .. } => Self::Par(ParReport::new(run, agents)),
             Plan::Seq { stages } => Self::Chain(ChainReport::new(run, stages.len(), agents, won)),
             Plan::Race { .. } => Self::Race(RaceReport::new(run, agents, won)),
             Plan::Reduce {
@@ -82,14 +85,21 @@ impl Report {
                 Some(agent) => Self::Retry(Box::new(agent)),
                 None => Self::RetryFailed(FailedAttempts::new(run, agents)),
             },
-            Plan::Judge { .. }
+            Plan::Par { .. }
+            | Plan::Map { .. }
+            | Plan::Judge { .. }
             | Plan::Iterate { .. }
             | Plan::FanOut { .. }
             | Plan::Hunt { .. }
             | Plan::Limit { .. }
             | Plan::Guard { .. }
-            | Plan::Approve { .. }
-            | Plan::Pipeline { .. } => Self::Par(ParReport::new(run, agents)),
+            | Plan::Approve { .. } => Self::Par(ParReport::new(run, agents)),
+            Plan::Pipeline { .. } => match &view.account {
+                Some(Account::Pipeline(trace)) => {
+                    Self::Pipeline(Box::new(PipelineReport::new(view, trace, agents)))
+                }
+                _ => Self::Par(ParReport::new(run, agents)),
+            },
         }
     }
 
@@ -103,6 +113,7 @@ impl Report {
             Self::Reduce(report) => report.result.iter().collect(),
             Self::MapReduce(report) => report.result.iter().collect(),
             Self::RetryFailed(report) => report.last_ref.iter().collect(),
+            Self::Pipeline(report) => report.last.iter().collect(),
         }
     }
 }

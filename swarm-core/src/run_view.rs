@@ -1,6 +1,6 @@
 //! What is known about a run: a fold over its events, and nothing else.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use crate::{
     machine::{Account, AgentEnded, Cursor, End, Machine, UnexpectedEvent},
     money::Usd,
     outcome::AgentOutcome,
-    plan::Plan,
+    plan::{Plan, Program},
     time::Timestamp,
 };
 
@@ -35,6 +35,8 @@ pub struct RunView {
     pub approvals: BTreeMap<Cursor, Approval>,
     /// What there is to say besides how it ended, if it is more than that of each agent.
     pub account: Option<Account>,
+    /// The pipeline that it follows now, if it is one.
+    pub program: Option<Arc<Program>>,
     /// What it has cost. Agents whose end nobody saw count with what was set aside for them.
     pub spent: Usd,
     /// When it was asked for.
@@ -175,6 +177,7 @@ impl RunView {
             waiting: BTreeMap::new(),
             approvals: BTreeMap::new(),
             account: None,
+            program: None,
             spent: Usd::ZERO,
             started: first.at,
             updated: first.at,
@@ -183,9 +186,10 @@ impl RunView {
             view.updated = recorded.at;
             view.apply(event);
         }
-        view.account = replay(plan, events.iter().map(|(_, event)| event))
-            .ok()
-            .and_then(|machine| machine.account());
+        if let Ok(machine) = replay(plan, events.iter().map(|(_, event)| event)) {
+            view.account = machine.account();
+            view.program = machine.program().cloned();
+        }
         Some(view)
     }
 
@@ -327,6 +331,16 @@ impl RunView {
             }
         }
         counts
+    }
+
+    /// What runs now: the plan, or the pipeline that has become of it.
+    pub fn work(&self) -> Plan {
+        match &self.program {
+            Some(program) => Plan::Pipeline {
+                program: Arc::clone(program),
+            },
+            None => self.plan.clone(),
+        }
     }
 
     /// How it ended, once it has.

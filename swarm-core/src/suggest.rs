@@ -17,7 +17,7 @@ pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) ->
 }
 
 /// What an error says of a `suggestion`, behind what is wrong; nothing without one.
-pub(crate) fn did_you_mean(suggestion: Option<&str>) -> String {
+pub fn did_you_mean(suggestion: Option<&str>) -> String {
     suggestion
         .map(|name| format!("; did you mean `{name}`?"))
         .unwrap_or_default()

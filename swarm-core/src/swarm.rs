@@ -1,10 +1,13 @@
 //! The front door: ports and limits bundled, plans in, results out.
 
+mod restart;
+
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex},
 };
 
+pub use restart::Restart;
 use thiserror::Error;
 use tokio::{sync::watch, task::spawn_blocking};
 
@@ -29,6 +32,7 @@ use crate::{
     run_view::{self, RunState, RunView},
     runtime::{AgentRuntime, DEFAULT_MAX_OUTPUT, RuntimeError},
     spec::{Agent, AgentSpec, ByteSize, Sandbox},
+    suggest::did_you_mean,
     supplies::{Supplies, SupplyError, UserMachine},
     time::{Clock, SystemClock},
 };
@@ -138,6 +142,39 @@ pub enum SwarmError {
          `swarm runs kill {0}` ends this one"
     )]
     ValuesLost(RunId),
+    /// It has no steps.
+    #[error(
+        "run {0} is not a pipeline, so it cannot go on from a step; `swarm runs resume {0}` goes on with one that has not ended"
+    )]
+    NoPipeline(RunId),
+    /// Its pipeline has no such step.
+    #[error("the pipeline of run {run} has no step `{step}`{}", did_you_mean(.suggestion.as_deref()))]
+    UnknownStep {
+        /// The run.
+        run: RunId,
+        /// The step.
+        step: String,
+        /// A step with a similar name.
+        suggestion: Option<String>,
+    },
+    /// It did not come to this step, so nobody knows what that would be given.
+    #[error("run {run} never came to the step `{step}`; `swarm runs show {run}` shows its way")]
+    NeverEntered {
+        /// The run.
+        run: RunId,
+        /// The step.
+        step: String,
+    },
+    /// It cannot be told where it is to go on.
+    #[error(
+        "run {run} can go on only from a step that is named, since {problem}: `swarm runs resume {run}/STEP`"
+    )]
+    StepNeeded {
+        /// The run.
+        run: RunId,
+        /// Why.
+        problem: &'static str,
+    },
     /// The run cannot go on.
     #[error(transparent)]
     Drive(#[from] DriveError),
@@ -156,6 +193,8 @@ impl Coded for SwarmError {
             Self::BudgetSpent { .. } => ErrorCode::BudgetExhausted,
             Self::RunNotFound(_) => ErrorCode::RunNotFound,
             Self::RunEnded(_) => ErrorCode::RunEnded,
+            Self::NoPipeline(_) | Self::StepNeeded { .. } => ErrorCode::InvalidInput,
+            Self::UnknownStep { .. } | Self::NeverEntered { .. } => ErrorCode::UnknownStep,
             Self::ValuesLost(_) => ErrorCode::StorageFailed,
             Self::Drive(error) => error.code(),
             Self::Log(error) => error.code(),
@@ -327,7 +366,7 @@ impl Swarm {
         let machine = replayed(&view, &events)?;
         let awaited = awaited(replayed(&view, &events)?);
         self.check_budget(&view, &awaited).await?;
-        let supplies = self.supplies(&view.plan).await?;
+        let supplies = self.supplies(&view.work()).await?;
         for waiting in view.waiting.values() {
             // Whoever drove it before knew until when a provider takes no requests.
             if let Ok(kind) = kind_of(&Agent::Named(waiting.kind.clone())) {

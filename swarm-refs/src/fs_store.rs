@@ -119,18 +119,6 @@ impl FsRefStore {
             .await
     }
 
-    /// The result, if the check passes. What counts is the stored record.
-    ///
-    /// # Errors
-    ///
-    /// [`RefError::GuardFailed`] if it does not pass, [`RefError::Corrupt`] if the record was tampered with, and
-    /// [`RefError::Encrypted`] if the text that is to be checked is encrypted.
-    pub async fn guard(&self, id: &RefId, check: Check) -> Result<Ref, RefError> {
-        let id = id.clone();
-        self.blocking(move |store| guard::guard(store, &id, &check))
-            .await
-    }
-
     /// Encrypts a result with a key of its own. When this returns, its text is in no file of any run any more, neither
     /// in its own record nor in the prompts that quote it.
     ///
@@ -241,7 +229,9 @@ impl RefStore for FsRefStore {
         id: &'a RefId,
         check: &'a Check,
     ) -> BoxFuture<'a, Result<Ref, RefError>> {
-        Self::guard(self, id, check.clone()).boxed()
+        let (id, check) = (id.clone(), check.clone());
+        self.blocking(move |store| guard::guard(store, &id, &check))
+            .boxed()
     }
 
     fn text<'a>(&'a self, id: &'a RefId) -> BoxFuture<'a, Result<Content, RefError>> {

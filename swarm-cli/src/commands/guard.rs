@@ -1,7 +1,12 @@
 //! `swarm guard`
 
 use clap::Args;
-use swarm_core::{error_code::ErrorCode, ids::RefId, refs::RefError, report::resolve_prior_errors};
+use swarm_core::{
+    error_code::ErrorCode,
+    ids::RefId,
+    refs::{RefError, RefStore as _},
+    report::resolve_prior_errors,
+};
 use swarm_refs::Check;
 
 use super::Context;
@@ -22,7 +27,7 @@ impl Guard {
     pub(crate) async fn execute(self, context: &Context) -> Result<Exit, CliError> {
         let check = Check::parse(&self.check, self.value.as_deref())?;
         let store = context.results()?;
-        let mut found = match store.guard(&self.id, check).await {
+        let mut found = match store.guard(&self.id, &check).await {
             // To whoever asks whether a record can be trusted, a forged one is a no.
             Err(error @ RefError::Corrupt { .. }) => {
                 return Err(CliError::new(ErrorCode::GuardFailed, error.to_string()));

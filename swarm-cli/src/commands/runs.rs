@@ -1,8 +1,11 @@
 //! `swarm runs`
 
+mod approve;
+mod fork;
 mod kill;
 mod list;
 mod resume;
+mod run_step;
 mod show;
 
 use clap::Subcommand;
@@ -20,8 +23,14 @@ pub(crate) enum Runs {
     Show(show::Show),
     /// Stop a run for good
     Kill(kill::Kill),
-    /// Finish a run that was interrupted, or whose process died
+    /// Finish a run that was interrupted, or whose process died; go on with a pipeline from one of its steps
     Resume(resume::Resume),
+    /// Run a pipeline again from one of its steps, with a change
+    Fork(fork::Fork),
+    /// Agree to what a run asks
+    Approve(approve::Answer),
+    /// Do not agree to what a run asks
+    Reject(approve::Answer),
 }
 
 impl Runs {
@@ -31,6 +40,9 @@ impl Runs {
             Self::Show(command) => command.execute(context).await,
             Self::Kill(command) => command.execute(context).await,
             Self::Resume(command) => command.execute(context).await,
+            Self::Fork(command) => command.execute(context).await,
+            Self::Approve(answer) => answer.execute(context, true).await,
+            Self::Reject(answer) => answer.execute(context, false).await,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What came of a run.
 
+pub(crate) mod pipeline;
+
 use std::collections::HashMap;
 
 use serde_json::Value;
@@ -60,7 +62,11 @@ pub(crate) async fn print_report(
             [] => String::new(),
             _ => format!("{}\n\n", table(COLUMNS, rows)),
         };
-        format!("{table}{}{}", failures(view, report), summary(view))
+        let way = match report {
+            Report::Pipeline(report) => pipeline::way(report),
+            _ => String::new(),
+        };
+        format!("{way}{table}{}{}", failures(view, report), summary(view))
     })
 }
 
@@ -85,6 +91,7 @@ fn agents(report: &Report) -> Vec<&AgentReport> {
         Report::MapReduce(report) if report.result.is_none() => report.results.iter().collect(),
         // A reduction of what is left looks like one of everything, but for those who are missing from it.
         Report::MapReduce(report) => report.map_failures.iter().chain(&report.result).collect(),
+        Report::Pipeline(report) => report.all_results.iter().collect(),
         other => other.results(),
     }
 }

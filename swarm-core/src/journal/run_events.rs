@@ -116,6 +116,26 @@ impl RunEvent {
     /// What anybody can read.
     pub(super) const PLAIN: u32 = 1;
 
+    /// Whether agents are described in it, whose variables may be secrets.
+    pub(super) const fn describes_work(&self) -> bool {
+        matches!(
+            self,
+            Self::Started { .. } | Self::Restarted { .. } | Self::EffectDone(_)
+        )
+    }
+
+    /// Whether all agents that run from here on are described in it.
+    pub(super) const fn replaces_work(&self) -> bool {
+        matches!(
+            self,
+            Self::Started { .. }
+                | Self::Restarted {
+                    program: Some(_),
+                    ..
+                }
+        )
+    }
+
     /// What kind of event this is.
     pub const fn kind(&self) -> &'static str {
         match self {

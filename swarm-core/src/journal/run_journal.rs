@@ -106,14 +106,23 @@ impl RunJournal {
             path: self.stream.to_string(),
             problem,
         };
-        if let (Some(vault), RunEvent::Started { .. }) = (&self.vault, event) {
+        if let Some(vault) = &self.vault
+            && event.describes_work()
+        {
             let mut value = serde_json::to_value(event).map_err(|e| failed(e.to_string()))?;
-            let values = vault::take(&mut value);
-            if !values.is_empty() {
+            let taken = vault::take(&mut value);
+            if !taken.is_empty() {
+                let data = value.to_string();
+                // Other events of the run may have values, too.
+                let mut values = match event {
+                    RunEvent::Started { .. } => vault::Values::new(),
+                    _ => self.values().await?.unwrap_or_default(),
+                };
+                values.extend(vault::of_event(taken, event.kind(), &data));
                 let values = serde_json::to_string(&values).map_err(|e| failed(e.to_string()))?;
                 let kept = vault.keep(&self.run, values).await;
                 kept.map_err(|error| failed(format!("its variables cannot be kept: {error}")))?;
-                return Ok((value.to_string(), RunEvent::WITHOUT_VALUES));
+                return Ok((data, RunEvent::WITHOUT_VALUES));
             }
         }
         let data = serde_json::to_string(event).map_err(|e| failed(e.to_string()))?;
@@ -130,15 +139,19 @@ impl RunJournal {
         }
     }
 
-    /// Whether the values of variables of this run, which has these events, are gone.
+    /// Whether values of variables are gone that the agents of this run, which has these events, need from here on.
     pub(crate) async fn has_lost_values(
         &self,
         events: &[(Recorded, RunEvent)],
     ) -> Result<bool, LogError> {
-        let has_none = events
-            .iter()
-            .any(|(recorded, _)| is_without_values(recorded));
-        Ok(has_none && self.values().await?.is_none())
+        let newest = events.iter().rev();
+        let mut work = newest.filter(|(_, event)| event.replaces_work());
+        let Some((recorded, event)) = work.next().filter(|(r, _)| is_without_values(r)) else {
+            return Ok(false);
+        };
+        let values = self.values().await?.unwrap_or_default();
+        let mut own = vault::in_event(values, event.kind(), &recorded.data);
+        Ok(own.next().is_none())
     }
 
     async fn values(&self) -> Result<Option<vault::Values>, LogError> {
@@ -167,7 +180,8 @@ impl RunJournal {
             && let Some(values) = self.values().await?
         {
             let mut value: Value = json(recorded, &recorded.data)?;
-            vault::put_back(&mut value, values);
+            let own = vault::in_event(values, &recorded.kind, &recorded.data);
+            vault::put_back(&mut value, own);
             return json(recorded, &value.to_string());
         }
         json(recorded, &recorded.data)

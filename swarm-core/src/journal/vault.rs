@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, io};
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 
-use crate::ids::RunId;
+use crate::{hash, ids::RunId};
 
 /// The field of a sandbox that holds them.
 const FIELD: &str = "env_vars";
@@ -22,8 +22,45 @@ pub trait Vault: fmt::Debug + Send + Sync {
     fn forget<'a>(&'a self, run: &'a RunId) -> BoxFuture<'a, io::Result<()>>;
 }
 
-/// Values, by the JSON pointers of the objects that they are in.
+/// Values, by the JSON pointers of the objects that they are in; those of other events than the first have the hash of
+/// their event before that.
 pub(super) type Values = BTreeMap<String, Map<String, Value>>;
+
+/// The kind of the event whose values are named by pointers alone.
+const FIRST: &str = "run_started";
+
+/// Names the values that were taken out of one event, of which `data` is left.
+pub(super) fn of_event(
+    taken: Values,
+    kind: &str,
+    data: &str,
+) -> impl Iterator<Item = (String, Map<String, Value>)> {
+    let prefix = prefix(kind, data);
+    taken
+        .into_iter()
+        .map(move |(at, vars)| (format!("{prefix}{at}"), vars))
+}
+
+/// The values of one event, of which `data` is left, by their pointers.
+pub(super) fn in_event(
+    values: Values,
+    kind: &str,
+    data: &str,
+) -> impl Iterator<Item = (String, Map<String, Value>)> {
+    let prefix = prefix(kind, data);
+    values.into_iter().filter_map(move |(at, vars)| {
+        let at = at.strip_prefix(&prefix)?;
+        at.starts_with('/').then(|| (at.to_owned(), vars))
+    })
+}
+
+fn prefix(kind: &str, data: &str) -> String {
+    if kind == FIRST {
+        String::new()
+    } else {
+        hash::hex(data.as_bytes())
+    }
+}
 
 /// Takes the values out of `event`; names stay, without a value.
 pub(super) fn take(event: &mut Value) -> Values {
@@ -68,7 +105,10 @@ fn take_below(value: &mut Value, at: &mut String, values: &mut Values) {
 }
 
 /// Puts back what was taken out.
-pub(super) fn put_back(event: &mut Value, values: Values) {
+pub(super) fn put_back(
+    event: &mut Value,
+    values: impl IntoIterator<Item = (String, Map<String, Value>)>,
+) {
     for (at, vars) in values {
         if let Some(place) = event.pointer_mut(&at) {
             *place = Value::Object(vars);
@@ -100,7 +140,7 @@ mod tests {
         assert_eq!(names, Some(&json!({"A": "", "B": ""})));
         assert_eq!(values.len(), 2);
         let kept = serde_json::to_string(&values).unwrap();
-        put_back(&mut written, serde_json::from_str(&kept).unwrap());
+        put_back(&mut written, serde_json::from_str::<Values>(&kept).unwrap());
         assert_eq!(written, event);
     }
 }

@@ -6,7 +6,7 @@ use super::{
     Demand, Effect, EffectOutcome, End, Event, Failure, around::Around, effect::Errand,
     node::Operation, path::Path,
 };
-use crate::{ids::RefId, outcome::ExitReason, refs::Check};
+use crate::{ids::RefId, outcome::ExitReason, prompt::Context, refs::Check};
 
 #[derive(Debug)]
 pub(super) struct Gate {
@@ -49,7 +49,7 @@ impl Gate {
     }
 
     fn effect(&self, around: &Around) -> Effect {
-        let told = around.context.iter().flat_map(|context| context.results());
+        let told = around.context.iter().flat_map(Context::results);
         match &self.kind {
             Kind::Guard { refs, checks } => Effect::Guard {
                 refs: refs.iter().cloned().chain(told).collect(),

@@ -1,6 +1,6 @@
 //! Several ways to look for something, side by side; the best of all that they find is kept.
 
-use std::{num::NonZeroUsize, sync::Arc};
+use std::{cmp::Reverse, num::NonZeroUsize, sync::Arc};
 
 use super::{
     Account, Demand, End, Event, Leader, Ranking, StrategyAccount,
@@ -70,7 +70,7 @@ impl Hunt {
                 })
             })
             .collect();
-        leaders.sort_by(|a, b| b.found.score.cmp(&a.found.score));
+        leaders.sort_by_key(|leader| Reverse(leader.found.score));
         if self.top > 0 {
             leaders.truncate(index(self.top));
         }

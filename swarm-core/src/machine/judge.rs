@@ -2,7 +2,7 @@
 //!
 //! Who cannot be judged counts for nothing, but keeps nobody else from being chosen.
 
-use std::{num::NonZeroUsize, sync::Arc};
+use std::{cmp::Reverse, num::NonZeroUsize, sync::Arc};
 
 use super::{
     Account, Demand, Effect, End, Event, Failure, Ranked, Ranking,
@@ -182,13 +182,12 @@ impl Judge {
             .map(|(candidate, ended)| judged(candidate, ended))
             .collect();
         let chosen = match self.select {
-            Selection::All | Selection::Valid => usize::MAX,
+            Selection::All | Selection::Valid | Selection::Top { count: 0 } => usize::MAX,
             Selection::Best { .. } => 1,
-            Selection::Top { count: 0 } => usize::MAX,
             Selection::Top { count } => super::path::index(count),
         };
         if matches!(self.select, Selection::Best { .. } | Selection::Top { .. }) {
-            ranked.sort_by(|a, b| b.score.cmp(&a.score));
+            ranked.sort_by_key(|ranked| Reverse(ranked.score));
         }
         for (i, ranked) in ranked.iter_mut().enumerate() {
             ranked.rank = number(i).saturating_add(1);

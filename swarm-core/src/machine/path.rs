@@ -64,12 +64,7 @@ impl Path {
 
     /// The name of the agent here, such as `stage-1.agent-0`. Different for every place in a plan.
     pub(super) fn agent(&self) -> AgentId {
-        let words: Vec<String> = self
-            .words
-            .iter()
-            .flatten()
-            .map(|word| word.text())
-            .collect();
+        let words: Vec<String> = self.words.iter().flatten().map(Word::text).collect();
         if words.is_empty() {
             return AgentId::from_checked("agent-0".to_owned());
         }

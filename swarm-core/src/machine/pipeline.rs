@@ -21,7 +21,7 @@ use super::{
     path::{Path, Word, index, number},
 };
 use crate::{
-    ids::{AgentId, RefId},
+    ids::{AgentId, RefId, StepId},
     outcome::ExitReason,
     plan::Program,
     prompt::{Context, StepResult},
@@ -105,6 +105,18 @@ impl Pipeline {
         self.reason = None;
         self.go(Move::Go(index(step), Entered::Resumed));
         true
+    }
+
+    /// As it is now.
+    pub(super) const fn program(&self) -> &Arc<Program> {
+        &self.program
+    }
+
+    /// The results that a step was given when it was entered last.
+    pub(super) fn given_to(&self, step: &StepId) -> Option<Vec<RefId>> {
+        let visit = self.visits.iter().rposition(|visit| visit.step == *step)?;
+        let told = self.told.get(visit)?.as_ref();
+        Some(told.map(|told| told.refs.to_vec()).unwrap_or_default())
     }
 
     /// The step of the visit under way, as an index.
@@ -345,3 +357,6 @@ impl Operation for Pipeline {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests;

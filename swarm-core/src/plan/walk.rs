@@ -1,6 +1,6 @@
-//! What can be said of a plan without running it, and its inputs filled in.
+//! What can be said of a plan without running it.
 
-use super::{Evaluator, Plan, Program, Seeds, Selection, Strategy, run};
+use super::{Plan, Seeds, Selection, Strategy};
 use crate::spec::AgentSpec;
 
 impl Plan {
@@ -47,7 +47,13 @@ impl Plan {
     /// How many results it has if everything succeeds, as far as that is known.
     pub fn result_count(&self) -> usize {
         match self {
-            Self::Run { .. } | Self::Race { .. } | Self::Iterate { .. } => 1,
+            Self::Run { .. }
+            | Self::Race { .. }
+            | Self::Iterate { .. }
+            | Self::Judge {
+                select: Selection::Best { .. },
+                ..
+            } => 1,
             Self::Seq { stages } => stages.last().map_or(0, Self::result_count),
             Self::Par { branches, .. } => branches.iter().map(Self::result_count).sum(),
             Self::Map {
@@ -55,10 +61,6 @@ impl Plan {
             } => template.result_count().saturating_mul(inputs.len()),
             Self::Retry { body, .. } | Self::Limit { body, .. } => body.result_count(),
             Self::Reduce { reducer, .. } => reducer.result_count(),
-            Self::Judge {
-                select: Selection::Best { .. },
-                ..
-            } => 1,
             Self::Judge { given, body, .. } => {
                 given.len() + body.as_ref().map_or(0, |body| body.result_count())
             }
@@ -130,117 +132,6 @@ impl Plan {
             }
         }
     }
-
-    /// The same with `{input}` replaced in the prompt and in the command of every agent.
-    #[must_use]
-    pub fn with_input(&self, input: &str) -> Self {
-        let each = |plans: &[Self]| plans.iter().map(|plan| plan.with_input(input)).collect();
-        let boxed = |plan: &Self| Box::new(plan.with_input(input));
-        match self {
-            Self::Run { agent } => run(agent.with_input(input)),
-            Self::Seq { stages } => Self::Seq {
-                stages: each(stages),
-            },
-            Self::Par { branches, limit } => Self::Par {
-                branches: each(branches),
-                limit: *limit,
-            },
-            // Its template has inputs of its own.
-            Self::Map {
-                template,
-                inputs,
-                limit,
-            } => Self::Map {
-                template: template.clone(),
-                inputs: inputs
-                    .iter()
-                    .map(|inner| inner.replace("{input}", input))
-                    .collect(),
-                limit: *limit,
-            },
-            Self::Race { branches } => Self::Race {
-                branches: each(branches),
-            },
-            Self::Retry { body, attempts } => Self::Retry {
-                body: boxed(body),
-                attempts: *attempts,
-            },
-            Self::Reduce {
-                inputs,
-                body,
-                reducer,
-            } => Self::Reduce {
-                inputs: inputs.clone(),
-                body: body.as_deref().map(boxed),
-                reducer: boxed(reducer),
-            },
-            Self::Judge {
-                given,
-                body,
-                evaluator,
-                select,
-                limit,
-            } => Self::Judge {
-                given: given.clone(),
-                body: body.as_deref().map(boxed),
-                evaluator: evaluator.with_input(input),
-                select: *select,
-                limit: *limit,
-            },
-            Self::Iterate {
-                body,
-                evaluator,
-                max_iterations,
-                success_threshold,
-                patience,
-            } => Self::Iterate {
-                body: boxed(body),
-                evaluator: evaluator.with_input(input),
-                max_iterations: *max_iterations,
-                success_threshold: *success_threshold,
-                patience: *patience,
-            },
-            // Its template has inputs of its own, as that of a map.
-            Self::FanOut {
-                source,
-                template,
-                limit,
-            } => Self::FanOut {
-                source: Box::new(source.with_input(input)),
-                template: template.clone(),
-                limit: *limit,
-            },
-            Self::Hunt {
-                strategies,
-                top,
-                limit,
-            } => Self::Hunt {
-                strategies: strategies.iter().map(|s| s.with_input(input)).collect(),
-                top: *top,
-                limit: *limit,
-            },
-            Self::Limit { body, limits } => Self::Limit {
-                body: boxed(body),
-                limits: limits.clone(),
-            },
-            Self::Guard { .. } => self.clone(),
-            Self::Approve { question } => Self::Approve {
-                question: question.replace("{input}", input),
-            },
-            Self::Pipeline { program } => Self::Pipeline {
-                program: program.with_input(input).into(),
-            },
-        }
-    }
-}
-
-impl Evaluator {
-    fn with_input(&self, input: &str) -> Self {
-        Self {
-            agent: Box::new(self.agent.with_input(input)),
-            ..self.clone()
-        }
-    }
 }
 
 impl Strategy {
@@ -264,27 +155,5 @@ impl Strategy {
             .agent_count()
             .saturating_mul(self.seed_count());
         fetchers + agents + self.result_count()
-    }
-
-    fn with_input(&self, input: &str) -> Self {
-        let mut strategy = self.clone();
-        strategy.seeds = match strategy.seeds {
-            Seeds::Listed(seeds) => {
-                let seeds = seeds.iter().map(|seed| seed.replace("{input}", input));
-                Seeds::Listed(seeds.collect())
-            }
-            Seeds::Fetched(source) => Seeds::Fetched(Box::new(source.with_input(input))),
-        };
-        strategy
-    }
-}
-
-impl Program {
-    fn with_input(&self, input: &str) -> Self {
-        let mut program = self.clone();
-        for step in &mut program.steps {
-            step.work = step.work.with_input(input);
-        }
-        program
     }
 }

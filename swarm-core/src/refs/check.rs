@@ -152,9 +152,10 @@ fn not_validated(found: &Ref, declared: Option<&str>) -> Option<String> {
         stamp.validation_verdict == Verdict::Valid
             && declared.is_none_or(|declared| stamp.validated_as == declared)
     });
-    let current = stamp.map_or("not validated".to_owned(), |stamp| {
-        format!("{} as '{}'", stamp.validation_verdict, stamp.validated_as)
-    });
+    let current = stamp.map_or_else(
+        || "not validated".to_owned(),
+        |stamp| format!("{} as '{}'", stamp.validation_verdict, stamp.validated_as),
+    );
     let declared = declared.unwrap_or("anything");
     (!passes).then(|| format!("Ref not validated as '{declared}' (current: {current})"))
 }

@@ -69,7 +69,7 @@ async fn nothing_is_lowered_below_what_its_parents_impose() {
         .unwrap();
     assert_eq!(level_of(&lowered), Level::Restricted);
     let slack = Check::Classification(Audience::Mcps(vec!["slack".to_owned()]));
-    let refused = store.guard(&id("run/b"), slack).await.unwrap_err();
+    let refused = store.guard(&id("run/b"), &slack).await.unwrap_err();
     assert_eq!(
         refused.to_string(),
         "MCP 'slack' denied for classification 'restricted'"

@@ -89,7 +89,10 @@ async fn a_key_goes_with_the_last_that_it_opens() {
         .decrypt_part(&id("young/c"), &shared, part, &mut prompt)
         .unwrap();
     assert_eq!(prompt, b"Do it. a");
-    store.guard(&id("young/c"), Check::Integrity).await.unwrap();
+    store
+        .guard(&id("young/c"), &Check::Integrity)
+        .await
+        .unwrap();
     assert_eq!(store.gc(DAY, |_| false).await.unwrap().keys, 1);
     assert_eq!(keys(), 0);
 }
@@ -116,5 +119,5 @@ async fn leftovers_of_a_crash_are_removed() {
     fs::write(store.layout().keys().join("0123456789ab"), "orphan").unwrap();
     let collected = store.gc(DAY, |_| false).await.unwrap();
     assert_eq!((collected.leftovers, collected.keys), (4, 1));
-    store.guard(&id("run/a"), Check::Integrity).await.unwrap();
+    store.guard(&id("run/a"), &Check::Integrity).await.unwrap();
 }

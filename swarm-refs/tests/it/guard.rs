@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use swarm_core::refs::RefStore as _;
 use swarm_core::{
     money::Usd,
     outcome::ExitReason,
@@ -12,7 +13,7 @@ use swarm_refs::{Audience, Check};
 use crate::support::{TestStore, ended, id};
 
 async fn failure(store: &TestStore, at: &str, check: Check) -> String {
-    match store.guard(&id(at), check).await {
+    match store.guard(&id(at), &check).await {
         Err(RefError::GuardFailed(message)) => message,
         other => panic!("expected a refusal, got {other:?}"),
     }
@@ -30,7 +31,7 @@ async fn a_check_that_passes_returns_the_stored_result() {
         Check::Classification(Audience::UpTo(Level::Public)),
         Check::Integrity,
     ] {
-        assert_eq!(store.guard(&id("run/a"), check).await.unwrap(), made);
+        assert_eq!(store.guard(&id("run/a"), &check).await.unwrap(), made);
     }
 }
 
@@ -45,7 +46,7 @@ async fn what_does_not_exist_passes_no_check() {
         );
         for name in Check::NAMES.into_iter().filter(|&name| name != "exists") {
             let check = Check::parse(name, None).unwrap();
-            let error = store.guard(&id(at), check).await.unwrap_err();
+            let error = store.guard(&id(at), &check).await.unwrap_err();
             assert!(matches!(error, RefError::NotFound(_)), "{name}: {error}");
         }
     }
@@ -71,7 +72,7 @@ async fn an_overspent_budget_is_noticed() {
         });
         recording.finish(end).await.unwrap();
         assert_eq!(
-            store.guard(&id(at), Check::Budget).await.is_ok(),
+            store.guard(&id(at), &Check::Budget).await.is_ok(),
             passes,
             "{at}"
         );
@@ -94,7 +95,7 @@ async fn an_audience_that_may_not_see_it_is_refused() {
         let names = names.iter().map(|&name| name.to_owned()).collect();
         Check::Classification(Audience::Mcps(names))
     };
-    assert!(store.guard(&id("run/a"), mcps(&["mail"])).await.is_ok());
+    assert!(store.guard(&id("run/a"), &mcps(&["mail"])).await.is_ok());
     assert_eq!(
         failure(&store, "run/a", mcps(&["mail", "slack"])).await,
         "MCP 'slack' denied for classification 'internal'"
@@ -106,7 +107,7 @@ async fn an_audience_that_may_not_see_it_is_refused() {
     let up_to = |level| Check::Classification(Audience::UpTo(level));
     assert!(
         store
-            .guard(&id("run/a"), up_to(Level::Internal))
+            .guard(&id("run/a"), &up_to(Level::Internal))
             .await
             .is_ok()
     );
@@ -126,7 +127,7 @@ async fn encrypted_means_not_encrypted_or_by_this_key() {
     let key = store.encrypt(&id("run/a")).await.unwrap().key_id;
     assert!(
         store
-            .guard(&id("run/a"), Check::MustBeEncrypted)
+            .guard(&id("run/a"), &Check::MustBeEncrypted)
             .await
             .is_ok()
     );
@@ -135,7 +136,7 @@ async fn encrypted_means_not_encrypted_or_by_this_key() {
     };
     assert!(
         store
-            .guard(&id("run/a"), encrypted(Some(&key)))
+            .guard(&id("run/a"), &encrypted(Some(&key)))
             .await
             .is_ok()
     );
@@ -144,7 +145,7 @@ async fn encrypted_means_not_encrypted_or_by_this_key() {
         assert!(!refused.contains(&key), "the key id is shown: {refused}");
     }
     let unknown = store
-        .guard(&id("run/a"), Check::Integrity)
+        .guard(&id("run/a"), &Check::Integrity)
         .await
         .unwrap_err();
     assert!(matches!(unknown, RefError::Encrypted { .. }), "{unknown}");
@@ -171,10 +172,10 @@ async fn a_change_of_the_text_or_of_its_origin_is_noticed() {
         .record("run/large", &["run/parent"], "x".repeat(100_000))
         .await;
     for at in ["run/parent", "run/small", "run/large"] {
-        store.guard(&id(at), Check::Integrity).await.unwrap();
+        store.guard(&id(at), &Check::Integrity).await.unwrap();
     }
     let corrupt = async |at: &str| {
-        let checked = store.guard(&id(at), Check::Integrity).await;
+        let checked = store.guard(&id(at), &Check::Integrity).await;
         assert!(
             matches!(checked, Err(RefError::Corrupt { .. })),
             "{at}: {checked:?}"
@@ -201,7 +202,7 @@ async fn a_change_of_the_text_or_of_its_origin_is_noticed() {
     fs::write(&record, genuine).unwrap();
     fs::remove_dir_all(store.layout().record(&id("run/parent"))).unwrap();
     store
-        .guard(&id("run/small"), Check::Integrity)
+        .guard(&id("run/small"), &Check::Integrity)
         .await
         .unwrap();
     store.record("run/parent", &[], "from elsewhere").await;
@@ -215,9 +216,9 @@ async fn a_change_of_a_file_that_was_brought_in_is_noticed() {
     fs::create_dir(&outside).unwrap();
     fs::write(outside.join("a"), "one").unwrap();
     let at = store.wrap(&outside).await.unwrap().id;
-    store.guard(&at, Check::Integrity).await.unwrap();
+    store.guard(&at, &Check::Integrity).await.unwrap();
     fs::write(store.file(&at, "files/a"), "two").unwrap();
-    let changed = store.guard(&at, Check::Integrity).await.unwrap_err();
+    let changed = store.guard(&at, &Check::Integrity).await.unwrap_err();
     assert!(
         changed.to_string().contains("files were changed"),
         "{changed}"

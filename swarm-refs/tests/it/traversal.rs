@@ -73,7 +73,7 @@ async fn a_link_in_place_of_a_record_is_never_followed() {
             .classify(&at, Classification::default())
             .await
             .unwrap_err(),
-        store.guard(&at, Check::Exists).await.unwrap_err(),
+        store.guard(&at, &Check::Exists).await.unwrap_err(),
     ];
     errors.extend(store.begin("run/link", &[]).await.err());
     errors.extend(store.begin("run/child", &["run/link"]).await.err());

@@ -1,15 +1,16 @@
 //! `swarm runs resume`
 
 use clap::Args;
-use swarm_core::{ids::RunId, money::Usd};
+use swarm_core::{Restart, ids::RunId, money::Usd};
 
-use super::super::Context;
+use super::{super::Context, run_step::RunStep};
 use crate::{args::RunArgs, error::CliError, execute, exit_code::Exit};
 
 #[derive(Debug, Args)]
 pub(crate) struct Resume {
-    /// The run
-    run: RunId,
+    /// The run; of a pipeline, perhaps with the step to go on from
+    #[arg(value_name = "RUN[/STEP]")]
+    from: RunStep,
     /// The most that all agents together may spend from now on, with what was spent before, in dollars
     #[arg(long, value_name = "USD")]
     budget: Option<Usd>,
@@ -20,9 +21,9 @@ pub(crate) struct Resume {
 
 impl Resume {
     /// For a run that is only to be wound up.
-    pub(super) fn silent(run: RunId) -> Self {
+    pub(super) const fn silent(run: RunId) -> Self {
         Self {
-            run,
+            from: RunStep { run, step: None },
             budget: None,
             text: false,
         }
@@ -38,6 +39,10 @@ impl Resume {
             warm: None,
             text: self.text,
         };
-        execute::resume(context, &args, &self.run).await
+        let restart = Restart {
+            step: self.from.step,
+            ..Restart::default()
+        };
+        execute::resume(context, &args, &self.from.run, restart).await
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     execute::known,
     exit_code::Exit,
     output::{
-        report::{COLUMNS, how_to_resume, rows},
+        report::{COLUMNS, how_to_resume, pipeline::way, rows},
         table::table,
     },
 };
@@ -84,6 +84,10 @@ fn human(shown: &Shown, view: &RunView) -> String {
         row
     });
     let agents = table(COLUMNS, agents);
+    let way = match &shown.report {
+        Report::Pipeline(report) => format!("{}\n", way(report)),
+        _ => String::new(),
+    };
     // Of a run that nobody drives, nobody waits.
     let is_driven = run.state == "running";
     let waiting = shown.waiting.iter().filter(|_| is_driven).map(|waiting| {
@@ -98,7 +102,7 @@ fn human(shown: &Shown, view: &RunView) -> String {
         _ => String::new(),
     };
     format!(
-        "run      {}\nstate    {}\nop       {}\nruntime  {}\nstarted  {}\nupdated  {}\nspent    {}{budget}\n\n{agents}{waiting}{hint}",
+        "run      {}\nstate    {}\nop       {}\nruntime  {}\nstarted  {}\nupdated  {}\nspent    {}{budget}\n\n{way}{agents}{waiting}{hint}",
         run.run_id,
         run.state,
         run.command(),

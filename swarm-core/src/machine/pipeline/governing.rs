@@ -10,7 +10,7 @@ use crate::{
         Demand, Effect, EffectOutcome, End, Event,
         around::Around,
         effect::Errand,
-        node::{Node, Operation},
+        node::{Node, Operation as _},
         par::{Par, Words},
         path::{Path, Word},
         run::Run,
