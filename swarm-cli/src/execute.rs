@@ -19,7 +19,8 @@ use crate::{
     error::CliError,
     exit_code::Exit,
     output::{Output, progress::Progress, report::print_report},
-    runtime::{self, Chosen},
+    playback,
+    runtime::Chosen,
     session::Session,
     trust, warm,
 };
@@ -36,18 +37,16 @@ pub(crate) async fn execute(
     };
     let session = open(context, args)?;
     trust::check_images(&session.config, &plan)?;
-    let chosen = runtime::choose(&session, context.out).await?;
+    let id = RunId::random();
+    let (chosen, recording) =
+        playback::choose(&session, context.out, &args.playback, (&id, true)).await?;
     let limits = RunLimits {
         budget: args.budget,
         deadline: args
             .deadline
             .map(|deadline| SystemClock.now().plus(deadline)),
     };
-    let new = NewRun {
-        id: RunId::random(),
-        plan,
-        limits,
-    };
+    let new = NewRun { id, plan, limits };
     if let Some(ahead) = args.warm {
         let max_output = session.config.settings.max_output;
         warm::keep(&chosen, context.out, &new.id, &new.plan, ahead, max_output);
@@ -59,6 +58,9 @@ pub(crate) async fn execute(
     };
     let ended = driver.start(new).await;
     chosen.close().await;
+    if let Some(recording) = recording {
+        recording.close(context.out, ended.as_ref());
+    }
     let view = ended?;
     answer(&session, context.out, &view, args.text).await
 }
@@ -71,6 +73,7 @@ pub(crate) async fn resume(
 ) -> Result<Exit, CliError> {
     let session = open(context, args)?;
     let view = known(&session, run).await?;
+    playback::check_resume(&view, &args.playback)?;
     let mut session = session;
     if args.runtime.is_none() {
         session.config.settings.runtime = match view.runtime.as_str() {
@@ -81,7 +84,8 @@ pub(crate) async fn resume(
     trust::check_images(&session.config, &view.plan)?;
     let lock = session.lock(run)?.ok_or_else(|| is_live(run))?;
     // Locked first: the sweep leaves alone what belongs to a live run, and from here on this one is.
-    let chosen = runtime::choose(&session, context.out).await?;
+    let (chosen, recording) =
+        playback::choose(&session, context.out, &args.playback, (run, false)).await?;
     let driver = Driver {
         session: &session,
         out: context.out,
@@ -99,6 +103,9 @@ pub(crate) async fn resume(
     }
     .await;
     chosen.close().await;
+    if let Some(recording) = recording {
+        recording.close(context.out, ended.as_ref());
+    }
     drop(lock);
     let view = ended?;
     answer(&session, context.out, &view, args.text).await

@@ -129,7 +129,7 @@ impl AgentRunner {
         let applicant = Applicant {
             start,
             kind,
-            is_new: launch != Launch::TakeOver,
+            is_new: launch != Launch::TakeOver && self.runtime.starts_programs(),
             bounds: &bounds,
         };
         let mut admission = self
@@ -141,7 +141,7 @@ impl AgentRunner {
             self.note_start(start, &mut admission).await?;
         }
         let timeout = self.limits.timeout(spec, &bounds);
-        let job = self.job(id, kind, spec, recording.as_ref(), (launch, timeout));
+        let job = self.job(id, kind, &start.spec, recording.as_ref(), (launch, timeout));
         let ran = self
             .listen(&job, kind, start, recording.as_mut(), halt)
             .await;
@@ -179,7 +179,7 @@ impl AgentRunner {
         let spec = start.spec.as_ref();
         let mut end = conclude(ran, job, spec, kind, stderr);
         if end.exit == ExitReason::DeadlineExceeded {
-            end.error = Limits::stopped_at_deadline(bounds);
+            end.error = Limits::stopped_at_deadline(bounds).or(end.error);
         }
         if let Some(heard) = noted.heard {
             let reset = self.reset(&heard);
@@ -213,7 +213,7 @@ impl AgentRunner {
         &self,
         id: RefId,
         kind: &dyn AgentKind,
-        spec: &AgentSpec,
+        spec: &Arc<AgentSpec>,
         recording: &dyn Recording,
         (launch, timeout): (Launch, Duration),
     ) -> AgentJob {
@@ -229,6 +229,7 @@ impl AgentRunner {
             timeout,
             max_output: self.max_output,
             launch,
+            spec: Some(Arc::clone(spec)),
         }
     }
 

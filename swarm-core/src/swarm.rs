@@ -474,7 +474,7 @@ impl Swarm {
     /// Looks up what the agents of `plan` need of their user's machine.
     async fn supplies(&self, plan: &Plan) -> Result<Supplies, SwarmError> {
         let agents = plan.agents();
-        if !Supplies::are_needed(agents.iter().copied()) {
+        if !self.runtime.starts_programs() || !Supplies::are_needed(agents.iter().copied()) {
             return Ok(Supplies::default());
         }
         let agents: Vec<AgentSpec> = agents.into_iter().cloned().collect();

@@ -49,6 +49,7 @@ mod keyring;
 mod layout;
 mod list;
 mod open_record;
+mod playback;
 mod prompt_file;
 mod record;
 mod recording;
@@ -66,6 +67,7 @@ pub use gc::Collected;
 pub use inspect::Inspection;
 pub use layout::Layout;
 pub use list::Filter;
+pub use playback::{RecordingRuntime, ReplayRuntime};
 pub use run_lock::RunLock;
 pub use swarm_core::refs::{Audience, Check};
 pub use swarm_core::refs::{

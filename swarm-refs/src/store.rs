@@ -206,7 +206,7 @@ fn weakness(mode: u32, owner: u32, me: u32) -> Option<String> {
 }
 
 /// Makes a folder and those above it that are missing, 0700 whatever the umask.
-fn make_private(path: &Path) -> io::Result<()> {
+pub(crate) fn make_private(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }

@@ -18,7 +18,7 @@ use super::{
     table::{seconds, size, table},
     texts,
 };
-use crate::error::CliError;
+use crate::{error::CliError, playback::is_replay};
 
 /// How many failures are shown in full.
 const FAILURES_SHOWN: usize = 5;
@@ -206,14 +206,18 @@ fn failures(view: &RunView, report: &Report) -> String {
 
 /// The command that goes on with an interrupted run.
 pub(crate) fn how_to_resume(view: &RunView) -> String {
-    match view.budget_to_resume() {
-        Some(budget) => format!(
-            "swarm runs resume {} --budget {}",
-            view.run,
-            f64::from(budget)
-        ),
-        None => format!("swarm runs resume {}", view.run),
-    }
+    let budget = view.budget_to_resume();
+    let budget = budget.map(|budget| format!(" --budget {}", f64::from(budget)));
+    let replay = if is_replay(view) {
+        " --replay FOLDER"
+    } else {
+        ""
+    };
+    format!(
+        "swarm runs resume {}{}{replay}",
+        view.run,
+        budget.unwrap_or_default()
+    )
 }
 
 fn summary(view: &RunView) -> String {

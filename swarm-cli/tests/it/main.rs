@@ -38,6 +38,8 @@ mod limits;
 #[cfg(test)]
 mod model_server;
 #[cfg(test)]
+mod playback;
+#[cfg(test)]
 mod project;
 #[cfg(test)]
 mod refs;
