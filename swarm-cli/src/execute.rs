@@ -186,6 +186,7 @@ impl Driver<'_> {
         let control = Control {
             observer: Some(progress.observer()),
             onlooker: progress.onlooker(),
+            notice: Some(progress.notice()),
             stop: Some(stops.stop.clone()),
         };
         let ended = tokio::select! {

@@ -2,6 +2,7 @@
 
 mod admission;
 mod approval;
+mod caching;
 mod close;
 mod describe;
 mod effects;
@@ -20,6 +21,7 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 
 use self::{
     admission::{Admission, Applicant, Limits},
+    caching::Looked,
     ending::{conclude, heed, hold_to_schema, keep, outcome_of},
     listener::{Ear, Heard, Listener, Noted},
     scopes::Bounds,
@@ -55,6 +57,7 @@ pub(crate) struct AgentRunner {
     pub(crate) prices: Arc<PriceBook>,
     pub(crate) supplies: Supplies,
     pub(crate) max_output: ByteSize,
+    pub(crate) caching: Caching,
     pub(crate) onlooker: Option<Onlooker>,
     pub(crate) patcher: Option<Arc<dyn Patcher>>,
     pub(crate) scopes: Scopes,
@@ -67,6 +70,7 @@ pub(crate) struct AgentRunner {
 }
 
 pub(crate) use admission::Limits as AdmissionLimits;
+pub(crate) use caching::Caching;
 pub(crate) use scopes::Scopes;
 
 /// How an agent is to be started, if it still is.
@@ -126,6 +130,10 @@ impl AgentRunner {
         let kind =
             kind_of(&spec.agent).map_err(|error| denied(ExitReason::Refused, error.to_string()))?;
         let bounds = self.bounds(start);
+        let work = match self.look_up((start, &bounds), kind, launch, halt).await {
+            Looked::Found(outcome) => return Ok(outcome),
+            Looked::Absent(work) => work,
+        };
         let applicant = Applicant {
             start,
             kind,
@@ -164,7 +172,9 @@ impl AgentRunner {
             return Err(Stopped::Interrupted);
         }
         end.stamps.budget = Some(admission.settle(end.cost));
-        Ok(keep(recording, end).await)
+        let outcome = keep(recording, end).await;
+        self.keep_for_others(work, start, kind, &outcome).await;
+        Ok(outcome)
     }
 
     /// What is written down about the end of an agent, but for the budget.

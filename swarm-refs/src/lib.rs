@@ -34,6 +34,7 @@
 //!   is reached through them, so that neither an agent nor anybody else can lead the store astray.
 
 mod atomic;
+mod cache;
 mod classify;
 #[cfg(test)]
 mod crash;

@@ -43,6 +43,7 @@ impl Store {
         let folder = Folder::open(&home)?;
         folder.make("runs")?;
         folder.make("keys")?;
+        folder.make("cache")?;
         folder.sync()?;
         Ok(Self {
             layout: Layout::new(home),
@@ -57,6 +58,10 @@ impl Store {
 
     pub(crate) fn keys(&self) -> Result<Folder, RefError> {
         Folder::open(&self.layout.keys())
+    }
+
+    pub(crate) fn cache(&self) -> Result<Folder, RefError> {
+        Folder::open(&self.layout.cache())
     }
 
     /// The folder of the record `id`, finished or not, if there is one.

@@ -131,7 +131,11 @@ pub(crate) fn row(agent: &AgentReport) -> [String; 6] {
     match agent {
         AgentReport::Kept(found) => [
             found.id.to_string(),
-            found.exit.to_string(),
+            if found.stamps.cached {
+                "cached".to_owned()
+            } else {
+                found.exit.to_string()
+            },
             seconds(found.duration_seconds),
             found
                 .cost_usd
@@ -226,8 +230,16 @@ fn summary(view: &RunView) -> String {
         (Some(_), _) | (None, Usd::ZERO) => String::new(),
         (None, more) => format!(" and up to {more} by those under way"),
     };
+    let outcomes = view
+        .agents
+        .values()
+        .filter_map(|agent| agent.outcome.as_ref());
+    let cached = match outcomes.filter(|outcome| outcome.cached).count() {
+        0 => String::new(),
+        cached => format!(" ({cached} from the cache)"),
+    };
     let done = format!(
-        "{} succeeded, {} failed, {} spent{under_way}",
+        "{} succeeded{cached}, {} failed, {} spent{under_way}",
         counts.succeeded, counts.failed, view.spent
     );
     match &view.state {

@@ -8,6 +8,8 @@ mod accounts;
 mod architecture;
 #[cfg(test)]
 mod bad_input;
+#[cfg(test)]
+mod cache;
 #[cfg(feature = "claude-tests")]
 #[cfg(test)]
 mod claude;
