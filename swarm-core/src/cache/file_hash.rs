@@ -21,7 +21,10 @@ const SETTLED: Duration = Duration::from_secs(2);
 
 /// Remembers hashes by what the file system says of a file. Its time of change cannot be set by who changes it.
 #[derive(Debug, Default)]
-pub(crate) struct FileHashes(Mutex<HashMap<(u64, u64), (State, String)>>);
+pub(crate) struct FileHashes(Mutex<Known>);
+
+/// By device and inode.
+type Known = HashMap<(u64, u64), (State, String)>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct State {
@@ -60,6 +63,7 @@ impl FileHashes {
         if after != before || size != before.size {
             return Err(io::Error::other("it is being changed"));
         }
+        // Whole seconds, rounded down; hence one more.
         let changed = u64::try_from(after.changed.0).unwrap_or_default();
         let changed = Timestamp::from_millis(changed.saturating_mul(1000));
         if SystemClock.now().since(changed) > SETTLED + Duration::from_secs(1) {
@@ -72,7 +76,7 @@ impl FileHashes {
         Ok((hash, size))
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<(u64, u64), (State, String)>> {
+    fn known(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

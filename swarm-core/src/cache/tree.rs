@@ -210,6 +210,8 @@ mod tests {
         }
     }
 
+    type Change = fn(&Folder);
+
     #[test]
     fn equal_trees_have_equal_hashes_wherever_they_are() {
         assert_eq!(Folder::new().hash(), Folder::new().hash());
@@ -218,7 +220,7 @@ mod tests {
     #[test]
     fn content_names_modes_and_links_count() {
         let plain = Folder::new().hash();
-        let changes: [(&str, fn(&Folder)); 8] = [
+        let changes: [(&str, Change); 8] = [
             ("content", |f| write(f.at("sub/a"), "two").unwrap()),
             ("a name", |f| rename(f.at("b"), f.at("c")).unwrap()),
             ("a place", |f| rename(f.at("b"), f.at("sub/b")).unwrap()),

@@ -411,7 +411,7 @@ async fn a_process_is_another_when_its_program_is() {
     write("#!/bin/sh\necho one");
     let stage = Stage::new();
     let options = ProcessOptions::new(temp.path().join("agents"));
-    let runtime = Arc::new(ProcessRuntime::new(options));
+    let runtime = ProcessRuntime::new(options);
     let path = format!("{}:/usr/bin:/bin", temp.path().display());
     let by_name = cached_in(
         "p",
@@ -423,7 +423,7 @@ async fn a_process_is_another_when_its_program_is() {
         let mut printed = Vec::new();
         for _ in 0..2 {
             let view = stage
-                .run_in(runtime.clone(), Plan::from(&spec).into())
+                .run_in(Arc::new(runtime.clone()), Plan::from(&spec).into())
                 .await;
             let ended = outcome(&view, "agent-0");
             printed.push((
@@ -433,7 +433,7 @@ async fn a_process_is_another_when_its_program_is() {
         }
         write("#!/bin/sh\necho two");
         let view = stage
-            .run_in(runtime.clone(), Plan::from(&spec).into())
+            .run_in(Arc::new(runtime.clone()), Plan::from(&spec).into())
             .await;
         let ended = outcome(&view, "agent-0");
         printed.push((
