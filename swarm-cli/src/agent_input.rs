@@ -201,6 +201,7 @@ pub(crate) fn overrides(args: &AgentArgs, folders: &Folders) -> Result<SandboxSp
         timeout: args.timeout,
         env_vars: args.env.map(|vars| env_vars(&vars)).transpose()?,
         image: args.image,
+        cache: args.cache.then_some(true),
     })
 }
 

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 pub(crate) use agent::AgentArgs;
 use clap::{Args, Parser, Subcommand};
 pub(crate) use count::at_least_one;
-pub(crate) use run::RunArgs;
+pub(crate) use run::{PlaybackArgs, RunArgs};
 use serde::Serialize;
 pub(crate) use tasks::TaskArgs;
 

@@ -20,7 +20,8 @@ use crate::{
     error::CliError,
     exit_code::Exit,
     output::{Output, progress::Progress, report::print_report},
-    runtime::{self, Chosen},
+    playback,
+    runtime::Chosen,
     session::Session,
     trust, warm,
 };
@@ -55,7 +56,8 @@ pub(crate) async fn start(
 ) -> Result<Exit, CliError> {
     let session = open(context, args)?;
     trust::check_images(&session.config, &new.plan)?;
-    let chosen = runtime::choose(&session, context.out).await?;
+    let (chosen, recording) =
+        playback::choose(&session, context.out, &args.playback, (&new.id, true)).await?;
     if let Some(ahead) = args.warm {
         let max_output = session.config.settings.max_output;
         warm::keep(&chosen, context.out, &new.id, &new.plan, ahead, max_output);
@@ -67,6 +69,9 @@ pub(crate) async fn start(
     };
     let ended = driver.start(new).await;
     chosen.close().await;
+    if let Some(recording) = recording {
+        recording.close(context.out, ended.as_ref());
+    }
     let view = ended?;
     answer(&session, context.out, &view, args.text).await
 }
@@ -80,6 +85,7 @@ pub(crate) async fn resume(
 ) -> Result<Exit, CliError> {
     let session = open(context, args)?;
     let view = known(&session, run).await?;
+    playback::check_resume(&view, &args.playback)?;
     let mut session = session;
     if args.runtime.is_none() {
         session.config.settings.runtime = runtime_of(&view);
@@ -93,7 +99,8 @@ pub(crate) async fn resume(
     trust::check_images(&session.config, &work)?;
     let lock = session.lock(run)?.ok_or_else(|| is_live(run))?;
     // Locked first: the sweep leaves alone what belongs to a live run, and from here on this one is.
-    let chosen = runtime::choose(&session, context.out).await?;
+    let (chosen, recording) =
+        playback::choose(&session, context.out, &args.playback, (run, false)).await?;
     let driver = Driver {
         session: &session,
         out: context.out,
@@ -116,6 +123,9 @@ pub(crate) async fn resume(
     }
     .await;
     chosen.close().await;
+    if let Some(recording) = recording {
+        recording.close(context.out, ended.as_ref());
+    }
     drop(lock);
     let view = ended?;
     answer(&session, context.out, &view, args.text).await
@@ -133,7 +143,9 @@ pub(crate) async fn fork(
     if args.runtime.is_none() {
         session.config.settings.runtime = runtime_of(&view);
     }
-    let chosen = runtime::choose(&session, context.out).await?;
+    let id = RunId::random();
+    let (chosen, recording) =
+        playback::choose(&session, context.out, &args.playback, (&id, true)).await?;
     let driver = Driver {
         session: &session,
         out: context.out,
@@ -150,15 +162,14 @@ pub(crate) async fn fork(
             deadline: deadline(args),
         };
         driver
-            .start(NewRun {
-                plan,
-                limits,
-                ..new
-            })
+            .start(NewRun { id, plan, limits })
             .await
     }
     .await;
     chosen.close().await;
+    if let Some(recording) = recording {
+        recording.close(context.out, ended.as_ref());
+    }
     answer(&session, context.out, &ended?, args.text).await
 }
 
@@ -270,6 +281,7 @@ impl Driver<'_> {
         let control = Control {
             observer: Some(progress.observer()),
             onlooker: progress.onlooker(),
+            notice: Some(progress.notice()),
             stop: Some(stops.stop.clone()),
         };
         let ended = tokio::select! {

@@ -50,12 +50,14 @@ impl Exit {
             | ErrorCode::NoCredentials
             | ErrorCode::UnknownMcpServer
             | ErrorCode::Unsupported
+            | ErrorCode::RecordingUnusable
             | ErrorCode::MountMissing => Self::Usage,
             ErrorCode::AgentTimedOut | ErrorCode::QueueTimedOut | ErrorCode::DeadlineExceeded => {
                 Self::TimedOut
             }
             ErrorCode::BudgetExhausted | ErrorCode::AgentOverBudget => Self::OverBudget,
             ErrorCode::Refused
+            | ErrorCode::NotRecorded
             | ErrorCode::GuardFailed
             | ErrorCode::RefEncrypted
             | ErrorCode::WrongKey => Self::Denied,

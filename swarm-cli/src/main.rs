@@ -14,6 +14,7 @@ mod host_machine;
 mod localize;
 mod output;
 mod ownership;
+mod playback;
 mod runtime;
 mod session;
 mod trust;

@@ -48,6 +48,20 @@ impl Chosen {
         self.docker.as_deref()
     }
 
+    /// A runtime that needs no engine.
+    pub(crate) fn of(runtime: Arc<dyn AgentRuntime>) -> Self {
+        Self {
+            runtime,
+            docker: None,
+            bar: Bar::default(),
+        }
+    }
+
+    /// The same with `runtime` around it.
+    pub(crate) fn with(self, runtime: Arc<dyn AgentRuntime>) -> Self {
+        Self { runtime, ..self }
+    }
+
     /// Waits for removals that are under way.
     pub(crate) async fn close(self) {
         if let Some(docker) = self.docker {
@@ -252,9 +266,5 @@ fn path_of_user() -> Option<String> {
 fn process(settings: &Settings) -> Chosen {
     let mut options = ProcessOptions::new(settings.home.join("processes"));
     options.path = path_of_user().unwrap_or(options.path);
-    Chosen {
-        bar: Bar::default(),
-        runtime: Arc::new(ProcessRuntime::new(options)),
-        docker: None,
-    }
+    Chosen::of(Arc::new(ProcessRuntime::new(options)))
 }

@@ -49,6 +49,7 @@ impl Session {
             .store(Arc::<FsRefStore>::clone(&self.store))
             .log(Arc::clone(&self.log))
             .vault(Arc::<FsRefStore>::clone(&self.store))
+            .cache(Arc::<FsRefStore>::clone(&self.store))
             .limits(self.config.settings.pool_limits())
             .max_output(self.config.settings.max_output)
             .user(Arc::new(HostMachine))

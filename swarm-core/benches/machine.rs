@@ -85,6 +85,7 @@ impl Performer for NoOp {
             duration: Duration::ZERO,
             result: Some(swarm_core::ids::RefId::new(self.run.clone(), start.agent)),
             finding: None,
+            cached: false,
         })
     }
 }

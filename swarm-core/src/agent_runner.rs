@@ -2,6 +2,7 @@
 
 mod admission;
 mod approval;
+mod caching;
 mod close;
 mod describe;
 mod effects;
@@ -20,6 +21,7 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 
 use self::{
     admission::{Admission, Applicant, Limits},
+    caching::Looked,
     ending::{conclude, heed, hold_to_schema, keep, outcome_of},
     listener::{Ear, Heard, Listener, Noted},
     scopes::Bounds,
@@ -55,6 +57,7 @@ pub(crate) struct AgentRunner {
     pub(crate) prices: Arc<PriceBook>,
     pub(crate) supplies: Supplies,
     pub(crate) max_output: ByteSize,
+    pub(crate) caching: Caching,
     pub(crate) onlooker: Option<Onlooker>,
     pub(crate) patcher: Option<Arc<dyn Patcher>>,
     pub(crate) scopes: Scopes,
@@ -67,6 +70,7 @@ pub(crate) struct AgentRunner {
 }
 
 pub(crate) use admission::Limits as AdmissionLimits;
+pub(crate) use caching::Caching;
 pub(crate) use scopes::Scopes;
 
 /// What an agent has listed, and which one.
@@ -129,10 +133,14 @@ impl AgentRunner {
         let kind =
             kind_of(&spec.agent).map_err(|error| denied(ExitReason::Refused, error.to_string()))?;
         let bounds = self.bounds(start);
+        let work = match self.look_up((start, &bounds), kind, launch, halt).await {
+            Looked::Found(outcome) => return Ok(outcome),
+            Looked::Absent(work) => work,
+        };
         let applicant = Applicant {
             start,
             kind,
-            is_new: launch != Launch::TakeOver,
+            is_new: launch != Launch::TakeOver && self.runtime.starts_programs(),
             bounds: &bounds,
         };
         let mut admission = self
@@ -144,7 +152,7 @@ impl AgentRunner {
             self.note_start(start, &mut admission).await?;
         }
         let timeout = self.limits.timeout(spec, &bounds);
-        let job = self.job(id, kind, spec, recording.as_ref(), (launch, timeout));
+        let job = self.job(id, kind, &start.spec, recording.as_ref(), (launch, timeout));
         let ran = self
             .listen(&job, kind, start, recording.as_mut(), halt)
             .await;
@@ -167,7 +175,9 @@ impl AgentRunner {
             return Err(Stopped::Interrupted);
         }
         end.stamps.budget = Some(admission.settle(end.cost));
-        Ok(keep(recording, end).await)
+        let outcome = keep(recording, end).await;
+        self.keep_for_others(work, start, kind, &outcome).await;
+        Ok(outcome)
     }
 
     /// What is written down about the end of an agent, but for the budget.
@@ -182,7 +192,7 @@ impl AgentRunner {
         let spec = start.spec.as_ref();
         let mut end = conclude(ran, job, spec, kind, stderr);
         if end.exit == ExitReason::DeadlineExceeded {
-            end.error = Limits::stopped_at_deadline(bounds);
+            end.error = Limits::stopped_at_deadline(bounds).or(end.error);
         }
         if let Some(heard) = noted.heard {
             let reset = self.reset(&heard);
@@ -216,7 +226,7 @@ impl AgentRunner {
         &self,
         id: RefId,
         kind: &dyn AgentKind,
-        spec: &AgentSpec,
+        spec: &Arc<AgentSpec>,
         recording: &dyn Recording,
         (launch, timeout): (Launch, Duration),
     ) -> AgentJob {
@@ -232,6 +242,7 @@ impl AgentRunner {
             timeout,
             max_output: self.max_output,
             launch,
+            spec: Some(Arc::clone(spec)),
         }
     }
 

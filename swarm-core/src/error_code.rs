@@ -15,6 +15,11 @@ macro_rules! error_codes {
             /// Every code, in the order of this file.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
+            /// The code of this name, if there is one.
+            pub fn of(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|code| code.as_str() == name)
+            }
+
             /// The code as it is printed, and as its page is called.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
@@ -54,6 +59,10 @@ error_codes! {
     ProgramMissing = "program_missing",
     /// The agent could not be started.
     StartFailed = "start_failed",
+    /// A recording has no such agent, or one that was asked something else.
+    NotRecorded = "not_recorded",
+    /// A folder cannot be used as a recording.
+    RecordingUnusable = "recording_unusable",
     /// The agent ended with a status other than zero.
     AgentFailed = "agent_failed",
     /// The agent was ended by a signal.

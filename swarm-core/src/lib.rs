@@ -36,6 +36,7 @@ pub mod artifacts;
 mod aside;
 mod breaker;
 pub mod budget;
+pub mod cache;
 pub mod catalog;
 pub mod content;
 pub mod drive;
@@ -72,5 +73,5 @@ pub mod usage;
 pub use crate::{
     plan::Plan,
     run_view::RunView,
-    swarm::{Control, NewRun, Restart, Swarm, SwarmError},
+    swarm::{Control, NewRun, Notice, Restart, Swarm, SwarmError},
 };

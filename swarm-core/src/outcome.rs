@@ -187,6 +187,9 @@ pub struct AgentOutcome {
     /// What was read out of its answer, if the plan asks for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finding: Option<Finding>,
+    /// Whether it was not run because another agent, mostly of another run, had done the same work: the result is that agent's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cached: bool,
 }
 
 impl AgentOutcome {
@@ -199,6 +202,7 @@ impl AgentOutcome {
             duration: Duration::ZERO,
             result: None,
             finding: None,
+            cached: false,
         }
     }
 }

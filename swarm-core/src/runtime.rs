@@ -7,7 +7,7 @@ mod output_limit;
 #[cfg(feature = "process")]
 pub mod process;
 
-use std::{fmt, io, time::Duration};
+use std::{fmt, io, sync::Arc, time::Duration};
 
 #[cfg(unix)]
 pub use agent_folder::remove_folder;
@@ -22,10 +22,10 @@ use crate::{
     artifacts::ArtifactClaim,
     content::Content,
     error_code::{Coded, ErrorCode},
-    ids::{RefId, RunId},
+    ids::{AgentId, RefId, RunId},
     outcome::ExitReason,
     refs::ImageStamp,
-    spec::{ByteSize, Sandbox},
+    spec::{AgentSpec, ByteSize, Sandbox},
 };
 
 /// One agent, ready to start.
@@ -49,6 +49,8 @@ pub struct AgentJob {
     pub max_output: ByteSize,
     /// Whether an earlier process of ours started it already.
     pub launch: Launch,
+    /// What was asked for, which all the rest was made from; `None` if the job was made in another way.
+    pub spec: Option<Arc<AgentSpec>>,
 }
 
 /// What an earlier process of ours, which has died, did for an agent.
@@ -62,6 +64,17 @@ pub enum Launch {
     /// It started it, and the runtime [can take it over](AgentRuntime::can_take_over). It is not started again;
     /// if it is gone after all, it is [`Lost`](RuntimeError::Lost).
     TakeOver,
+}
+
+/// A program that may be started.
+#[derive(Clone, Copy, Debug)]
+pub struct Program<'a> {
+    /// The [kind](AgentJob::kind) of its agent.
+    pub kind: &'static str,
+    /// What is started.
+    pub invocation: &'a Invocation,
+    /// Its surroundings.
+    pub sandbox: &'a Sandbox,
 }
 
 /// Which output of an agent.
@@ -129,6 +142,23 @@ pub trait AgentRuntime: Send + Sync + fmt::Debug {
     ) -> BoxFuture<'a, Result<(), RuntimeError>> {
         let _ = sandboxes;
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Whether it starts programs. One that only tells what happened before needs no accounts, and its agents wait for no
+    /// provider.
+    fn starts_programs(&self) -> bool {
+        true
+    }
+
+    /// What stands for the content of the program that it would start for `program`: the id of an image, or a path and a hash.
+    /// As long as it is the same, the same work is given to the same program. `None` if this runtime cannot tell, or what it
+    /// would start is not there yet.
+    fn identity<'a>(
+        &'a self,
+        program: &'a Program<'a>,
+    ) -> BoxFuture<'a, Result<Option<String>, RuntimeError>> {
+        let _ = program;
+        Box::pin(std::future::ready(Ok(None)))
     }
 
     /// Runs one agent from start to end, and leaves nothing of it behind however it ends.
@@ -246,6 +276,24 @@ pub enum RuntimeError {
     /// What it printed could not be kept.
     #[error("cannot keep the output of the agent: {0}")]
     Output(#[source] io::Error),
+    /// There is no recording of the agent, or one of something else.
+    #[error("{agent} cannot be replayed: {problem}")]
+    NotRecorded {
+        /// The agent.
+        agent: AgentId,
+        /// What is missing or different, and what to do.
+        problem: String,
+    },
+    /// What it came to when it was recorded: it did not start, or got lost.
+    #[error("{message}")]
+    Recorded {
+        /// How the agent ended.
+        exit: ExitReason,
+        /// The code of the error that there was.
+        code: ErrorCode,
+        /// Its message.
+        message: String,
+    },
     /// The runtime cannot keep its own files.
     #[error(
         "cannot use {path}: {error}; check that the disk has room and that you may write there"
@@ -263,7 +311,8 @@ impl RuntimeError {
     /// How the agent ended, or why it never started.
     pub fn exit_reason(&self) -> ExitReason {
         match self {
-            Self::Refused { .. } => ExitReason::Refused,
+            Self::Refused { .. } | Self::NotRecorded { .. } => ExitReason::Refused,
+            Self::Recorded { exit, .. } => exit.clone(),
             Self::Lost(_) | Self::Output(_) => ExitReason::Lost,
             // That something cannot be done is no control's objection.
             Self::Unsupported { .. }
@@ -291,6 +340,8 @@ impl Coded for RuntimeError {
             Self::Engine { .. } => ErrorCode::EngineFailed,
             Self::ImageBuild { .. } => ErrorCode::ImageBuildFailed,
             Self::Start(_) => ErrorCode::StartFailed,
+            Self::NotRecorded { .. } => ErrorCode::NotRecorded,
+            Self::Recorded { code, .. } => *code,
             Self::Lost(_) => ErrorCode::AgentLost,
             Self::Output(_) | Self::Storage { .. } => ErrorCode::StorageFailed,
         }

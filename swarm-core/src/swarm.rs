@@ -12,10 +12,11 @@ use thiserror::Error;
 use tokio::{sync::watch, task::spawn_blocking};
 
 use crate::{
-    agent_runner::{AdmissionLimits, AgentRunner, Scopes},
+    agent_runner::{AdmissionLimits, AgentRunner, Caching, Scopes},
     agents::{Onlooker, UnknownModel, kind_of},
     breaker::Breakers,
     budget::Budget,
+    cache::ResultCache,
     drive::{DriveError, Driven, Start, Stop, drive},
     error_code::{Coded, ErrorCode},
     ids::{RefId, RunId},
@@ -51,6 +52,7 @@ pub struct Swarm {
     max_output: ByteSize,
     user: Option<Arc<dyn UserMachine>>,
     patcher: Option<Arc<dyn Patcher>>,
+    cache: Option<Arc<dyn ResultCache>>,
 }
 
 /// A run that is to be started.
@@ -74,6 +76,9 @@ impl From<Plan> for NewRun {
     }
 }
 
+/// Is told something that a person may want to know, in one sentence.
+pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// How whoever starts a run keeps in touch with it.
 #[derive(Clone, Default)]
 pub struct Control {
@@ -81,6 +86,8 @@ pub struct Control {
     pub observer: Option<Observer>,
     /// Sees what agents do while they work, as far as their kind tells.
     pub onlooker: Option<Onlooker>,
+    /// Is told why agents that ask for it are not cached, each reason once.
+    pub notice: Option<Notice>,
     /// Asks the run to stop.
     pub stop: Option<watch::Receiver<Option<Stop>>>,
 }
@@ -272,6 +279,13 @@ impl SwarmBuilder {
         self
     }
 
+    /// Where it is remembered which result came of which work, for agents with `cache`. Without it they are always run.
+    #[must_use]
+    pub fn cache(mut self, cache: Arc<dyn ResultCache>) -> Self {
+        self.0.cache = Some(cache);
+        self
+    }
+
     /// The finished bundle.
     pub fn build(self) -> Swarm {
         self.0
@@ -293,6 +307,7 @@ impl Swarm {
             max_output: DEFAULT_MAX_OUTPUT,
             user: None,
             patcher: None,
+            cache: None,
         })
     }
 
@@ -339,6 +354,7 @@ impl Swarm {
         let mut runner = self.runner(&new.id, &journal, new.limits, Usd::ZERO, Vec::new());
         runner.supplies = supplies;
         runner.onlooker = control.onlooker;
+        runner.caching.notice = control.notice;
         self.drive(machine, runner, journal, control.stop).await
     }
 
@@ -386,6 +402,7 @@ impl Swarm {
         runner.supplies = supplies;
         runner.onlooker = control.onlooker;
         runner.scopes = Scopes::of(&view, |at| awaited.contains_key(at));
+        runner.caching.notice = control.notice;
         if is_cancelled {
             runner.left_behind = Mutex::new(left_behind(&view, &events)?);
         }
@@ -513,7 +530,7 @@ impl Swarm {
     /// Looks up what the agents of `plan` need of their user's machine.
     async fn supplies(&self, plan: &Plan) -> Result<Supplies, SwarmError> {
         let agents = plan.agents();
-        if !Supplies::are_needed(agents.iter().copied()) {
+        if !self.runtime.starts_programs() || !Supplies::are_needed(agents.iter().copied()) {
             return Ok(Supplies::default());
         }
         let agents: Vec<AgentSpec> = agents.into_iter().cloned().collect();
@@ -547,6 +564,7 @@ impl Swarm {
             patcher: self.patcher.clone(),
             scopes: Scopes::default(),
             list: Mutex::default(),
+            caching: Caching::new(self.cache.clone()),
             journal: journal.clone(),
             limits: AdmissionLimits {
                 pools: self.pools.clone(),

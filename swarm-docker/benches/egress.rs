@@ -118,6 +118,7 @@ async fn run(runtime: &DockerRuntime, network: Network) -> Result<Duration, Fail
         timeout: Duration::from_mins(1),
         max_output: DEFAULT_MAX_OUTPUT,
         launch: Launch::New,
+        spec: None,
     };
     let stop = CancellationToken::new();
     let start = Instant::now();

@@ -86,6 +86,7 @@ async fn run_ours(runtime: &DockerRuntime) -> Result<Duration, Failure> {
         timeout: Duration::from_mins(1),
         max_output: DEFAULT_MAX_OUTPUT,
         launch: Launch::New,
+        spec: None,
     };
     let mut sink = VecSink::default();
     let stop = CancellationToken::new();

@@ -93,6 +93,7 @@ fn job() -> Result<AgentJob, Failure> {
         timeout: Duration::from_mins(1),
         max_output: DEFAULT_MAX_OUTPUT,
         launch: Launch::New,
+        spec: None,
     })
 }
 

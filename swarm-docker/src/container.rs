@@ -386,6 +386,7 @@ mod tests {
             timeout: Duration::from_secs(5),
             max_output: DEFAULT_MAX_OUTPUT,
             launch: Launch::New,
+            spec: None,
         }
     }
 

@@ -11,7 +11,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use swarm_core::{
     ids::{RefId, RunId},
-    runtime::{AgentExit, AgentJob, AgentRuntime, OutputSink, RuntimeError},
+    runtime::{AgentExit, AgentJob, AgentRuntime, OutputSink, Program, RuntimeError},
     spec::{ByteSize, Network, Sandbox},
 };
 use tokio::sync::{Mutex, OnceCell};
@@ -254,6 +254,18 @@ impl AgentRuntime for DockerRuntime {
                 gpu::check(&self.inner.engine).await?;
             }
             Ok(())
+        })
+    }
+
+    fn identity<'a>(
+        &'a self,
+        program: &'a Program<'a>,
+    ) -> BoxFuture<'a, Result<Option<String>, RuntimeError>> {
+        Box::pin(async move {
+            let named = program.sandbox.image.as_deref();
+            let name = named.unwrap_or_else(|| self.inner.options.image_of(program.kind));
+            let found = self.show_image(name).await?;
+            Ok(found.map(|image| image.id))
         })
     }
 

@@ -10,7 +10,7 @@ use swarm_core::{
 };
 
 use crate::{
-    atomic,
+    atomic, cache,
     encrypt::{Part, key_of},
     folder::{Folder, Kind},
     keyring::{KeyId, Keyring},
@@ -31,6 +31,8 @@ pub struct Collected {
     pub leftovers: u64,
     /// Keys that open nothing any more.
     pub keys: u64,
+    /// What the cache remembered of results that are gone or encrypted.
+    pub cached: u64,
 }
 
 pub(crate) fn gc(
@@ -52,6 +54,7 @@ pub(crate) fn gc(
         }
     }
     collect_keys(store, &mut collected)?;
+    cache::collect(store, &mut collected)?;
     Ok(collected)
 }
 

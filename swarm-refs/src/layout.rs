@@ -30,6 +30,8 @@ pub(crate) const OUTPUT: &str = "output.md";
 pub(crate) const INSPECTION: &str = "inspect.md";
 /// The contents of a folder that was brought in.
 pub(crate) const FILES: &str = "files";
+/// In the folder of the cache: what goes into every key.
+pub(crate) const SECRET: &str = ".secret";
 /// In a run's folder: held by the process that drives the run.
 pub(crate) const LOCK: &str = ".lock";
 /// In a run's folder: values of variables, while the run is open.
@@ -58,6 +60,8 @@ pub(crate) const ASIDE: &str = ".tmp";
 ///                    *.sealed      what was encrypted, instead of the above
 /// runs/wrapped/<id>/               what was brought in from outside; files/ if it was a folder
 /// keys/<key id>                    keys, apart from what they open
+/// cache/<key>                      the ref of a result that may be taken again by agents with the same work
+/// cache/.secret                    what makes these keys unreadable for others
 /// ```
 ///
 /// Folders are 0700 and files 0600, whatever the umask.
@@ -90,6 +94,11 @@ impl Layout {
     /// The folder of one agent's record.
     pub fn record(&self, id: &RefId) -> PathBuf {
         self.run(&id.run).join(id.agent.as_str())
+    }
+
+    /// The folder that remembers which result came of which work.
+    pub fn cache(&self) -> PathBuf {
+        self.home.join("cache")
     }
 
     /// The folder of all keys.

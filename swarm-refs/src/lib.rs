@@ -34,6 +34,7 @@
 //!   is reached through them, so that neither an agent nor anybody else can lead the store astray.
 
 mod atomic;
+mod cache;
 mod classify;
 #[cfg(test)]
 mod crash;
@@ -49,6 +50,7 @@ mod keyring;
 mod layout;
 mod list;
 mod open_record;
+mod playback;
 mod prompt_file;
 mod record;
 mod recording;
@@ -66,6 +68,7 @@ pub use gc::Collected;
 pub use inspect::Inspection;
 pub use layout::Layout;
 pub use list::Filter;
+pub use playback::{RecordingRuntime, ReplayRuntime};
 pub use run_lock::RunLock;
 pub use swarm_core::refs::{Audience, Check};
 pub use swarm_core::refs::{

@@ -43,6 +43,7 @@ impl Store {
         let folder = Folder::open(&home)?;
         folder.make("runs")?;
         folder.make("keys")?;
+        folder.make("cache")?;
         folder.sync()?;
         Ok(Self {
             layout: Layout::new(home),
@@ -57,6 +58,10 @@ impl Store {
 
     pub(crate) fn keys(&self) -> Result<Folder, RefError> {
         Folder::open(&self.layout.keys())
+    }
+
+    pub(crate) fn cache(&self) -> Result<Folder, RefError> {
+        Folder::open(&self.layout.cache())
     }
 
     /// The folder of the record `id`, finished or not, if there is one.
@@ -206,7 +211,7 @@ fn weakness(mode: u32, owner: u32, me: u32) -> Option<String> {
 }
 
 /// Makes a folder and those above it that are missing, 0700 whatever the umask.
-fn make_private(path: &Path) -> io::Result<()> {
+pub(crate) fn make_private(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }

@@ -69,6 +69,9 @@ pub(crate) struct AgentArgs {
     /// Model, for agents that have one
     #[arg(long)]
     pub(crate) model: Option<String>,
+    /// Take a stored result of the same work if there is one, and store this one
+    #[arg(long)]
+    pub(crate) cache: bool,
     /// Tools that the agent may use: Read,Grep
     #[arg(long, value_name = "TOOLS", value_delimiter = ',')]
     pub(crate) tools: Option<Vec<String>>,

@@ -1,6 +1,6 @@
 //! What every command that runs agents understands.
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Args, value_parser};
 use swarm_core::money::Usd;
@@ -26,7 +26,20 @@ pub(crate) struct RunArgs {
     /// How many containers to start ahead of agents of a program, without mounts or input files
     #[arg(long, value_name = "N", value_parser = value_parser!(u8).range(1..=64))]
     pub(crate) warm: Option<u8>,
+    #[command(flatten)]
+    pub(crate) playback: PlaybackArgs,
     /// Print the text of the results instead of refs
     #[arg(long, conflicts_with = "json")]
     pub(crate) text: bool,
+}
+
+/// Keeping what agents print, and telling it again.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct PlaybackArgs {
+    /// Keep what the agents print in this folder, which is made if it is not there
+    #[arg(long, value_name = "FOLDER", conflicts_with = "replay")]
+    pub(crate) record: Option<PathBuf>,
+    /// Run nothing: take what the agents print from a folder that --record has made
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["runtime", "warm"])]
+    pub(crate) replay: Option<PathBuf>,
 }

@@ -63,10 +63,11 @@ impl std::fmt::Display for Answer {
             records,
             leftovers,
             keys,
+            cached,
         } = self.results;
         write!(
             f,
-            "removed the results of {runs} runs ({records} records), the histories of {}, {leftovers} leftovers, {keys} keys",
+            "removed the results of {runs} runs ({records} records), the histories of {}, {leftovers} leftovers, {keys} keys, {cached} entries of the cache",
             self.histories
         )?;
         if let [first, ..] = self.open.as_slice() {

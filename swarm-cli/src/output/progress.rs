@@ -10,6 +10,7 @@ use std::{
 use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use swarm_core::{
+    Notice,
     agents::{AgentEvent, Onlooker},
     ids::RunId,
     journal::{Observer, RunEvent},
@@ -98,6 +99,12 @@ impl Progress {
                 bar.set_message(printable(&format!("{agent} {}", first_line(&doing, 100))));
             }
         }))
+    }
+
+    /// Says what a person may want to know.
+    pub(crate) fn notice(&self) -> Notice {
+        let progress = self.clone();
+        Arc::new(move |text| progress.aside(|| progress.out.notice(&printable(text))))
     }
 
     /// Takes the line out of the way while `print` writes to stderr; else it would stay there for good.

@@ -20,7 +20,7 @@ use super::{
     table::{seconds, size, table},
     texts,
 };
-use crate::error::CliError;
+use crate::{error::CliError, playback::is_replay};
 
 /// How many failures are shown in full.
 const FAILURES_SHOWN: usize = 5;
@@ -138,7 +138,11 @@ pub(crate) fn row(agent: &AgentReport) -> [String; 6] {
     match agent {
         AgentReport::Kept(found) => [
             found.id.to_string(),
-            found.exit.to_string(),
+            if found.stamps.cached {
+                "cached".to_owned()
+            } else {
+                found.exit.to_string()
+            },
             seconds(found.duration_seconds),
             found
                 .cost_usd
@@ -213,14 +217,18 @@ fn failures(view: &RunView, report: &Report) -> String {
 
 /// The command that goes on with an interrupted run.
 pub(crate) fn how_to_resume(view: &RunView) -> String {
-    match view.budget_to_resume() {
-        Some(budget) => format!(
-            "swarm runs resume {} --budget {}",
-            view.run,
-            f64::from(budget)
-        ),
-        None => format!("swarm runs resume {}", view.run),
-    }
+    let budget = view.budget_to_resume();
+    let budget = budget.map(|budget| format!(" --budget {}", f64::from(budget)));
+    let replay = if is_replay(view) {
+        " --replay FOLDER"
+    } else {
+        ""
+    };
+    format!(
+        "swarm runs resume {}{}{replay}",
+        view.run,
+        budget.unwrap_or_default()
+    )
 }
 
 fn summary(view: &RunView) -> String {
@@ -229,8 +237,16 @@ fn summary(view: &RunView) -> String {
         (Some(_), _) | (None, Usd::ZERO) => String::new(),
         (None, more) => format!(" and up to {more} by those under way"),
     };
+    let outcomes = view
+        .agents
+        .values()
+        .filter_map(|agent| agent.outcome.as_ref());
+    let cached = match outcomes.filter(|outcome| outcome.cached).count() {
+        0 => String::new(),
+        cached => format!(" ({cached} from the cache)"),
+    };
     let done = format!(
-        "{} succeeded, {} failed, {} spent{under_way}",
+        "{} succeeded{cached}, {} failed, {} spent{under_way}",
         counts.succeeded, counts.failed, view.spent
     );
     match &view.state {

@@ -13,6 +13,7 @@ use crate::{
     limits::{WITHOUT_END, stops_who_prints_without_end},
 };
 
+mod cache;
 mod forgery;
 mod secrets;
 mod warm;

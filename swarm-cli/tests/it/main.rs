@@ -8,6 +8,8 @@ mod accounts;
 mod architecture;
 #[cfg(test)]
 mod bad_input;
+#[cfg(test)]
+mod cache;
 #[cfg(feature = "claude-tests")]
 #[cfg(test)]
 mod claude;
@@ -37,6 +39,8 @@ mod limits;
 #[cfg(feature = "claude-tests")]
 #[cfg(test)]
 mod model_server;
+#[cfg(test)]
+mod playback;
 #[cfg(test)]
 mod project;
 #[cfg(test)]

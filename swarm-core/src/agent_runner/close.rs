@@ -65,7 +65,7 @@ impl AgentRunner {
         let mut recording = self.store.begin(header, pieces).await?;
         let spec = start.spec.as_ref();
         let launch = (Launch::TakeOver, self.limits.timeout(spec, &bounds));
-        let job = self.job(id.clone(), kind, spec, recording.as_ref(), launch);
+        let job = self.job(id.clone(), kind, &start.spec, recording.as_ref(), launch);
         let halt = Halt::default();
         halt.token().cancel();
         let ran = self
@@ -98,7 +98,7 @@ impl AgentRunner {
         };
         let spec = start.spec.as_ref();
         let launch = (Launch::TakeOver, self.limits.timeout(spec, &bounds));
-        let job = self.job(id.clone(), kind, spec, recording.as_ref(), launch);
+        let job = self.job(id.clone(), kind, &start.spec, recording.as_ref(), launch);
         let reached = if is_gone && matches!(spec.sandbox.network, Network::Allow(_)) {
             self.reached(&job, recording.as_mut()).await
         } else {

@@ -173,6 +173,7 @@ pub(super) async fn keep(recording: Box<dyn Recording>, end: RecordEnd) -> Agent
             duration,
             result: None,
             finding: None,
+            cached: false,
         },
     }
 }
@@ -198,5 +199,6 @@ pub(super) fn outcome_of(found: Ref) -> AgentOutcome {
         duration: Duration::try_from_secs_f64(found.duration_seconds).unwrap_or_default(),
         result: Some(found.id),
         finding: found.stamps.finding.map(|stamp| stamp.finding),
+        cached: false,
     }
 }

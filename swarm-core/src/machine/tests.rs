@@ -48,6 +48,7 @@ impl Performer for Scripted {
             duration: Duration::ZERO,
             result: Some(RefId::new("r".parse().unwrap(), start.agent)),
             finding: None,
+            cached: false,
         })
     }
 }
@@ -171,6 +172,7 @@ fn a_reducer_gets_what_was_given_and_what_succeeded() {
             duration: Duration::ZERO,
             result: Some(format!("r/{agent}").parse().unwrap()),
             finding: None,
+            cached: false,
         },
     };
     assert_eq!(machine.demands().len(), 2);

@@ -67,6 +67,14 @@ pub enum RefError {
         /// Who could do what there, and what to do about it.
         weakness: String,
     },
+    /// A folder that is no recording, or one that cannot be used as asked.
+    #[error("cannot use {path} as a recording: {problem}")]
+    UnusableRecording {
+        /// The folder.
+        path: String,
+        /// Why, and what to do.
+        problem: String,
+    },
     /// A file could not be read or written.
     #[error("cannot {doing} {path}: {source}")]
     Io {
@@ -118,6 +126,7 @@ impl Coded for RefError {
             Self::GuardFailed(_) => ErrorCode::GuardFailed,
             Self::Invalid(_) => ErrorCode::InvalidInput,
             Self::UnsafeHome { .. } => ErrorCode::Refused,
+            Self::UnusableRecording { .. } => ErrorCode::RecordingUnusable,
             Self::Io { .. } => ErrorCode::StorageFailed,
             Self::Name(error) => error.code(),
         }

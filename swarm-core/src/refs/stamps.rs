@@ -45,6 +45,10 @@ pub struct Stamps {
     /// How sensitive it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classification: Option<Classification>,
+    /// Whether this is the result of another agent that had done the same work. Only in answers of the run that took it: a
+    /// record belongs to the agent that made it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cached: bool,
     /// By which key it is encrypted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encrypted: Option<EncryptionStamp>,

@@ -50,6 +50,16 @@ impl AgentReport {
             Some(id) => match store.get(id).await {
                 Ok(mut found) => {
                     resolve_prior_errors(&mut found, store).await?;
+                    if let Some(outcome) = view.outcome.as_ref().filter(|outcome| outcome.cached) {
+                        // What another agent has made, in this run: it ran for nobody's money here, and not at all.
+                        found.agent_id = view.agent.clone();
+                        found.cost_usd = outcome.cost;
+                        found.duration_seconds = outcome.duration.as_secs_f64();
+                        found.stamps.cached = true;
+                        found.stamps.budget = None;
+                        found.stamps.deadline = None;
+                        found.stamps.retry = None;
+                    }
                     Ok(Self::Kept(Box::new(found)))
                 }
                 // Removed since; the log still knows how it ended.

@@ -25,16 +25,17 @@ mod supervise;
 mod support;
 mod workspace;
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use self::{launch::Launched, output::Output, supervise::Supervisor};
-use super::{AgentExit, AgentJob, AgentRuntime, OutputLimit, OutputSink, RuntimeError};
+use super::{AgentExit, AgentJob, AgentRuntime, OutputLimit, OutputSink, Program, RuntimeError};
 use crate::{
     artifacts::claims,
+    cache::file_hash::FileHashes,
     ids::{RefId, RunId},
     outcome::ExitReason,
     spec::Sandbox,
@@ -77,12 +78,17 @@ impl ProcessOptions {
 #[derive(Clone, Debug)]
 pub struct ProcessRuntime {
     options: ProcessOptions,
+    /// Of programs that were looked at.
+    hashes: Arc<FileHashes>,
 }
 
 impl ProcessRuntime {
     /// A runtime with these options. Touches nothing until the first agent starts.
     pub fn new(options: ProcessOptions) -> Self {
-        Self { options }
+        Self {
+            options,
+            hashes: Arc::default(),
+        }
     }
 
     async fn conduct(
@@ -149,6 +155,21 @@ impl AgentRuntime for ProcessRuntime {
 
     fn check(&self, sandbox: &Sandbox) -> Result<(), RuntimeError> {
         support::check(sandbox)
+    }
+
+    fn identity<'a>(
+        &'a self,
+        program: &'a Program<'a>,
+    ) -> BoxFuture<'a, Result<Option<String>, RuntimeError>> {
+        let hashes = Arc::clone(&self.hashes);
+        let path = launch::path_of(&program.sandbox.env_vars).unwrap_or(&self.options.path);
+        let (path, name) = (path.to_owned(), program.invocation.argv.first().cloned());
+        Box::pin(async move {
+            let identified = spawn_blocking(move || program::identity(&name?, &path, &hashes));
+            identified
+                .await
+                .map_err(|error| RuntimeError::Start(error.to_string()))
+        })
     }
 
     fn run<'a>(

@@ -1,6 +1,9 @@
 //! A task that can be run.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Agent, Sandbox, SandboxSpec, SpecError};
 use crate::{agents, hash, output_schema::OutputSchema, supplies};
@@ -77,13 +80,32 @@ impl AgentSpec {
     }
 
     /// SHA-256 of what was asked for, in hex. Of environment variables only the names count, so that
-    /// the hash tells nothing about a secret.
+    /// the hash tells nothing about a secret. Whether a stored result will do is not part of it.
     pub fn digest(&self) -> String {
-        let mut value = serde_json::to_value(self).unwrap_or_default();
+        hash::hex(self.canonical().to_string().as_bytes())
+    }
+
+    /// The same of each part by itself, so that it can be said what is different: the prompt, the agent, and each field of
+    /// the sandbox that is set.
+    pub fn parts(&self) -> BTreeMap<String, String> {
+        let Value::Object(mut parts) = self.canonical() else {
+            return BTreeMap::new();
+        };
+        if let Some(Value::Object(sandbox)) = parts.remove("sandbox") {
+            parts.extend(sandbox);
+        }
+        let hashed = |(name, part): (String, Value)| (name, hash::hex(part.to_string().as_bytes()));
+        parts.into_iter().map(hashed).collect()
+    }
+
+    fn canonical(&self) -> Value {
+        let mut plain = self.clone();
+        plain.sandbox.cache = false;
+        let mut value = serde_json::to_value(plain).unwrap_or_default();
         if let Some(vars) = value.pointer_mut("/sandbox/env_vars") {
             *vars = self.sandbox.env_vars.names().collect();
         }
-        hash::hex(value.to_string().as_bytes())
+        value
     }
 }
 
@@ -115,6 +137,28 @@ mod tests {
         };
         assert_eq!(with("a", "p"), with("b", "p"));
         assert_ne!(with("a", "p"), with("a", "q"));
+    }
+
+    #[test]
+    fn whether_a_stored_result_will_do_is_not_part_of_the_digest() {
+        let spec = AgentSpec::command("p", ["true"]).unwrap();
+        let mut cached = spec.clone();
+        cached.sandbox.cache = true;
+        assert_eq!(spec.digest(), cached.digest());
+    }
+
+    #[test]
+    fn the_parts_tell_what_is_different() {
+        let spec = AgentSpec::command("p", ["true"]).unwrap();
+        let mut other = AgentSpec::command("p", ["false"]).unwrap();
+        other.sandbox.model = Some("m".to_owned());
+        let (parts, others) = (spec.parts(), other.parts());
+        let different = others
+            .iter()
+            .filter(|(name, hash)| parts.get(*name) != Some(hash));
+        let different: Vec<&str> = different.map(|(name, _)| name.as_str()).collect();
+        assert_eq!(different, ["agent", "model"]);
+        assert!(parts.contains_key("prompt") && parts.contains_key("timeout"));
     }
 
     #[test]

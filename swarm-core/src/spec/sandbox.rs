@@ -97,11 +97,14 @@ pub struct SandboxSpec {
     /// The image to run in, if the runtime has images.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// Whether a stored result of the same work may be taken instead of running the agent. See [`cache`](crate::cache).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<bool>,
 }
 
 impl SandboxSpec {
     /// The names of all fields.
-    pub const FIELDS: [&'static str; 24] = [
+    pub const FIELDS: [&'static str; 25] = [
         "agent",
         "model",
         "tools",
@@ -126,6 +129,7 @@ impl SandboxSpec {
         "timeout",
         "env_vars",
         "image",
+        "cache",
     ];
 
     /// Reads a JSON object, whose every field must be known; `place` names it in errors.
@@ -150,7 +154,7 @@ impl SandboxSpec {
         merge! {
             agent model tools mcps system_prompt claude_md output_schema effort max_budget input_type
             output_type mounts workdir input_files network network_mode memory cpus pids gpu resources
-            timeout env_vars image
+            timeout env_vars image cache
         }
     }
 
@@ -182,6 +186,7 @@ impl SandboxSpec {
             timeout: self.timeout.unwrap_or(DEFAULT_TIMEOUT),
             env_vars: self.env_vars.unwrap_or_default(),
             image: self.image,
+            cache: self.cache.unwrap_or(false),
         };
         sandbox.check()?;
         Ok(sandbox)
@@ -233,6 +238,8 @@ pub struct Sandbox {
     pub env_vars: EnvVars,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cache: bool,
 }
 
 impl Sandbox {
@@ -350,7 +357,7 @@ mod tests {
             "output_schema": {}, "effort": "low", "max_budget": 1, "input_type": "", "output_type": "",
             "mounts": [], "workdir": "/w", "input_files": {}, "network": true, "network_mode": "none",
             "memory": "1g", "cpus": 1, "pids": 1, "gpu": true, "resources": [], "timeout": 1, "env_vars": {},
-            "image": "i",
+            "image": "i", "cache": true,
         });
         let written = serde_json::to_value(spec(every)).unwrap();
         let written: Vec<&String> = written.as_object().unwrap().keys().collect();

@@ -85,6 +85,7 @@ pub fn shell_job(id: RefId, script: &str) -> AgentJob {
         timeout: PATIENCE,
         max_output: DEFAULT_MAX_OUTPUT,
         launch: Launch::New,
+        spec: None,
     }
 }
 

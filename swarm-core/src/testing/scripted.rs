@@ -16,7 +16,8 @@ use crate::{
     ids::{RefId, RunId},
     outcome::ExitReason,
     runtime::{
-        AgentExit, AgentJob, AgentRuntime, OutputLimit, OutputSink, OutputStream, RuntimeError,
+        AgentExit, AgentJob, AgentRuntime, OutputLimit, OutputSink, OutputStream, Program,
+        RuntimeError,
     },
     spec::Sandbox,
 };
@@ -179,6 +180,14 @@ impl AgentRuntime for ScriptedRuntime {
 
     fn check(&self, _: &Sandbox) -> Result<(), RuntimeError> {
         Ok(())
+    }
+
+    fn identity<'a>(
+        &'a self,
+        program: &'a Program<'a>,
+    ) -> BoxFuture<'a, Result<Option<String>, RuntimeError>> {
+        let _ = program;
+        Box::pin(ready(Ok(Some("the script".to_owned()))))
     }
 
     fn run<'a>(

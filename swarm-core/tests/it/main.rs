@@ -4,6 +4,8 @@
 mod agents;
 #[cfg(test)]
 mod breaker;
+#[cfg(test)]
+mod cache;
 mod engine_down;
 #[cfg(test)]
 mod event_log;

@@ -121,6 +121,7 @@ mod tests {
             timeout: Duration::from_secs(5),
             max_output: DEFAULT_MAX_OUTPUT,
             launch: Launch::New,
+            spec: None,
         };
         let image = ForwarderImage {
             name: "swarm-forwarder:1".to_owned(),

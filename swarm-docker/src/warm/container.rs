@@ -51,6 +51,7 @@ pub(super) fn body(
         // What an agent may print is known when it comes; its log is that of the usual limit, and tells so.
         max_output,
         launch: Launch::New,
+        spec: None,
     };
     let engine = inner.engine.traits;
     Some(container::body(

@@ -230,6 +230,7 @@ pub(crate) fn command(sandbox: Value, argv: &[&str]) -> AgentJob {
         timeout: PATIENCE,
         max_output: DEFAULT_MAX_OUTPUT,
         launch: Launch::New,
+        spec: None,
     }
 }
 

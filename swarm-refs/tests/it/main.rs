@@ -14,6 +14,7 @@ mod inspect;
 mod kill;
 mod list;
 mod permissions;
+mod playback;
 mod run_lock;
 mod support;
 mod traversal;

@@ -1,10 +1,17 @@
 //! `swarm runs resume`
 
+use std::path::PathBuf;
+
 use clap::Args;
 use swarm_core::{Restart, ids::RunId, money::Usd};
 
 use super::{super::Context, run_step::RunStep};
-use crate::{args::RunArgs, error::CliError, execute, exit_code::Exit};
+use crate::{
+    args::{PlaybackArgs, RunArgs},
+    error::CliError,
+    execute,
+    exit_code::Exit,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct Resume {
@@ -14,6 +21,12 @@ pub(crate) struct Resume {
     /// The most that all agents together may spend from now on, with what was spent before, in dollars
     #[arg(long, value_name = "USD")]
     budget: Option<Usd>,
+    /// Go on with the recording that the run began with
+    #[arg(long, value_name = "FOLDER", conflicts_with = "replay")]
+    record: Option<PathBuf>,
+    /// The recording from which the run began
+    #[arg(long, value_name = "FOLDER")]
+    replay: Option<PathBuf>,
     /// Print the text of the results instead of refs
     #[arg(long, conflicts_with = "json")]
     text: bool,
@@ -25,6 +38,8 @@ impl Resume {
         Self {
             from: RunStep { run, step: None },
             budget: None,
+            record: None,
+            replay: None,
             text: false,
         }
     }
@@ -37,6 +52,10 @@ impl Resume {
             budget: self.budget,
             deadline: None,
             warm: None,
+            playback: PlaybackArgs {
+                record: self.record,
+                replay: self.replay,
+            },
             text: self.text,
         };
         let restart = Restart {

@@ -188,7 +188,7 @@ fn put(file: &Path, content: &str) -> io::Result<()> {
     file.write_all(content.as_bytes())
 }
 
-fn path_of(vars: &EnvVars) -> Option<&str> {
+pub(super) fn path_of(vars: &EnvVars) -> Option<&str> {
     vars.iter()
         .find_map(|(name, value)| (name == "PATH").then_some(value))
 }

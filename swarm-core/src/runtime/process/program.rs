@@ -1,10 +1,13 @@
 //! Finding the program of an agent.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 use rustix::fs::{Access, access};
 
-use crate::runtime::RuntimeError;
+use crate::{cache::file_hash::FileHashes, runtime::RuntimeError};
 
 /// The file to execute for `program`: itself if it holds a `/` (seen from `folder`), else the first of that
 /// name in `path`.
@@ -36,6 +39,18 @@ pub(super) fn find(program: &str, path: &str, folder: &Path) -> Result<PathBuf, 
     Err(missing(unfit.unwrap_or_else(|| {
         format!("no such program in {path}; install it, or give its full path")
     })))
+}
+
+/// The file of `program` without links on the way, and a hash of what is in it; `None` if it cannot be found before there is a
+/// folder to start in, or cannot be read. What it calls in turn, such as the interpreter of a script, is not looked at.
+pub(super) fn identity(program: &str, path: &str, hashes: &FileHashes) -> Option<String> {
+    if program.contains('/') && !program.starts_with('/') {
+        return None;
+    }
+    let file = find(program, path, Path::new("/")).ok()?;
+    let file = file.canonicalize().ok()?;
+    let (hash, _) = hashes.hash(&mut File::open(&file).ok()?).ok()?;
+    Some(format!("{} {hash}", file.display()))
 }
 
 const NOT_THERE: &str = "does not exist";

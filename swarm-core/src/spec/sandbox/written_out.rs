@@ -37,6 +37,7 @@ impl From<Sandbox> for SandboxSpec {
             timeout: Some(sandbox.timeout),
             env_vars: Some(sandbox.env_vars),
             image: sandbox.image,
+            cache: Some(sandbox.cache),
         }
     }
 }
@@ -63,7 +64,7 @@ mod tests {
                 "output_schema": {"type": "object"}, "effort": "low", "max_budget": 1.5, "input_type": "i",
                 "output_type": "o", "mounts": [{"host_path": "/a", "container_path": "/b", "readonly": false}],
                 "workdir": "/w", "input_files": {"a": "b"}, "memory": "1.5g", "cpus": 0.5, "pids": 7,
-                "gpu": true, "timeout": 0.25, "env_vars": {"A": "b"}, "image": "i",
+                "gpu": true, "timeout": 0.25, "env_vars": {"A": "b"}, "image": "i", "cache": true,
             }),
         ] {
             let sandbox = read(written.clone()).resolve().unwrap();

@@ -1,0 +1,133 @@
+//! Runs that are recorded, and runs that are told again.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use swarm_core::{
+    RunView, error_code::ErrorCode, ids::RunId, run_view::RunState, runtime::AgentRuntime,
+};
+use swarm_refs::{RecordingRuntime, ReplayRuntime};
+
+use crate::{
+    args::PlaybackArgs,
+    error::CliError,
+    output::{Output, report::how_to_resume},
+    runtime::{self, Chosen},
+    session::Session,
+};
+
+/// The runtime of a run, which may be a recording of an earlier one, or be recorded itself. A run that is not `new` goes on with
+/// the recording that it began.
+pub(crate) async fn choose(
+    session: &Session,
+    out: Output,
+    args: &PlaybackArgs,
+    (run, is_new): (&RunId, bool),
+) -> Result<(Chosen, Option<Recording>), CliError> {
+    let absolute = |path: &Path| session.config.folders.absolute(path);
+    if let Some(path) = &args.replay {
+        let path = absolute(path);
+        check_apart(session, &path)?;
+        let runtime = ReplayRuntime::open(&path).await?;
+        return Ok((Chosen::of(Arc::new(runtime)), None));
+    }
+    let chosen = runtime::choose(session, out).await?;
+    let Some(path) = &args.record else {
+        return Ok((chosen, None));
+    };
+    let path = absolute(path);
+    check_apart(session, &path)?;
+    let inner = Arc::clone(&chosen.runtime);
+    let opened = if is_new {
+        RecordingRuntime::create(inner, &path, run).await
+    } else {
+        RecordingRuntime::reopen(inner, &path, run).await
+    };
+    match opened {
+        Ok(runtime) => {
+            let recorded: Arc<dyn AgentRuntime> = Arc::new(runtime.clone());
+            Ok((chosen.with(recorded), Some(Recording { runtime, path })))
+        }
+        Err(error) => {
+            chosen.close().await;
+            Err(error.into())
+        }
+    }
+}
+
+/// A run that is being recorded.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    runtime: RecordingRuntime,
+    path: PathBuf,
+}
+
+impl Recording {
+    /// Says what is missing in it, and how to go on with it if the run did not end.
+    pub(crate) fn close(&self, out: Output, view: Result<&RunView, &CliError>) {
+        if let Ok(view) = view
+            && view.end().is_none()
+        {
+            out.notice(&format!(
+                "the run is recorded as far as it got: `{} --record {}` goes on with the recording, too",
+                how_to_resume(view),
+                self.path.display()
+            ));
+        }
+        if let Some(unkept) = self.runtime.unkept() {
+            out.warn(&format!(
+                "the recording is not complete, and what is missing cannot be replayed: {unkept}"
+            ));
+        }
+    }
+}
+
+/// What is kept of runs is no place for recordings: gc and the sweep go through it.
+fn check_apart(session: &Session, path: &Path) -> Result<(), CliError> {
+    let home = &session.config.settings.home;
+    let home = home.canonicalize().unwrap_or_else(|_| home.clone());
+    let nearest = path.ancestors().find_map(|path| path.canonicalize().ok());
+    if nearest.is_some_and(|nearest| nearest.starts_with(&home)) {
+        return Err(CliError::new(
+            ErrorCode::RecordingUnusable,
+            format!(
+                "{} is in the folder that swarm keeps its own files in, {}; name one elsewhere",
+                path.display(),
+                home.display()
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses to go on with a run in another way than it began.
+pub(crate) fn check_resume(view: &RunView, args: &PlaybackArgs) -> Result<(), CliError> {
+    let is_cancelled = matches!(
+        view.state,
+        RunState::Open {
+            cancel_requested: true,
+            ..
+        }
+    );
+    let run = &view.run;
+    let refused = |problem: String| Err(CliError::new(ErrorCode::InvalidInput, problem));
+    match (is_replay(view), &args.replay) {
+        // It is only wound up: nothing is told any more.
+        (true, None) if is_cancelled => Ok(()),
+        (true, None) => refused(format!(
+            "run {run} tells a recording again; say which, as when it began: `swarm runs resume {run} --replay FOLDER`"
+        )),
+        (false, Some(_)) => refused(format!(
+            "run {run} began with real agents ({}), and a recording cannot go on with it; leave --replay out",
+            view.runtime
+        )),
+        (true, Some(_)) | (false, None) => Ok(()),
+    }
+}
+
+/// Whether the run is told from a recording.
+pub(crate) fn is_replay(view: &RunView) -> bool {
+    view.runtime == ReplayRuntime::NAME
+}
