@@ -12,11 +12,13 @@ mod scopes;
 
 use std::{
     collections::HashMap,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use futures_util::{FutureExt as _, future::BoxFuture};
+use tokio::sync::OnceCell;
 
 use self::{
     admission::{Admission, Applicant, Limits},
@@ -39,7 +41,10 @@ use crate::{
     refs::{
         Classification, RecordEnd, RecordHeader, Recording, RefError, RefStore, RetryStamp, Stamps,
     },
-    runtime::{AgentExit, AgentJob, AgentRuntime, Launch, RuntimeError},
+    runtime::{
+        AgentExit, AgentJob, AgentRuntime, Launch, RuntimeError, SHARED_PATH, SharedFolder,
+        with_shared_at,
+    },
     spec::{AgentSpec, ByteSize, HostPattern, Network, Sandbox},
     supplies::Supplies,
     time::Timestamp,
@@ -60,6 +65,8 @@ pub(crate) struct AgentRunner {
     pub(crate) scopes: Scopes,
     /// The list of items that was read last.
     pub(crate) list: Mutex<Option<(RefId, Arc<[String]>)>>,
+    /// The folder that agents of this run share, once one of them wants it.
+    pub(crate) shared: OnceCell<PathBuf>,
     /// Agents that an earlier process started, and what it set aside for them.
     pub(crate) under_way: Mutex<HashMap<Cursor, Reservation>>,
     /// The same agents, if the run is not to go on.
@@ -136,12 +143,15 @@ impl AgentRunner {
             .limits
             .admit(applicant, holds, halt, &self.journal)
             .await?;
-        let mut recording = self.open_record(&id, start, kind, &bounds).await?;
+        let shared = self.shared_folder(start).await?;
+        let told = (start, shared.as_ref());
+        let mut recording = self.open_record(&id, told, kind, &bounds).await?;
         if launch != Launch::TakeOver {
             self.note_start(start, &mut admission).await?;
         }
         let timeout = self.limits.timeout(spec, &bounds);
-        let job = self.job(id, kind, spec, recording.as_ref(), (launch, timeout));
+        let mut job = self.job(id, kind, spec, recording.as_ref(), (launch, timeout));
+        job.shared = shared;
         let ran = self
             .listen(&job, kind, start, recording.as_mut(), halt)
             .await;
@@ -185,7 +195,10 @@ impl AgentRunner {
             let reset = self.reset(&heard);
             let claims_nothing = heard.metered == Usd::ZERO;
             heed(&mut end, heard, kind.worst_case(spec), stderr);
-            if end.cost.is_none() && claims_nothing && asked_nobody(spec, noted.reached) {
+            if end.cost.is_none()
+                && claims_nothing
+                && asked_nobody(spec, start.shared, noted.reached)
+            {
                 end.cost = Some(Usd::ZERO);
             }
             self.limits.learn(kind, &end.exit, reset);
@@ -228,6 +241,7 @@ impl AgentRunner {
             sandbox: with_hosts(spec, needed),
             timeout,
             max_output: self.max_output,
+            shared: None,
             launch,
         }
     }
@@ -326,16 +340,40 @@ impl AgentRunner {
         lock(&self.under_way).remove(at)
     }
 
+    /// The folder that the agents of the run share, if this is one of them; made if it is the first.
+    async fn shared_folder(&self, start: &Start) -> Result<Option<SharedFolder>, Stopped> {
+        if !start.shared {
+            return Ok(None);
+        }
+        let made = self
+            .shared
+            .get_or_try_init(|| self.store.shared_folder(&self.run));
+        match made.await {
+            Ok(path) => Ok(Some(SharedFolder { path: path.clone() })),
+            Err(error) => Err(not_kept(error)),
+        }
+    }
+
+    /// The task of an agent, in the words of its runtime.
+    fn task(&self, spec: &AgentSpec, shared: Option<&SharedFolder>) -> String {
+        let task = prompt::task(spec);
+        match shared.and_then(|shared| self.runtime.shows_shared_at(shared).to_str()) {
+            Some(place) if place != SHARED_PATH => with_shared_at(&task, place).into_owned(),
+            // The runtime refuses to start an agent that could not name it.
+            _ => task,
+        }
+    }
+
     /// Checks what the agent may see and writes its prompt down.
     async fn open_record(
         &self,
         id: &RefId,
-        start: &Start,
+        (start, shared): (&Start, Option<&SharedFolder>),
         kind: &dyn AgentKind,
         bounds: &Bounds,
     ) -> Result<Box<dyn Recording>, Stopped> {
         self.check_artifact(&start.context).await?;
-        let pieces = prompt::compose(&prompt::task(&start.spec), &start.context);
+        let pieces = prompt::compose(&self.task(&start.spec, shared), &start.context);
         let parents = prompt::parents(&pieces);
         self.check_classification(&parents, &start.spec, bounds.classification.clone())
             .await?;
@@ -347,14 +385,7 @@ impl AgentRunner {
             parents,
             classification: bounds.classification.clone(),
         };
-        self.store.begin(header, pieces).await.map_err(|error| {
-            if error.is_storage_exhausted() {
-                // No agent would fare better: the run waits for room.
-                Stopped::Broken(error.into())
-            } else {
-                denied(ExitReason::NotStarted, error.to_string())
-            }
-        })
+        self.store.begin(header, pieces).await.map_err(not_kept)
     }
 
     /// Nobody is paid for judging nothing.
@@ -404,15 +435,25 @@ impl AgentRunner {
     }
 }
 
+/// An agent whose files cannot be made is not started.
+fn not_kept(error: RefError) -> Stopped {
+    if error.is_storage_exhausted() {
+        // No agent would fare better: the run waits for room.
+        Stopped::Broken(error.into())
+    } else {
+        denied(ExitReason::NotStarted, error.to_string())
+    }
+}
+
 /// Whether it is sure that no model was asked. What the agent says is no evidence, only that it had no way, or took none:
-/// not through the network, and not through a socket in a folder of the host.
-fn asked_nobody(spec: &AgentSpec, reached: Option<bool>) -> bool {
+/// not through the network, and not through a socket in a folder of the host, or another agent's in that which they share.
+fn asked_nobody(spec: &AgentSpec, shares: bool, reached: Option<bool>) -> bool {
     let nobody = match spec.sandbox.network {
         Network::None => true,
         Network::Allow(_) => reached == Some(false),
         Network::Own | Network::Named(_) => false,
     };
-    nobody && spec.sandbox.mounts.is_empty()
+    nobody && spec.sandbox.mounts.is_empty() && !shares
 }
 
 /// The sandbox, with the hosts that the program needs among those that are listed. The spec stays as it was written, and
@@ -474,7 +515,9 @@ mod tests {
             written["agent"] = json!("claude");
             let spec = SandboxSpec::from_json(written, "sandbox").unwrap();
             let spec = AgentSpec::new("p", spec).unwrap();
-            assert_eq!(asked_nobody(&spec, reached), nobody, "{sandbox}");
+            assert_eq!(asked_nobody(&spec, false, reached), nobody, "{sandbox}");
+            // Another agent may have left a socket.
+            assert!(!asked_nobody(&spec, true, reached), "{sandbox}");
         }
     }
 }

@@ -6,7 +6,10 @@ use std::{
 };
 
 use thiserror::Error;
-use tokio::{sync::watch, task::spawn_blocking};
+use tokio::{
+    sync::{OnceCell, watch},
+    task::spawn_blocking,
+};
 
 use crate::{
     agent_runner::{AdmissionLimits, AgentRunner, Scopes},
@@ -508,6 +511,7 @@ impl Swarm {
             patcher: self.patcher.clone(),
             scopes: Scopes::default(),
             list: Mutex::default(),
+            shared: OnceCell::new(),
             journal: journal.clone(),
             limits: AdmissionLimits {
                 pools: self.pools.clone(),

@@ -1,6 +1,11 @@
 //! The ref store that keeps its results in files.
 
-use std::{io::Write, path::Path, sync::Arc, time::Duration};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::{
     future::{BoxFuture, FutureExt as _},
@@ -29,6 +34,7 @@ use crate::{
     list::Filter,
     open_record::OpenRecord,
     recording::FsRecording,
+    shared,
     store::Store,
     unwrap,
     unwrap::Unwrapped,
@@ -242,6 +248,12 @@ impl RefStore for FsRefStore {
         check: &'a Check,
     ) -> BoxFuture<'a, Result<Ref, RefError>> {
         Self::guard(self, id, check.clone()).boxed()
+    }
+
+    fn shared_folder<'a>(&'a self, run: &'a RunId) -> BoxFuture<'a, Result<PathBuf, RefError>> {
+        let run = run.clone();
+        self.blocking(move |store| shared::make(store, &run))
+            .boxed()
     }
 
     fn text<'a>(&'a self, id: &'a RefId) -> BoxFuture<'a, Result<Content, RefError>> {

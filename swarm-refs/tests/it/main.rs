@@ -15,6 +15,7 @@ mod kill;
 mod list;
 mod permissions;
 mod run_lock;
+mod shared;
 mod support;
 mod traversal;
 mod unwrap;
