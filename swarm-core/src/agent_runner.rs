@@ -9,6 +9,7 @@ mod ending;
 mod listener;
 mod reading;
 mod scopes;
+mod shared;
 
 use std::{
     collections::HashMap,
@@ -41,10 +42,7 @@ use crate::{
     refs::{
         Classification, RecordEnd, RecordHeader, Recording, RefError, RefStore, RetryStamp, Stamps,
     },
-    runtime::{
-        AgentExit, AgentJob, AgentRuntime, Launch, RuntimeError, SHARED_PATH, SharedFolder,
-        with_shared_at,
-    },
+    runtime::{AgentExit, AgentJob, AgentRuntime, Launch, RuntimeError, SharedFolder},
     spec::{AgentSpec, ByteSize, HostPattern, Network, Sandbox},
     supplies::Supplies,
     time::Timestamp,
@@ -338,30 +336,6 @@ impl AgentRunner {
 
     fn take_under_way(&self, at: &Cursor) -> Option<Reservation> {
         lock(&self.under_way).remove(at)
-    }
-
-    /// The folder that the agents of the run share, if this is one of them; made if it is the first.
-    async fn shared_folder(&self, start: &Start) -> Result<Option<SharedFolder>, Stopped> {
-        if !start.shared {
-            return Ok(None);
-        }
-        let made = self
-            .shared
-            .get_or_try_init(|| self.store.shared_folder(&self.run));
-        match made.await {
-            Ok(path) => Ok(Some(SharedFolder { path: path.clone() })),
-            Err(error) => Err(not_kept(error)),
-        }
-    }
-
-    /// The task of an agent, in the words of its runtime.
-    fn task(&self, spec: &AgentSpec, shared: Option<&SharedFolder>) -> String {
-        let task = prompt::task(spec);
-        match shared.and_then(|shared| self.runtime.shows_shared_at(shared).to_str()) {
-            Some(place) if place != SHARED_PATH => with_shared_at(&task, place).into_owned(),
-            // The runtime refuses to start an agent that could not name it.
-            _ => task,
-        }
     }
 
     /// Checks what the agent may see and writes its prompt down.

@@ -25,6 +25,7 @@ fn sharing(path: &Path, sandbox: Value, script: &str) -> AgentJob {
 #[tokio::test]
 async fn a_shared_folder_belongs_to_the_agents_and_stays_on_the_host() {
     let base = tempfile::tempdir().unwrap();
+    fs::set_permissions(base.path(), fs::Permissions::from_mode(0o700)).unwrap();
     let bench = Bench::new().await;
     let script = "stat -c '%U %a' /shared; echo \"$SWARM_SHARED\"; echo one > /shared/note; mkdir /shared/deeper";
     let (exit, sink) = bench.run(&sharing(base.path(), json!({}), script)).await;
