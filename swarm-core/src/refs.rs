@@ -140,11 +140,12 @@ pub trait RefStore: Send + Sync + std::fmt::Debug {
     /// [`RefError::NotFound`] if there is none, also while its agent is running.
     fn get<'a>(&'a self, id: &'a RefId) -> BoxFuture<'a, Result<Ref, RefError>>;
 
-    /// Puts a file into the folder that all agents of a run share. A store without files has no such folder, and does nothing.
+    /// Puts a file into the folder that all agents of a run share, in place of what has its name there. Agents see all of it or nothing,
+    /// and may change it. A store without files has no such folder, and does nothing.
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
+    /// If it cannot be written, or an agent has made a folder of that name.
     fn share<'a>(
         &'a self,
         run: &'a RunId,

@@ -250,6 +250,17 @@ impl RefStore for FsRefStore {
         Self::guard(self, id, check.clone()).boxed()
     }
 
+    fn share<'a>(
+        &'a self,
+        run: &'a RunId,
+        name: &'a str,
+        content: Content,
+    ) -> BoxFuture<'a, Result<(), RefError>> {
+        let (run, name) = (run.clone(), name.to_owned());
+        self.blocking(move |store| shared::put(store, &run, &name, &content))
+            .boxed()
+    }
+
     fn shared_folder<'a>(&'a self, run: &'a RunId) -> BoxFuture<'a, Result<PathBuf, RefError>> {
         let run = run.clone();
         self.blocking(move |store| shared::make(store, &run))

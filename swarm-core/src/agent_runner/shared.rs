@@ -41,6 +41,7 @@ impl AgentRunner {
 mod tests {
     use std::{
         collections::HashMap,
+        io::ErrorKind,
         path::{Path, PathBuf},
         sync::{Arc, Mutex},
     };
@@ -50,7 +51,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        agent_runner::AdmissionLimits,
+        agent_runner::{AdmissionLimits, Scopes},
         breaker::Breakers,
         budget::Budget,
         content::Content,
@@ -62,7 +63,7 @@ mod tests {
         outcome::{AgentOutcome, ExitReason},
         prices::PriceBook,
         prompt::{Context, Piece},
-        refs::{MemoryRefStore, RecordHeader, Recording, Ref, RefError, RefStore},
+        refs::{Check, Judged, MemoryRefStore, RecordHeader, Recording, Ref, RefError, RefStore},
         resources::{PoolLimits, ResourcePools},
         runtime::{
             AgentRuntime, DEFAULT_MAX_OUTPUT,
@@ -73,9 +74,9 @@ mod tests {
         time::SystemClock,
     };
 
-    /// A store whose runs share this folder, which is made when it is asked for.
+    /// A store whose runs share this folder, which is made when it is asked for, or cannot be made.
     #[derive(Debug)]
-    struct Sharing(MemoryRefStore, PathBuf);
+    struct Sharing(MemoryRefStore, Result<PathBuf, ErrorKind>);
 
     impl RefStore for Sharing {
         fn begin(
@@ -90,14 +91,33 @@ mod tests {
             self.0.get(id)
         }
 
+        fn stamp<'a>(
+            &'a self,
+            id: &'a RefId,
+            judged: Judged,
+        ) -> BoxFuture<'a, Result<(), RefError>> {
+            self.0.stamp(id, judged)
+        }
+
+        fn guard<'a>(
+            &'a self,
+            id: &'a RefId,
+            check: &'a Check,
+        ) -> BoxFuture<'a, Result<Ref, RefError>> {
+            self.0.guard(id, check)
+        }
+
         fn text<'a>(&'a self, id: &'a RefId) -> BoxFuture<'a, Result<Content, RefError>> {
             self.0.text(id)
         }
 
         fn shared_folder<'a>(&'a self, _: &'a RunId) -> BoxFuture<'a, Result<PathBuf, RefError>> {
-            let made = std::fs::create_dir(&self.1);
-            let made = made.map_err(|error| RefError::io("create", &self.1, error));
-            Box::pin(std::future::ready(made.map(|()| self.1.clone())))
+            let made = match &self.1 {
+                Ok(path) => std::fs::create_dir(path).map(|()| path.clone()),
+                Err(kind) => Err((*kind).into()),
+            };
+            let made = made.map_err(|error| RefError::io("create", "shared", error));
+            Box::pin(std::future::ready(made))
         }
     }
 
@@ -120,6 +140,9 @@ mod tests {
             max_output: DEFAULT_MAX_OUTPUT,
             onlooker: None,
             shared: OnceCell::new(),
+            patcher: None,
+            scopes: Scopes::default(),
+            list: Mutex::default(),
             under_way: Mutex::new(HashMap::new()),
             left_behind: Mutex::default(),
         }
@@ -131,6 +154,9 @@ mod tests {
             agent: agent.parse().unwrap(),
             spec: Arc::new(AgentSpec::command(prompt, ["sh", "-c", script]).unwrap()),
             context: Vec::new(),
+            item: None,
+            reading: None,
+            scope: None,
             shared: true,
         }
     }
@@ -150,7 +176,7 @@ mod tests {
 
     fn processes(base: &Path) -> AgentRunner {
         let options = ProcessOptions::new(base.join("agents"));
-        let store = Sharing(MemoryRefStore::default(), base.join("shared"));
+        let store = Sharing(MemoryRefStore::default(), Ok(base.join("shared")));
         runner(Arc::new(ProcessRuntime::new(options)), Arc::new(store))
     }
 
@@ -212,7 +238,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let runtime = ScriptedRuntime::echo();
         let folder = base.path().join("shared");
-        let store = Sharing(MemoryRefStore::default(), folder.clone());
+        let store = Sharing(MemoryRefStore::default(), Ok(folder.clone()));
         let runner = runner(Arc::new(runtime.clone()), Arc::new(store));
         ended(&runner, start("one", "Read /shared.", "cat")).await;
         assert_eq!(text(&runner, "one").await, "Read /shared.");
@@ -229,7 +255,7 @@ mod tests {
         let memory = runner(Arc::new(runtime.clone()), store);
         // Something is in its place.
         std::fs::write(base.path().join("shared"), "").unwrap();
-        let store = Sharing(MemoryRefStore::default(), base.path().join("shared"));
+        let store = Sharing(MemoryRefStore::default(), Ok(base.path().join("shared")));
         let taken = runner(Arc::new(runtime.clone()), Arc::new(store));
         for (runner, problem) in [(memory, "not kept in files"), (taken, "cannot create")] {
             let outcome = ended(&runner, start("one", "", "cat")).await;
@@ -242,32 +268,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_disk_stops_the_run_and_not_only_the_agent() {
-        #[derive(Debug)]
-        struct Full(MemoryRefStore);
-        impl RefStore for Full {
-            fn begin(
-                &self,
-                header: RecordHeader,
-                prompt: Vec<Piece>,
-            ) -> BoxFuture<'_, Result<Box<dyn Recording>, RefError>> {
-                self.0.begin(header, prompt)
-            }
-            fn get<'a>(&'a self, id: &'a RefId) -> BoxFuture<'a, Result<Ref, RefError>> {
-                self.0.get(id)
-            }
-            fn text<'a>(&'a self, id: &'a RefId) -> BoxFuture<'a, Result<Content, RefError>> {
-                self.0.text(id)
-            }
-            fn shared_folder<'a>(
-                &'a self,
-                _: &'a RunId,
-            ) -> BoxFuture<'a, Result<PathBuf, RefError>> {
-                let full = std::io::ErrorKind::StorageFull.into();
-                let error = RefError::io("create", "shared", full);
-                Box::pin(std::future::ready(Err(error)))
-            }
-        }
-        let store = Full(MemoryRefStore::default());
+        let full = Err(ErrorKind::StorageFull);
+        let store = Sharing(MemoryRefStore::default(), full);
         let runner = runner(Arc::new(ScriptedRuntime::echo()), Arc::new(store));
         let performed = runner
             .perform(start("one", "", "cat"), Halt::default())

@@ -13,7 +13,7 @@ use std::{
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
 use swarm_core::{
     ids::{RefId, RunId},
-    refs::{MemoryRefStore, RefStore},
+    refs::{MemoryRefStore, RefStore as _},
 };
 
 use crate::support::{TestStore, id};
@@ -112,7 +112,7 @@ async fn whatever_agents_put_into_it_goes_with_the_run_and_what_it_leads_to_stay
     fs::write(shared.join("moved-1/file"), "").unwrap();
     symlink(&elsewhere, shared.join("moved-2")).unwrap();
     for folder in ["locked/deeper/still", "locked/deeper", "locked"] {
-        fs::set_permissions(shared.join(folder), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(shared.join(folder), fs::Permissions::from_mode(0o0)).unwrap();
     }
     // Deeper than a path is long, or a process may hold folders open.
     let mut folder = openat(CWD, &shared, OFlags::DIRECTORY, Mode::empty()).unwrap();
@@ -124,6 +124,38 @@ async fn whatever_agents_put_into_it_goes_with_the_run_and_what_it_leads_to_stay
     assert_eq!(store.gc(DAY, |_| false).await.unwrap().runs, 1);
     assert!(!store.layout().run(&run()).exists());
     assert!(elsewhere.join("precious").exists());
+}
+
+#[tokio::test]
+async fn what_is_shared_replaces_what_has_its_name_and_is_written_through_no_link() {
+    let store = TestStore::new();
+    let shared = store.shared_folder(&run()).await.unwrap();
+    let elsewhere = store.dir.path().join("precious");
+    fs::write(&elsewhere, "precious").unwrap();
+    symlink(&elsewhere, shared.join("notes.json")).unwrap();
+    let run = run();
+    for text in ["one", "two"] {
+        store.share(&run, "notes.json", text.into()).await.unwrap();
+        let notes = shared.join("notes.json");
+        assert!(!notes.is_symlink());
+        assert_eq!(fs::read_to_string(&notes).unwrap(), text);
+        // For agents of another user.
+        assert_eq!(mode(&notes), 0o644);
+    }
+    assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "precious");
+    fs::create_dir(shared.join("folder")).unwrap();
+    fs::write(shared.join("folder/file"), "").unwrap();
+    store.share(&run, "folder", "x".into()).await.unwrap_err();
+    for name in ["", ".", "..", "../a", "a/b", "/a", ".hidden"] {
+        store.share(&run, name, "x".into()).await.unwrap_err();
+    }
+    // Nothing was left aside.
+    let mut names: Vec<_> = fs::read_dir(&shared)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["folder", "notes.json"]);
 }
 
 #[tokio::test]
