@@ -1,15 +1,18 @@
 //! The folder that agents of the run share.
 
-use super::{AgentRunner, Stopped, not_kept};
+use super::{AgentRunner, Stopped, denied, not_kept};
 use crate::{
     drive::Start,
     prompt,
-    runtime::{SHARED_PATH, SharedFolder, with_shared_at},
+    refs::RefError,
+    runtime::{RuntimeError, SHARED_PATH, SHARED_VARIABLE, SharedFolder, with_shared_at},
     spec::AgentSpec,
 };
 
 impl AgentRunner {
     /// The folder that the agents of the run share, if this is one of them; made if it is the first.
+    ///
+    /// Where there cannot be one, an agent whose work does not speak of it does without: it would not look for it.
     pub(super) async fn shared_folder(
         &self,
         start: &Start,
@@ -17,11 +20,18 @@ impl AgentRunner {
         if !start.shared {
             return Ok(None);
         }
+        let spec = start.spec.as_ref();
+        match self.runtime.check_sharing(&spec.sandbox) {
+            Ok(()) => {}
+            Err(RuntimeError::Unsupported { .. }) if !speaks_of_it(spec) => return Ok(None),
+            Err(error) => return Err(denied(error.exit_reason(), error.to_string())),
+        }
         let made = self
             .shared
             .get_or_try_init(|| self.store.shared_folder(&self.run));
         match made.await {
             Ok(path) => Ok(Some(SharedFolder { path: path.clone() })),
+            Err(RefError::Invalid(_)) if !speaks_of_it(spec) => Ok(None),
             Err(error) => Err(not_kept(error)),
         }
     }
@@ -35,6 +45,15 @@ impl AgentRunner {
             _ => task,
         }
     }
+}
+
+/// Whether anything of the work of an agent may mean the shared folder. Better once too often.
+fn speaks_of_it(spec: &AgentSpec) -> bool {
+    serde_json::to_string(spec).map_or(true, |written| {
+        [SHARED_PATH, SHARED_VARIABLE]
+            .iter()
+            .any(|name| written.contains(name))
+    })
 }
 
 #[cfg(all(test, feature = "process", feature = "testing"))]
@@ -63,7 +82,7 @@ mod tests {
         outcome::{AgentOutcome, ExitReason},
         prices::PriceBook,
         prompt::{Context, Piece},
-        refs::{Check, Judged, MemoryRefStore, RecordHeader, Recording, Ref, RefError, RefStore},
+        refs::{Check, Judged, MemoryRefStore, RecordHeader, Recording, Ref, RefStore},
         resources::{PoolLimits, ResourcePools},
         runtime::{
             AgentRuntime, DEFAULT_MAX_OUTPUT,
@@ -258,12 +277,37 @@ mod tests {
         let store = Sharing(MemoryRefStore::default(), Ok(base.path().join("shared")));
         let taken = runner(Arc::new(runtime.clone()), Arc::new(store));
         for (runner, problem) in [(memory, "not kept in files"), (taken, "cannot create")] {
-            let outcome = ended(&runner, start("one", "", "cat")).await;
+            let outcome = ended(&runner, start("one", "Read /shared.", "cat")).await;
             assert_eq!(outcome.exit, ExitReason::NotStarted);
             let error = outcome.error.unwrap();
             assert!(error.contains(problem), "{error}");
         }
         assert!(runtime.jobs().is_empty());
+    }
+
+    #[tokio::test]
+    async fn where_there_can_be_none_who_does_not_speak_of_it_does_without() {
+        let runtime = ScriptedRuntime::echo();
+        let store: Arc<dyn RefStore> = Arc::new(MemoryRefStore::default());
+        let runner = runner(Arc::new(runtime.clone()), store);
+        let outcome = ended(&runner, start("one", "Go on.", "cat")).await;
+        assert_eq!(outcome.exit, ExitReason::Completed);
+        let named = start("two", "", "cat $SWARM_SHARED/x");
+        assert_eq!(ended(&runner, named).await.exit, ExitReason::NotStarted);
+        let [job] = runtime.jobs().try_into().unwrap();
+        assert_eq!(job.shared, None);
+    }
+
+    #[tokio::test]
+    async fn who_has_something_of_its_own_in_its_place_is_refused_before_anything_is_made() {
+        let base = tempfile::tempdir().unwrap();
+        let runner = processes(base.path());
+        let mut taken = start("one", "", "cat");
+        let mut spec = AgentSpec::command("", ["cat"]).unwrap();
+        spec.sandbox.workdir = "/shared".to_owned();
+        taken.spec = Arc::new(spec);
+        assert_eq!(ended(&runner, taken).await.exit, ExitReason::Refused);
+        assert!(!base.path().join("shared").exists());
     }
 
     #[tokio::test]
