@@ -56,7 +56,7 @@ fn speaks_of_it(spec: &AgentSpec) -> bool {
     })
 }
 
-#[cfg(all(test, feature = "process", feature = "testing"))]
+#[cfg(test)]
 mod tests {
     use std::{
         collections::HashMap,
