@@ -161,9 +161,7 @@ pub(crate) async fn fork(
             budget: args.budget.or(new.limits.budget),
             deadline: deadline(args),
         };
-        driver
-            .start(NewRun { id, plan, limits })
-            .await
+        driver.start(NewRun { id, plan, limits }).await
     }
     .await;
     chosen.close().await;

@@ -10,14 +10,17 @@ mod ending;
 mod listener;
 mod reading;
 mod scopes;
+mod shared;
 
 use std::{
     collections::HashMap,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use futures_util::{FutureExt as _, future::BoxFuture};
+use tokio::sync::OnceCell;
 
 use self::{
     admission::{Admission, Applicant, Limits},
@@ -41,7 +44,7 @@ use crate::{
     refs::{
         Classification, RecordEnd, RecordHeader, Recording, RefError, RefStore, RetryStamp, Stamps,
     },
-    runtime::{AgentExit, AgentJob, AgentRuntime, Launch, RuntimeError},
+    runtime::{AgentExit, AgentJob, AgentRuntime, Launch, RuntimeError, SharedFolder},
     spec::{AgentSpec, ByteSize, HostPattern, Network, Sandbox},
     supplies::Supplies,
     time::Timestamp,
@@ -63,6 +66,8 @@ pub(crate) struct AgentRunner {
     pub(crate) scopes: Scopes,
     /// The list of items that was read last.
     pub(crate) list: Mutex<Option<NamedList>>,
+    /// The folder that agents of this run share, once one of them wants it.
+    pub(crate) shared: OnceCell<PathBuf>,
     /// Agents that an earlier process started, and what it set aside for them.
     pub(crate) under_way: Mutex<HashMap<Cursor, Reservation>>,
     /// The same agents, if the run is not to go on.
@@ -72,6 +77,7 @@ pub(crate) struct AgentRunner {
 pub(crate) use admission::Limits as AdmissionLimits;
 pub(crate) use caching::Caching;
 pub(crate) use scopes::Scopes;
+pub(crate) use shared::speaks_of_it as speaks_of_sharing;
 
 /// What an agent has listed, and which one.
 type NamedList = (RefId, Arc<[String]>);
@@ -147,12 +153,15 @@ impl AgentRunner {
             .limits
             .admit(applicant, holds, halt, &self.journal)
             .await?;
-        let mut recording = self.open_record(&id, start, kind, &bounds).await?;
+        let shared = self.shared_folder(start).await?;
+        let told = (start, shared.as_ref());
+        let mut recording = self.open_record(&id, told, kind, &bounds).await?;
         if launch != Launch::TakeOver {
             self.note_start(start, &mut admission).await?;
         }
         let timeout = self.limits.timeout(spec, &bounds);
-        let job = self.job(id, kind, &start.spec, recording.as_ref(), (launch, timeout));
+        let mut job = self.job(id, kind, &start.spec, recording.as_ref(), (launch, timeout));
+        job.shared = shared;
         let ran = self
             .listen(&job, kind, start, recording.as_mut(), halt)
             .await;
@@ -198,7 +207,10 @@ impl AgentRunner {
             let reset = self.reset(&heard);
             let claims_nothing = heard.metered == Usd::ZERO;
             heed(&mut end, heard, kind.worst_case(spec), stderr);
-            if end.cost.is_none() && claims_nothing && asked_nobody(spec, noted.reached) {
+            if end.cost.is_none()
+                && claims_nothing
+                && asked_nobody(spec, start.shared, noted.reached)
+            {
                 end.cost = Some(Usd::ZERO);
             }
             self.limits.learn(kind, &end.exit, reset);
@@ -241,6 +253,7 @@ impl AgentRunner {
             sandbox: with_hosts(spec, needed),
             timeout,
             max_output: self.max_output,
+            shared: None,
             launch,
             spec: Some(Arc::clone(spec)),
         }
@@ -344,12 +357,12 @@ impl AgentRunner {
     async fn open_record(
         &self,
         id: &RefId,
-        start: &Start,
+        (start, shared): (&Start, Option<&SharedFolder>),
         kind: &dyn AgentKind,
         bounds: &Bounds,
     ) -> Result<Box<dyn Recording>, Stopped> {
         self.check_artifact(&start.context).await?;
-        let pieces = prompt::compose(&prompt::task(&start.spec), &start.context);
+        let pieces = prompt::compose(&self.task(&start.spec, shared), &start.context);
         let parents = prompt::parents(&pieces);
         self.check_classification(&parents, &start.spec, bounds.classification.clone())
             .await?;
@@ -361,14 +374,7 @@ impl AgentRunner {
             parents,
             classification: bounds.classification.clone(),
         };
-        self.store.begin(header, pieces).await.map_err(|error| {
-            if error.is_storage_exhausted() {
-                // No agent would fare better: the run waits for room.
-                Stopped::Broken(error.into())
-            } else {
-                denied(ExitReason::NotStarted, error.to_string())
-            }
-        })
+        self.store.begin(header, pieces).await.map_err(not_kept)
     }
 
     /// Nobody is paid for judging nothing.
@@ -418,15 +424,25 @@ impl AgentRunner {
     }
 }
 
+/// An agent whose files cannot be made is not started.
+fn not_kept(error: RefError) -> Stopped {
+    if error.is_storage_exhausted() {
+        // No agent would fare better: the run waits for room.
+        Stopped::Broken(error.into())
+    } else {
+        denied(ExitReason::NotStarted, error.to_string())
+    }
+}
+
 /// Whether it is sure that no model was asked. What the agent says is no evidence, only that it had no way, or took none:
-/// not through the network, and not through a socket in a folder of the host.
-fn asked_nobody(spec: &AgentSpec, reached: Option<bool>) -> bool {
+/// not through the network, and not through a socket in a folder of the host, or another agent's in that which they share.
+fn asked_nobody(spec: &AgentSpec, shares: bool, reached: Option<bool>) -> bool {
     let nobody = match spec.sandbox.network {
         Network::None => true,
         Network::Allow(_) => reached == Some(false),
         Network::Own | Network::Named(_) => false,
     };
-    nobody && spec.sandbox.mounts.is_empty()
+    nobody && spec.sandbox.mounts.is_empty() && !shares
 }
 
 /// The sandbox, with the hosts that the program needs among those that are listed. The spec stays as it was written, and
@@ -488,7 +504,9 @@ mod tests {
             written["agent"] = json!("claude");
             let spec = SandboxSpec::from_json(written, "sandbox").unwrap();
             let spec = AgentSpec::new("p", spec).unwrap();
-            assert_eq!(asked_nobody(&spec, reached), nobody, "{sandbox}");
+            assert_eq!(asked_nobody(&spec, false, reached), nobody, "{sandbox}");
+            // Another agent may have left a socket.
+            assert!(!asked_nobody(&spec, true, reached), "{sandbox}");
         }
     }
 }

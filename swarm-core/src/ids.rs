@@ -33,6 +33,21 @@ impl Coded for InvalidName {
     }
 }
 
+/// The name of the folder that the agents of a run share, beside their own.
+pub const SHARED: &str = "shared";
+
+/// Refuses the name of the shared folder, also in capitals: some file systems do not tell them apart.
+fn unreserved(kind: &'static str, name: String) -> Result<String, InvalidName> {
+    if name.eq_ignore_ascii_case(SHARED) {
+        return Err(InvalidName {
+            kind,
+            name,
+            problem: "the folder that the agents of a run share is called so",
+        });
+    }
+    Ok(name)
+}
+
 fn checked(kind: &'static str, name: &str) -> Result<String, InvalidName> {
     let problem = if name.is_empty() {
         "it is empty"
@@ -58,7 +73,7 @@ fn checked(kind: &'static str, name: &str) -> Result<String, InvalidName> {
 }
 
 macro_rules! name_type {
-    ($(#[$doc:meta])* $name:ident, $kind:literal) => {
+    ($(#[$doc:meta])* $name:ident, $kind:literal $(, $besides:ident)?) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -67,7 +82,9 @@ macro_rules! name_type {
         impl $name {
             /// Takes `name` if it is safe as a folder, a container name and a part of a URL.
             pub fn new(name: impl AsRef<str>) -> Result<Self, InvalidName> {
-                checked($kind, name.as_ref()).map(Self)
+                let name = checked($kind, name.as_ref())?;
+                $(let name = $besides($kind, name)?;)?
+                Ok(Self(name))
             }
 
             /// The name as text.
@@ -110,9 +127,10 @@ name_type!(
     "run id"
 );
 name_type!(
-    /// One agent within a run, such as `agent-0`, `stage-1` or `stage-0.attempt-2`.
+    /// One agent within a run, such as `agent-0`, `stage-1` or `stage-0.attempt-2`. Not [`SHARED`].
     AgentId,
-    "agent id"
+    "agent id",
+    unreserved
 );
 name_type!(
     /// The name under which a sandbox is saved.
@@ -129,7 +147,7 @@ name_type!(
 impl AgentId {
     /// A name that is made of valid words, and therefore valid.
     pub(crate) fn from_checked(name: String) -> Self {
-        debug_assert!(checked("agent id", &name).is_ok(), "{name:?} is not a name");
+        debug_assert!(Self::new(&name).is_ok(), "{name:?} is not a name");
         Self(name)
     }
 }
@@ -230,6 +248,25 @@ mod tests {
             assert!(AgentId::new(name).is_err(), "{name:?} was accepted");
         }
         assert!(AgentId::new("x".repeat(MAX_NAME_LEN + 1)).is_err());
+    }
+
+    #[test]
+    fn no_agent_is_called_like_the_shared_folder() {
+        for name in ["shared", "SHARED", "Shared"] {
+            let error = AgentId::new(name).unwrap_err().to_string();
+            assert!(
+                error.contains("the folder that the agents of a run share"),
+                "{error}"
+            );
+            assert!(format!("3f0c9a1b2c4d/{name}").parse::<RefId>().is_err());
+            assert!(serde_json::from_value::<AgentId>(name.into()).is_err());
+        }
+        // Others may.
+        for name in ["shared-0", "stage-0.shared", "sharedx"] {
+            AgentId::new(name).unwrap();
+        }
+        RunId::new("shared").unwrap();
+        SandboxName::new("shared").unwrap();
     }
 
     proptest! {

@@ -6,6 +6,8 @@ mod error;
 mod memory;
 mod stamps;
 
+use std::path::PathBuf;
+
 pub use check::{Audience, Check};
 pub use classification::{Classification, Level};
 pub use error::RefError;
@@ -138,11 +140,12 @@ pub trait RefStore: Send + Sync + std::fmt::Debug {
     /// [`RefError::NotFound`] if there is none, also while its agent is running.
     fn get<'a>(&'a self, id: &'a RefId) -> BoxFuture<'a, Result<Ref, RefError>>;
 
-    /// Puts a file into the folder that all agents of a run share. A store without files has no such folder, and does nothing.
+    /// Puts a file into the folder that all agents of a run share, in place of what has its name there. Agents see all of it or nothing,
+    /// and may change it. A store without files has no such folder, and does nothing.
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
+    /// If it cannot be written, or an agent has made a folder of that name.
     fn share<'a>(
         &'a self,
         run: &'a RunId,
@@ -174,6 +177,21 @@ pub trait RefStore: Send + Sync + std::fmt::Debug {
     ///
     /// [`RefError::Encrypted`] if it was encrypted.
     fn text<'a>(&'a self, id: &'a RefId) -> BoxFuture<'a, Result<Content, RefError>>;
+
+    /// The folder that the agents of `run` share, made if there is none. It is kept as long as the run, whoever wrote to it.
+    ///
+    /// What agents put there is no result: it has no provenance and no classification, and is never encrypted.
+    ///
+    /// # Errors
+    ///
+    /// [`RefError::Invalid`] in a store that has no files, [`RefError::Io`] if it cannot be made, or something else is in its place.
+    fn shared_folder<'a>(&'a self, run: &'a RunId) -> BoxFuture<'a, Result<PathBuf, RefError>> {
+        let _ = run;
+        Box::pin(std::future::ready(Err(RefError::Invalid(
+            "the agents of this run can share no folder: its results are not kept in files"
+                .to_owned(),
+        ))))
+    }
 }
 
 /// A record that was left unfinished.

@@ -6,14 +6,20 @@ mod egress;
 mod output_limit;
 #[cfg(feature = "process")]
 pub mod process;
+mod shared_folder;
 
-use std::{fmt, io, sync::Arc, time::Duration};
+use std::{fmt, io, path::Path, sync::Arc, time::Duration};
 
 #[cfg(unix)]
 pub use agent_folder::remove_folder;
 pub use egress::EgressDecision;
 use futures_util::future::BoxFuture;
 pub use output_limit::{DEFAULT_MAX_OUTPUT, OutputLimit};
+#[cfg(feature = "process")]
+pub(crate) use shared_folder::is_plain;
+pub use shared_folder::{
+    SHARED_PATH, SHARED_VARIABLE, SharedFolder, check_sharing, with_shared_at,
+};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
@@ -47,6 +53,8 @@ pub struct AgentJob {
     /// How much it may print, both outputs together. One that prints more is stopped, and ends with
     /// [`ExitReason::OutputLimit`] however it ended; what it had printed up to there has reached the sink.
     pub max_output: ByteSize,
+    /// The folder that it shares with others of its run, if it does.
+    pub shared: Option<SharedFolder>,
     /// Whether an earlier process of ours started it already.
     pub launch: Launch,
     /// What was asked for, which all the rest was made from; `None` if the job was made in another way.
@@ -131,6 +139,19 @@ pub trait AgentRuntime: Send + Sync + fmt::Debug {
 
     /// Refuses a sandbox that this runtime cannot honour. Pure; called before anything starts.
     fn check(&self, sandbox: &Sandbox) -> Result<(), RuntimeError>;
+
+    /// Refuses a sandbox whose agents cannot see the folder that the agents of a run share, because they have something of
+    /// their own there, or because this runtime cannot show them one. Asked besides [`check`](Self::check), of agents that share.
+    fn check_sharing(&self, sandbox: &Sandbox) -> Result<(), RuntimeError> {
+        check_sharing(sandbox)
+    }
+
+    /// Where an agent finds the shared folder: at [`SHARED_PATH`], unless this runtime can put no folder there. Where it is elsewhere,
+    /// the runtime [replaces](with_shared_at) the path in the arguments of programs, and whoever writes the prompt does it there.
+    fn shows_shared_at<'a>(&self, folder: &'a SharedFolder) -> &'a Path {
+        let _ = folder;
+        Path::new(SHARED_PATH)
+    }
 
     /// Refuses sandboxes that this runtime could honour elsewhere, but not with what there is: asked once, of all agents of a
     /// run that this runtime does not refuse, before anything starts.

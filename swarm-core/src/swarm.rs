@@ -9,10 +9,13 @@ use std::{
 
 pub use restart::Restart;
 use thiserror::Error;
-use tokio::{sync::watch, task::spawn_blocking};
+use tokio::{
+    sync::{OnceCell, watch},
+    task::spawn_blocking,
+};
 
 use crate::{
-    agent_runner::{AdmissionLimits, AgentRunner, Caching, Scopes},
+    agent_runner::{AdmissionLimits, AgentRunner, Caching, Scopes, speaks_of_sharing},
     agents::{Onlooker, UnknownModel, kind_of},
     breaker::Breakers,
     budget::Budget,
@@ -508,9 +511,18 @@ impl Swarm {
                 kind.check_model(spec, &self.prices)?;
             }
         }
-        let mut unfit = agents
-            .iter()
-            .filter_map(|agent| self.runtime.check(&agent.sandbox).err());
+        let shares = matches!(plan, Plan::Pipeline { .. });
+        let mut unfit = agents.iter().filter_map(|agent| {
+            let fit = self.runtime.check(&agent.sandbox);
+            let fit = fit.and_then(|()| {
+                if shares && speaks_of_sharing(agent) {
+                    self.runtime.check_sharing(&agent.sandbox)
+                } else {
+                    Ok(())
+                }
+            });
+            fit.err()
+        });
         match unfit.next() {
             Some(first) => Err(SwarmError::Unfit {
                 agents: 1 + unfit.count(),
@@ -565,6 +577,7 @@ impl Swarm {
             scopes: Scopes::default(),
             list: Mutex::default(),
             caching: Caching::new(self.cache.clone()),
+            shared: OnceCell::new(),
             journal: journal.clone(),
             limits: AdmissionLimits {
                 pools: self.pools.clone(),

@@ -117,6 +117,7 @@ async fn run(runtime: &DockerRuntime, network: Network) -> Result<Duration, Fail
         sandbox,
         timeout: Duration::from_mins(1),
         max_output: DEFAULT_MAX_OUTPUT,
+        shared: None,
         launch: Launch::New,
         spec: None,
     };

@@ -85,6 +85,7 @@ async fn run_ours(runtime: &DockerRuntime) -> Result<Duration, Failure> {
         sandbox,
         timeout: Duration::from_mins(1),
         max_output: DEFAULT_MAX_OUTPUT,
+        shared: None,
         launch: Launch::New,
         spec: None,
     };

@@ -92,6 +92,7 @@ fn job() -> Result<AgentJob, Failure> {
         sandbox: SandboxSpec::default().resolve()?,
         timeout: Duration::from_mins(1),
         max_output: DEFAULT_MAX_OUTPUT,
+        shared: None,
         launch: Launch::New,
         spec: None,
     })

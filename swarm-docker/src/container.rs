@@ -8,7 +8,7 @@ use bollard::models::{
 };
 use swarm_core::{
     ids::RefId,
-    runtime::{AgentJob, RuntimeError},
+    runtime::{AgentJob, RuntimeError, SHARED_PATH, SHARED_VARIABLE},
     spec::{ByteSize, Network, Sandbox},
 };
 
@@ -184,6 +184,9 @@ fn environment(job: &AgentJob) -> Vec<String> {
     let mut defaults: Vec<_> = defaults
         .map(|(name, value)| (name, value.to_owned()))
         .collect();
+    if job.shared.is_some() {
+        defaults.push((SHARED_VARIABLE, SHARED_PATH.to_owned()));
+    }
     if matches!(job.sandbox.network, Network::Allow(_)) {
         defaults.extend(egress::environment());
     }
@@ -385,6 +388,7 @@ mod tests {
                 .unwrap(),
             timeout: Duration::from_secs(5),
             max_output: DEFAULT_MAX_OUTPUT,
+            shared: None,
             launch: Launch::New,
             spec: None,
         }

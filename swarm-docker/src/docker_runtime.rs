@@ -11,7 +11,9 @@ use std::{
 use futures_util::future::BoxFuture;
 use swarm_core::{
     ids::{RefId, RunId},
-    runtime::{AgentExit, AgentJob, AgentRuntime, OutputSink, Program, RuntimeError},
+    runtime::{
+        AgentExit, AgentJob, AgentRuntime, OutputSink, Program, RuntimeError, check_sharing,
+    },
     spec::{ByteSize, Network, Sandbox},
 };
 use tokio::sync::{Mutex, OnceCell};
@@ -30,6 +32,7 @@ use crate::{
     network::OwnNetwork,
     options::DockerOptions,
     reaper::{self, Reaper},
+    shared_folder,
     warm::{self, WarmPool},
 };
 
@@ -245,6 +248,11 @@ impl AgentRuntime for DockerRuntime {
         inputs::plan(sandbox).map(drop)
     }
 
+    fn check_sharing(&self, sandbox: &Sandbox) -> Result<(), RuntimeError> {
+        check_sharing(sandbox)?;
+        shared_folder::check(&self.inner)
+    }
+
     fn look_around<'a>(
         &'a self,
         sandboxes: &'a [&'a Sandbox],
@@ -277,6 +285,9 @@ impl AgentRuntime for DockerRuntime {
     ) -> BoxFuture<'a, Result<AgentExit, RuntimeError>> {
         Box::pin(async move {
             self.check(&job.sandbox)?;
+            if job.shared.is_some() {
+                self.check_sharing(&job.sandbox)?;
+            }
             Box::pin(lifecycle::run(&self.inner, job, output, stop)).await
         })
     }

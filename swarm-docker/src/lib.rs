@@ -56,6 +56,7 @@ mod output;
 mod prompt;
 mod reaper;
 mod rejoin;
+mod shared_folder;
 mod warm;
 
 pub use container::{SCRATCH_BYTES, default_pids};

@@ -141,6 +141,7 @@ pub(crate) async fn claim(
     };
     let is_plain = job.launch == Launch::New
         && job.kind == container::KIND
+        && job.shared.is_none()
         && job.invocation.home.is_empty()
         && job.invocation.home_argv.is_empty();
     if !is_plain || inner.warm.lock().is_empty() {

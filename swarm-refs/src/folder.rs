@@ -226,6 +226,19 @@ impl Folder {
         renamed.map_err(|error| RefError::io("write", self.path.join(to), error))
     }
 
+    /// Puts `name` into another folder, under another name that nothing has there.
+    pub(crate) fn move_to(
+        &self,
+        name: impl AsRef<Path>,
+        other: &Self,
+        free: &str,
+    ) -> Result<(), RefError> {
+        let name = name.as_ref();
+        let moved =
+            cut::step().and_then(|()| Ok(fs::renameat(&self.handle, name, &other.handle, free)?));
+        moved.map_err(|error| RefError::io("move", self.path.join(name), error))
+    }
+
     /// Removes `name` and everything in it; whether there was anything.
     pub(crate) fn remove(&self, name: impl AsRef<Path>) -> Result<bool, RefError> {
         let name = name.as_ref();

@@ -1,6 +1,11 @@
 //! The ref store that keeps its results in files.
 
-use std::{io::Write, path::Path, sync::Arc, time::Duration};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::{
     future::{BoxFuture, FutureExt as _},
@@ -29,6 +34,7 @@ use crate::{
     list::Filter,
     open_record::OpenRecord,
     recording::FsRecording,
+    shared,
     store::Store,
     unwrap,
     unwrap::Unwrapped,
@@ -231,6 +237,23 @@ impl RefStore for FsRefStore {
     ) -> BoxFuture<'a, Result<Ref, RefError>> {
         let (id, check) = (id.clone(), check.clone());
         self.blocking(move |store| guard::guard(store, &id, &check))
+            .boxed()
+    }
+
+    fn share<'a>(
+        &'a self,
+        run: &'a RunId,
+        name: &'a str,
+        content: Content,
+    ) -> BoxFuture<'a, Result<(), RefError>> {
+        let (run, name) = (run.clone(), name.to_owned());
+        self.blocking(move |store| shared::put(store, &run, &name, &content))
+            .boxed()
+    }
+
+    fn shared_folder<'a>(&'a self, run: &'a RunId) -> BoxFuture<'a, Result<PathBuf, RefError>> {
+        let run = run.clone();
+        self.blocking(move |store| shared::make(store, &run))
             .boxed()
     }
 

@@ -17,6 +17,7 @@ use crate::{
     layout,
     record::Record,
     run_lock::RunLock,
+    shared,
     store::Store,
 };
 
@@ -103,6 +104,7 @@ fn collect_run(
             collected.records += 1;
         }
     }
+    shared::remove(&folder)?;
     // Not everything below it: an agent may have begun without anybody driving the run.
     for name in folder.names()? {
         if folder.kind(&name)? != Some(Kind::Folder) {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use swarm_core::ids::{RefId, RunId};
+use swarm_core::ids::{RefId, RunId, SHARED};
 
 use crate::encrypt::Part;
 
@@ -58,6 +58,7 @@ pub(crate) const ASIDE: &str = ".tmp";
 ///                    output.md     the text, when somebody asked for it
 ///                    inspect.md    what the agent did, when somebody asked for it
 ///                    *.sealed      what was encrypted, instead of the above
+/// runs/<run>/shared/               what the agents of the run share, if they do; theirs, and never followed
 /// runs/wrapped/<id>/               what was brought in from outside; files/ if it was a folder
 /// keys/<key id>                    keys, apart from what they open
 /// cache/<key>                      the ref of a result that may be taken again by agents with the same work
@@ -99,6 +100,11 @@ impl Layout {
     /// The folder that remembers which result came of which work.
     pub fn cache(&self) -> PathBuf {
         self.home.join("cache")
+    }
+
+    /// The folder that the agents of one run share. No agent has this name.
+    pub fn shared(&self, run: &RunId) -> PathBuf {
+        self.run(run).join(SHARED)
     }
 
     /// The folder of all keys.

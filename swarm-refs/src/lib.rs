@@ -56,6 +56,7 @@ mod record;
 mod recording;
 mod run_lock;
 mod seal;
+mod shared;
 mod store;
 mod tree;
 mod unwrap;

@@ -14,7 +14,7 @@ use std::{
 
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
-use super::{AgentRunner, ending::outcome_of, scopes::Bounds};
+use super::{AgentRunner, ending::outcome_of, scopes::Bounds, shared::speaks_of_it};
 use crate::{
     agents::AgentKind,
     cache::{CacheEntry, CacheKey, CacheSecret, Ingredients, ResultCache},
@@ -214,6 +214,12 @@ impl AgentRunner {
         let spec = start.spec.as_ref();
         if let Some(reason) = uncacheable(&spec.sandbox) {
             return Err(reason);
+        }
+        if start.shared && speaks_of_it(spec) {
+            return Err(
+                "it uses the shared folder, which may have changed or would have to change"
+                    .to_owned(),
+            );
         }
         let Some(cache) = &self.caching.cache else {
             return Err("there is no cache".to_owned());

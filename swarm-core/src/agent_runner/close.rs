@@ -59,7 +59,10 @@ impl AgentRunner {
         start: &Start,
         kind: &'static dyn AgentKind,
     ) -> Result<Option<AgentOutcome>, RefError> {
-        let pieces = prompt::compose(&prompt::task(&start.spec), &start.context);
+        // What it was told is written down as it was told, whether or not the folder is still to be had.
+        let shared = self.shared_folder(start).await.ok().flatten();
+        let task = self.task(&start.spec, shared.as_ref());
+        let pieces = prompt::compose(&task, &start.context);
         let bounds = self.bounds(start);
         let header = header(id, start, kind, &bounds);
         let mut recording = self.store.begin(header, pieces).await?;

@@ -25,14 +25,20 @@ mod supervise;
 mod support;
 mod workspace;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::future::BoxFuture;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use self::{launch::Launched, output::Output, supervise::Supervisor};
-use super::{AgentExit, AgentJob, AgentRuntime, OutputLimit, OutputSink, Program, RuntimeError};
+use super::{
+    AgentExit, AgentJob, AgentRuntime, OutputLimit, OutputSink, Program, RuntimeError, SharedFolder,
+};
 use crate::{
     artifacts::claims,
     cache::file_hash::FileHashes,
@@ -172,6 +178,10 @@ impl AgentRuntime for ProcessRuntime {
         })
     }
 
+    fn shows_shared_at<'a>(&self, folder: &'a SharedFolder) -> &'a Path {
+        &folder.path
+    }
+
     fn run<'a>(
         &'a self,
         job: &'a AgentJob,
@@ -180,6 +190,9 @@ impl AgentRuntime for ProcessRuntime {
     ) -> BoxFuture<'a, Result<AgentExit, RuntimeError>> {
         Box::pin(async move {
             self.check(&job.sandbox)?;
+            if job.shared.is_some() {
+                self.check_sharing(&job.sandbox)?;
+            }
             if stop.is_cancelled() {
                 return Ok(AgentExit {
                     reason: ExitReason::Cancelled,

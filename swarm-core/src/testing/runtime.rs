@@ -9,9 +9,10 @@
     reason = "a test suite reports by panicking"
 )]
 
-use std::{collections::BTreeSet, fmt, io, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, io, path::PathBuf, sync::Arc, time::Duration};
 
 use futures_util::future::{BoxFuture, join_all};
+use serde_json::json;
 use tokio::{
     task::spawn_blocking,
     time::{sleep, timeout},
@@ -27,7 +28,7 @@ use crate::{
     outcome::ExitReason,
     runtime::{
         AgentExit, AgentJob, AgentRuntime, DEFAULT_MAX_OUTPUT, Launch, OutputSink, OutputStream,
-        RuntimeError,
+        RuntimeError, SharedFolder,
     },
     spec::{ByteSize, SandboxSpec},
 };
@@ -60,6 +61,8 @@ pub struct RuntimeSubject {
     pub runtime: Arc<dyn AgentRuntime>,
     /// Makes the jobs; usually [`shell_job`] and a change or two.
     pub job: Box<MakeJob>,
+    /// An empty folder of the host, 0700, for agents that share one. What they leave there is no leftover.
+    pub shared: PathBuf,
     /// Names everything that agents have left behind: processes, containers, files.
     pub leftovers: Box<FindLeftovers>,
 }
@@ -84,6 +87,7 @@ pub fn shell_job(id: RefId, script: &str) -> AgentJob {
             .expect("an empty sandbox can be resolved"),
         timeout: PATIENCE,
         max_output: DEFAULT_MAX_OUTPUT,
+        shared: None,
         launch: Launch::New,
         spec: None,
     }
@@ -153,9 +157,83 @@ pub async fn runtime_conformance(subject: &RuntimeSubject) {
     input_files_arrive(subject).await;
     the_working_folder_can_be_written(subject).await;
     what_an_agent_claims_is_handed_on_and_decides_nothing(subject).await;
+    an_agent_sees_what_another_left_in_the_shared_folder(subject).await;
+    an_agent_that_does_not_share_is_told_of_no_shared_folder(subject).await;
+    nothing_of_a_sandbox_takes_the_place_of_the_shared_folder(subject).await;
     a_resumed_job_that_never_ran_is_run(subject).await;
     many_agents_run_at_once(subject).await;
     a_sweep_leaves_live_runs_alone(subject).await;
+}
+
+/// What one agent writes to the shared folder, the next one reads and changes, by its path or by the variable that names it; and it stays
+/// when they have ended, however they end.
+pub async fn an_agent_sees_what_another_left_in_the_shared_folder(subject: &RuntimeSubject) {
+    let sharing = |script: &str| {
+        let mut job = subject.shell(script);
+        job.shared = Some(SharedFolder {
+            path: subject.shared.clone(),
+        });
+        job
+    };
+    let first = sharing(
+        "echo one > /shared/note && mkdir /shared/deeper && echo two > \"$SWARM_SHARED/deeper/note\" && \
+         ln -s /nowhere /shared/link; ls / > /dev/null; kill -KILL $$",
+    );
+    let (exit, _) = subject.finish(&first).await;
+    assert_eq!(exit.reason, ExitReason::Signalled { signal: 9 });
+    let second = sharing(
+        "cat /shared/note $SWARM_SHARED/deeper/note && echo three >> /shared/note && rm /shared/deeper/note",
+    );
+    assert_eq!(subject.complete(&second).await.text(), "one\ntwo\n");
+    // At the same time, and not in a container of their own.
+    let both = [
+        sharing("echo a > /shared/a; until [ -e /shared/b ]; do sleep 0.1; done; cat /shared/b"),
+        sharing("echo b > /shared/b; until [ -e /shared/a ]; do sleep 0.1; done; cat /shared/a"),
+    ];
+    let printed = join_all(both.iter().map(async |job| {
+        let (exit, sink) = subject.run(job).await;
+        assert_eq!(
+            exit.map(|exit| exit.reason).ok(),
+            Some(ExitReason::Completed)
+        );
+        sink.text()
+    }));
+    let printed = timeout(PATIENCE, printed).await;
+    assert_eq!(printed.expect("they see each other"), ["b\n", "a\n"]);
+    subject.nothing_is_left().await;
+    let kept = std::fs::read_to_string(subject.shared.join("note"));
+    assert_eq!(kept.expect("it is kept"), "one\nthree\n");
+}
+
+/// Who shares nothing finds nothing shared.
+pub async fn an_agent_that_does_not_share_is_told_of_no_shared_folder(subject: &RuntimeSubject) {
+    let job = subject.shell("echo \"${SWARM_SHARED-none}\" /shared");
+    assert_eq!(subject.complete(&job).await.text(), "none /shared\n");
+}
+
+/// A mount, a file and a working folder there are refused, also if nobody has asked before.
+pub async fn nothing_of_a_sandbox_takes_the_place_of_the_shared_folder(subject: &RuntimeSubject) {
+    for sandbox in [
+        json!({"mounts": [{"host_path": "/srv", "container_path": "/shared", "readonly": false}]}),
+        json!({"workdir": "/shared/x", "mounts": [
+            {"host_path": "/srv", "container_path": "/shared/x", "readonly": false},
+        ]}),
+        json!({"workdir": "/shared", "input_files": {"note": ""}}),
+    ] {
+        let spec = SandboxSpec::from_json(sandbox.clone(), "sandbox").expect("it is one");
+        let mut job = subject.shell("exit 0");
+        job.sandbox = spec.resolve().expect("it can be resolved");
+        assert!(
+            subject.runtime.check_sharing(&job.sandbox).is_err(),
+            "{sandbox} was accepted"
+        );
+        job.shared = Some(SharedFolder {
+            path: subject.shared.clone(),
+        });
+        let (exit, _) = subject.run(&job).await;
+        assert!(exit.is_err(), "{sandbox} was started");
+        subject.nothing_is_left().await;
+    }
 }
 
 /// What is on stdin is what was given, byte by byte, then it ends.

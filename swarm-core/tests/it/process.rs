@@ -55,7 +55,10 @@ impl Fixture {
 
     fn subject(&self) -> RuntimeSubject {
         let agents = self.agents();
+        let shared = self.state_dir.path().join("shared");
+        fs::create_dir(&shared).unwrap();
         RuntimeSubject {
+            shared,
             runtime: Arc::new(self.runtime.clone()),
             job: Box::new(shell_job),
             leftovers: Box::new(move || {
@@ -159,6 +162,9 @@ promises! {
     input_files_arrive
     the_working_folder_can_be_written
     what_an_agent_claims_is_handed_on_and_decides_nothing
+    an_agent_sees_what_another_left_in_the_shared_folder
+    an_agent_that_does_not_share_is_told_of_no_shared_folder
+    nothing_of_a_sandbox_takes_the_place_of_the_shared_folder
     a_resumed_job_that_never_ran_is_run
     many_agents_run_at_once
     a_sweep_leaves_live_runs_alone

@@ -19,6 +19,7 @@ use crate::{
     image, inputs, mounts,
     prompt::Prompt,
     reaper::Guard,
+    shared_folder,
 };
 
 /// How often the name of a container is freed before giving up.
@@ -50,10 +51,17 @@ pub(super) async fn create(
         .network
         .prepare(engine, options, &sandbox.network)
         .await?;
+    let shared = shared_folder::mount(inner, job).await?;
     let mut home = home(inner, job).await?;
     let reads_stdin = !matches!(prompt, Prompt::Empty);
     let describe = |home: Option<&HomeFolder>| {
         let (mut body, uploads) = describe(inner, job, &sources, home, reads_stdin)?;
+        if let Some(host_config) = &mut body.host_config
+            && let Some(shared) = &shared
+        {
+            let mounts = host_config.mounts.get_or_insert_default();
+            mounts.push(shared.clone());
+        }
         if let Some(host_config) = &mut body.host_config
             && let Some(network) = gateway.and_then(Gateway::network)
         {
@@ -105,7 +113,10 @@ pub(super) async fn create(
                 home = None;
                 (body, uploads) = describe(None)?;
             }
-            Err(failure) => return Err(not_created(engine, job, failure)),
+            Err(failure) => {
+                let not_seen = shared_folder::not_seen(job, failure.problem());
+                return Err(not_seen.unwrap_or_else(|| not_created(engine, job, failure)));
+            }
         }
     }
 }

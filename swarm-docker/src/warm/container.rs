@@ -50,6 +50,7 @@ pub(super) fn body(
         timeout: Duration::ZERO,
         // What an agent may print is known when it comes; its log is that of the usual limit, and tells so.
         max_output,
+        shared: None,
         launch: Launch::New,
         spec: None,
     };

@@ -137,6 +137,7 @@ mod tests {
                 .unwrap(),
             timeout: Duration::from_secs(5),
             max_output: DEFAULT_MAX_OUTPUT,
+            shared: None,
             launch: Launch::New,
             spec: None,
         }

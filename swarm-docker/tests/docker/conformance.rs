@@ -13,7 +13,9 @@ async fn a_docker_runtime_keeps_every_promise_of_the_port() {
         docker,
         home,
     } = Bench::new().await;
+    let shared = tempfile::tempdir().unwrap();
     let subject = RuntimeSubject {
+        shared: shared.path().to_owned(),
         runtime: Arc::new(runtime),
         job: Box::new(shell_job),
         leftovers: Box::new(move || {

@@ -21,5 +21,6 @@ mod isolation;
 mod limits;
 mod output;
 mod scale;
+mod shared;
 mod support;
 mod warm;

@@ -229,6 +229,7 @@ pub(crate) fn command(sandbox: Value, argv: &[&str]) -> AgentJob {
         sandbox,
         timeout: PATIENCE,
         max_output: DEFAULT_MAX_OUTPUT,
+        shared: None,
         launch: Launch::New,
         spec: None,
     }

@@ -16,6 +16,7 @@ mod list;
 mod permissions;
 mod playback;
 mod run_lock;
+mod shared;
 mod support;
 mod traversal;
 mod unwrap;

@@ -56,7 +56,10 @@ async fn a_runtime_that_is_recorded_keeps_every_promise() {
     let runtime = RecordingRuntime::create(inner, &tape, &run_id()).await;
     let runtime = runtime.unwrap();
     let agents = temp.path().join("agents");
+    let shared = temp.path().join("shared");
+    fs::create_dir(&shared).unwrap();
     let subject = RuntimeSubject {
+        shared,
         runtime: Arc::new(runtime.clone()),
         job: Box::new(shell_job),
         leftovers: Box::new(move || {

@@ -1,6 +1,7 @@
 //! Starting an agent.
 
 use std::{
+    borrow::Cow,
     fs::{self, DirBuilder},
     io::{self, ErrorKind, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
@@ -22,11 +23,14 @@ use super::{
     program,
     scratch::{self, Scratch},
     stdin::{self, Input},
+    support::NAME,
     workspace,
 };
 use crate::{
     ids::RefId,
-    runtime::{AgentJob, Launch, RuntimeError},
+    runtime::{
+        AgentJob, Launch, RuntimeError, SHARED_VARIABLE, SharedFolder, is_plain, with_shared_at,
+    },
     spec::EnvVars,
 };
 
@@ -118,9 +122,12 @@ fn start(
     scratch: &Scratch,
 ) -> Result<Started, RuntimeError> {
     let folder = workspace::prepare(&job.sandbox, scratch.workspace())?;
-    let argv = job
+    let mut argv = job
         .invocation
         .argv_in(&scratch.home().display().to_string());
+    if let Some(shared) = &job.shared {
+        name_shared(shared, &mut argv)?;
+    }
     let Some((program, args)) = argv.split_first() else {
         return Err(RuntimeError::Start("no program is named".to_owned()));
     };
@@ -145,6 +152,11 @@ fn start(
         .env("HOME", scratch.home())
         .env("TMPDIR", scratch.home())
         .env("LANG", "C.UTF-8")
+        .envs(
+            job.shared
+                .iter()
+                .map(|shared| (SHARED_VARIABLE, &shared.path)),
+        )
         .envs(&job.invocation.env)
         .envs(vars.iter())
         .process_group(0)
@@ -171,6 +183,31 @@ fn start(
     }
     tracing::debug!(agent = %job.id, pid = child.id(), "started a process");
     Ok((group, child, input, started))
+}
+
+/// Puts the shared folder into the arguments, where they mean it.
+fn name_shared(shared: &SharedFolder, argv: &mut [String]) -> Result<(), RuntimeError> {
+    let unsupported = |hint| RuntimeError::Unsupported {
+        runtime: NAME,
+        field: format!("the shared folder {}", shared.path.display()),
+        hint,
+    };
+    let path = shared
+        .path
+        .to_str()
+        .ok_or_else(|| unsupported("its path is not UTF-8; use another folder for SWARM_HOME"))?;
+    for argument in argv {
+        if let Cow::Owned(named) = with_shared_at(argument, path) {
+            if !is_plain(path) {
+                return Err(unsupported(
+                    "a shell would read its path as several words; write \"$SWARM_SHARED\" in the command instead of /shared, or \
+                     use another folder for SWARM_HOME",
+                ));
+            }
+            *argument = named;
+        }
+    }
+    Ok(())
 }
 
 /// Writes a file of the agent's home, for nobody else to read.
