@@ -70,7 +70,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        agent_runner::{AdmissionLimits, Scopes},
+        agent_runner::{AdmissionLimits, Caching, Scopes},
         breaker::Breakers,
         budget::Budget,
         content::Content,
@@ -158,6 +158,7 @@ mod tests {
             supplies: Supplies::default(),
             max_output: DEFAULT_MAX_OUTPUT,
             onlooker: None,
+            caching: Caching::default(),
             shared: OnceCell::new(),
             patcher: None,
             scopes: Scopes::default(),

@@ -94,6 +94,7 @@ fn outcome(agent: &AgentId, answer: Answer) -> AgentOutcome {
         duration: Duration::ZERO,
         result: Some(RefId::new("r".parse().unwrap(), agent.clone())),
         finding,
+        cached: false,
     }
 }
 
