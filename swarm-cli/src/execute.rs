@@ -21,7 +21,7 @@ use crate::{
     exit_code::Exit,
     output::{Output, progress::Progress, report::print_report},
     playback,
-    runtime::Chosen,
+    runtime::{self, Chosen},
     session::Session,
     trust, warm,
 };
@@ -143,9 +143,8 @@ pub(crate) async fn fork(
     if args.runtime.is_none() {
         session.config.settings.runtime = runtime_of(&view);
     }
-    let id = RunId::random();
-    let (chosen, recording) =
-        playback::choose(&session, context.out, &args.playback, (&id, true)).await?;
+    playback::check_fork(&args.playback)?;
+    let chosen = runtime::choose(&session, context.out).await?;
     let driver = Driver {
         session: &session,
         out: context.out,
@@ -161,13 +160,15 @@ pub(crate) async fn fork(
             budget: args.budget.or(new.limits.budget),
             deadline: deadline(args),
         };
-        driver.start(NewRun { id, plan, limits }).await
+        let new = NewRun {
+            plan,
+            limits,
+            ..new
+        };
+        driver.start(new).await
     }
     .await;
     chosen.close().await;
-    if let Some(recording) = recording {
-        recording.close(context.out, ended.as_ref());
-    }
     answer(&session, context.out, &ended?, args.text).await
 }
 

@@ -127,6 +127,19 @@ pub(crate) fn check_resume(view: &RunView, args: &PlaybackArgs) -> Result<(), Cl
     }
 }
 
+/// Refuses to record half of a run: what comes before the fork was done by another one.
+pub(crate) fn check_fork(args: &PlaybackArgs) -> Result<(), CliError> {
+    match args {
+        PlaybackArgs {
+            record: None,
+            replay: None,
+        } => Ok(()),
+        _ => Err(CliError::usage(
+            "a fork goes on with the results of another run and cannot be recorded or replayed; record the whole pipeline",
+        )),
+    }
+}
+
 /// Whether the run is told from a recording.
 pub(crate) fn is_replay(view: &RunView) -> bool {
     view.runtime == ReplayRuntime::NAME

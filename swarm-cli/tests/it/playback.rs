@@ -108,6 +108,9 @@ fn forget(value: &mut Value) {
             fields.remove("output_dir");
             // The hash is over the refs of the parents, which have another run.
             fields.remove("provenance");
+            // Of agents that end in the same moment, either may be first to settle what it has spent.
+            fields.remove("spent_so_far");
+            fields.remove("remaining");
             fields.values_mut().for_each(forget);
         }
         Value::Array(all) => all.iter_mut().for_each(forget),

@@ -75,6 +75,32 @@ impl Plan {
         }
     }
 
+    /// Whether a part of it has limits of its own.
+    pub(crate) fn has_limits(&self) -> bool {
+        match self {
+            Self::Limit { .. } => true,
+            Self::Pipeline { program } => {
+                !program.limits.is_empty()
+                    || program.steps.iter().any(|step| step.work.has_limits())
+            }
+            Self::Run { .. } | Self::Guard { .. } | Self::Approve { .. } => false,
+            Self::Seq { stages: plans }
+            | Self::Par {
+                branches: plans, ..
+            }
+            | Self::Race { branches: plans } => plans.iter().any(Self::has_limits),
+            Self::Retry { body, .. }
+            | Self::Iterate { body, .. }
+            | Self::Map { template: body, .. }
+            | Self::FanOut { template: body, .. } => body.has_limits(),
+            Self::Reduce { body, reducer, .. } => {
+                reducer.has_limits() || body.as_ref().is_some_and(|body| body.has_limits())
+            }
+            Self::Judge { body, .. } => body.as_ref().is_some_and(|body| body.has_limits()),
+            Self::Hunt { strategies, .. } => strategies.iter().any(|s| s.template.has_limits()),
+        }
+    }
+
     fn visit<'p>(&'p self, see: &mut impl FnMut(&'p AgentSpec)) {
         match self {
             Self::Run { agent } => see(agent),

@@ -14,6 +14,7 @@ mod fixtures;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod pipeline;
 mod process;
 #[cfg(test)]
 mod resume;

@@ -55,6 +55,10 @@ impl Pipeline {
 
     /// Why no step could do anything any more, if that is so.
     fn out_of_means(&self) -> Option<String> {
+        // A part with limits of its own that has used them up says nothing of the others.
+        if self.current()?.work.has_limits() {
+            return None;
+        }
         let failures = &self.previous.as_ref()?.failures;
         let out_of_means = |exit: &ExitReason| {
             matches!(
