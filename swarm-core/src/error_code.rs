@@ -35,8 +35,24 @@ error_codes! {
     InvalidInput = "invalid_input",
     /// A text is not JSON.
     InvalidJson = "invalid_json",
+    /// A text is not TOML.
+    InvalidToml = "invalid_toml",
+    /// Several things are wrong with the definition of a pipeline.
+    InvalidPipeline = "invalid_pipeline",
     /// A field that nothing knows, usually a typing error.
     UnknownField = "unknown_field",
+    /// Two steps of a pipeline have the same id.
+    DuplicateStep = "duplicate_step",
+    /// No way leads to a step of a pipeline, or it is left out whatever happens.
+    UnreachableStep = "unreachable_step",
+    /// Steps of a pipeline lead to each other, and none of them to its end.
+    EndlessCycle = "endless_cycle",
+    /// No governor has this name.
+    UnknownGovernor = "unknown_governor",
+    /// No pipeline has this name.
+    UnknownPipeline = "unknown_pipeline",
+    /// A pipeline contains itself.
+    RecursivePipeline = "recursive_pipeline",
     /// No sandbox has this name.
     UnknownSandbox = "unknown_sandbox",
     /// No type has this name.

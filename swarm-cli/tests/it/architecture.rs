@@ -12,14 +12,18 @@ const MAY_KNOW: [(&str, &[&str]); 7] = [
 ];
 
 /// Which of our crates may depend on which other (development dependencies aside).
-const MAY_USE: [(&str, &[&str]); 5] = [
+const MAY_USE: [(&str, &[&str]); 6] = [
     ("swarm-core", &[]),
     ("swarm-refs", &["swarm-core"]),
     ("swarm-docker", &["swarm-core"]),
-    ("swarm-cli", &["swarm-core", "swarm-refs", "swarm-docker"]),
+    ("swarm-pipeline", &["swarm-core"]),
+    (
+        "swarm-cli",
+        &["swarm-core", "swarm-refs", "swarm-docker", "swarm-pipeline"],
+    ),
     (
         "swarm-examples",
-        &["swarm-core", "swarm-refs", "swarm-docker"],
+        &["swarm-core", "swarm-refs", "swarm-docker", "swarm-pipeline"],
     ),
 ];
 

@@ -1,0 +1,1 @@
+//! Governors and pipelines.

@@ -1,0 +1,6 @@
+//! Pipelines through the public entry points.
+
+#[cfg(test)]
+mod compiled;
+#[cfg(test)]
+mod support;
