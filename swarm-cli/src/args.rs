@@ -81,6 +81,9 @@ pub(crate) enum Command {
     Race(commands::race::Race),
     /// Run one agent until it succeeds, telling it what went wrong before
     Retry(commands::retry::Retry),
+    /// Check and run pipelines: steps that say themselves which one is next
+    #[command(subcommand)]
+    Pipeline(commands::pipeline::Pipeline),
     /// See, stop and resume runs
     #[command(subcommand)]
     Runs(commands::runs::Runs),

@@ -16,6 +16,7 @@ pub(crate) mod inspect;
 pub(crate) mod map;
 pub(crate) mod map_reduce;
 pub(crate) mod par;
+pub(crate) mod pipeline;
 pub(crate) mod project;
 pub(crate) mod race;
 pub(crate) mod reduce;
@@ -142,6 +143,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError> {
             Command::MapReduce(command) => command.execute(context).await,
             Command::Race(command) => command.execute(context).await,
             Command::Retry(command) => command.execute(context).await,
+            Command::Pipeline(command) => command.execute(context).await,
             Command::Runs(command) => command.execute(context).await,
             Command::Refs(command) => command.execute(context).await,
             Command::Unwrap(command) => command.execute(context).await,

@@ -14,6 +14,7 @@ mod host_machine;
 mod localize;
 mod output;
 mod ownership;
+mod pipeline_input;
 mod playback;
 mod runtime;
 mod session;

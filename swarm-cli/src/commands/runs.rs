@@ -9,6 +9,7 @@ mod run_step;
 mod show;
 
 use clap::Subcommand;
+pub(crate) use run_step::RunStep;
 use serde::Serialize;
 use swarm_core::{RunView, ids::RunId, machine::End, money::Usd, run_view::RunState};
 

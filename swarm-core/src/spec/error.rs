@@ -48,6 +48,19 @@ pub enum SpecError {
         /// A sandbox with a similar name.
         suggestion: Option<String>,
     },
+    /// A sandbox of a project that is not trusted decides more than it may.
+    #[error(
+        "the sandbox {path} is refused: it sets `{field}`, and so decides what runs, or what that sees; or say `swarm project trust {project}` \
+         if you trust everybody who writes there"
+    )]
+    Distrusted {
+        /// The file.
+        path: String,
+        /// What it decides.
+        field: &'static str,
+        /// The project that it comes with.
+        project: String,
+    },
     /// A sandbox file that cannot be read.
     #[error("cannot read sandbox {path}: {source}")]
     UnreadableSandbox {
@@ -103,7 +116,7 @@ impl Coded for SpecError {
             Self::UnknownSandbox { .. } => ErrorCode::UnknownSandbox,
             Self::UnreadableSandbox { .. } => ErrorCode::StorageFailed,
             Self::NoAgent | Self::UnknownAgent { .. } => ErrorCode::UnknownAgent,
-            Self::Refused { .. } => ErrorCode::Refused,
+            Self::Refused { .. } | Self::Distrusted { .. } => ErrorCode::Refused,
             Self::Name(error) => error.code(),
         }
     }
