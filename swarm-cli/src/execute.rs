@@ -258,10 +258,9 @@ impl Driver<'_> {
         view: &RunView,
         restart: Restart,
     ) -> Result<RunView, CliError> {
-        let swarm = self.swarm()?;
-        let progress = Progress::new(self.out, run, view.work().agent_count());
-        let drive = |control| swarm.restart(run, restart, control);
-        self.drive(&swarm, run, progress, drive).await
+        // Before anybody listens: what it was asked before is over.
+        self.swarm()?.reopen(run, restart, None).await?;
+        self.go_on(run, view).await
     }
 
     fn swarm(&self) -> Result<Swarm, CliError> {

@@ -50,6 +50,14 @@ impl Exit {
             | ErrorCode::NoCredentials
             | ErrorCode::UnknownMcpServer
             | ErrorCode::Unsupported
+            | ErrorCode::InvalidPipeline
+            | ErrorCode::DuplicateStep
+            | ErrorCode::UnreachableStep
+            | ErrorCode::EndlessCycle
+            | ErrorCode::UnknownGovernor
+            | ErrorCode::UnknownPipeline
+            | ErrorCode::RecursivePipeline
+            | ErrorCode::UnknownStep
             | ErrorCode::RecordingUnusable
             | ErrorCode::MountMissing => Self::Usage,
             ErrorCode::AgentTimedOut | ErrorCode::QueueTimedOut | ErrorCode::DeadlineExceeded => {

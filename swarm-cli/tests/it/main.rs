@@ -40,6 +40,8 @@ mod limits;
 #[cfg(test)]
 mod model_server;
 #[cfg(test)]
+mod pipeline;
+#[cfg(test)]
 mod playback;
 #[cfg(test)]
 mod project;

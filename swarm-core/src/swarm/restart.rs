@@ -6,10 +6,10 @@ use super::{Control, NewRun, Swarm, SwarmError, is_to_be_cancelled};
 use crate::{
     drive::DriveError,
     ids::{RunId, StepId},
-    journal::{RunEvent, RunLimits},
+    journal::{Observer, RunEvent, RunLimits},
     machine::{Account, PipelineState},
     plan::{Plan, Program},
-    run_view::{self, RunState, RunView},
+    run_view::{self, RunView},
     suggest::nearest,
 };
 
@@ -40,6 +40,22 @@ impl Swarm {
         restart: Restart,
         control: Control,
     ) -> Result<RunView, SwarmError> {
+        self.reopen(run, restart, control.observer.clone()).await?;
+        self.resume(run, control).await
+    }
+
+    /// Opens a pipeline again, so that [`Self::resume`] goes on with it from the step. What was asked of it before, such as
+    /// to stop, is over then.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::restart`].
+    pub async fn reopen(
+        &self,
+        run: &RunId,
+        restart: Restart,
+        observer: Option<Observer>,
+    ) -> Result<(), SwarmError> {
         let mut view = self.view(run).await?;
         let changed = restart.program.map(Arc::new);
         let (program, step) = whence(&view, changed.as_ref(), restart.step.as_deref())?;
@@ -66,25 +82,22 @@ impl Swarm {
                 journal.append(vec![RunEvent::CancelRequested]).await?;
             }
             let stopping = Control {
-                observer: control.observer.clone(),
+                observer: observer.clone(),
                 ..Control::default()
             };
             view = self.resume(run, stopping).await?;
         }
-        if matches!(view.state, RunState::Open { .. }) {
-            // Whatever was asked for meanwhile comes first.
-            return Ok(view);
-        }
+        debug_assert!(view.end().is_some(), "nobody else drives it");
         let restarted = RunEvent::Restarted {
             step,
             program: changed.map(|program| Box::new(Arc::unwrap_or_clone(program))),
             limits,
         };
         journal
-            .observed_by(control.observer.clone())
+            .observed_by(observer)
             .append(vec![restarted])
             .await?;
-        self.resume(run, control).await
+        Ok(())
     }
 
     /// A new run that does a pipeline from one of its steps on, which is given what it was given there. Nothing is started.

@@ -1,0 +1,354 @@
+//! `swarm pipeline`, and how runs of pipelines are continued, forked, approved and killed.
+
+use std::{fs, path::Path};
+
+use serde_json::{Value, json};
+
+use crate::common::{TestEnvironment, eventually, is_running};
+
+mod kill;
+
+/// Finds the tests broken, mends them twice, and is done.
+const LOOP: &str = r#"
+name = "loop"
+
+[[steps]]
+id = "test"
+agent = { command = ["sh", "-c", "test -e /shared/fixed || { echo 'it is broken' >&2; exit 1; }"] }
+prompt = "Run the tests."
+on_fail = "fix"
+next = "report"
+
+[[steps]]
+id = "fix"
+condition = "prev.error"
+agent = { command = ["sh", "-c", "cat; echo x >> $SWARM_SHARED/tries; test $(wc -l < /shared/tries) -lt 2 || touch /shared/fixed"] }
+prompt = "Mend it."
+next = "test"
+
+[[steps]]
+id = "report"
+agent = { command = ["cat"] }
+prompt = "Say what was done."
+"#;
+
+const GATE: &str = r#"
+[[steps]]
+id = "draft"
+agent = { command = ["echo", "the draft"] }
+prompt = "-"
+
+[[steps]]
+id = "gate"
+approve = "Publish it?"
+
+[[steps]]
+id = "publish"
+agent = { command = ["cat"] }
+prompt = "Publish it."
+"#;
+
+fn steps(report: &Value) -> Vec<String> {
+    let steps = report["steps"].as_array().unwrap().iter();
+    steps
+        .map(|step| format!("{}.{}", step["step_id"].as_str().unwrap(), step["visit"]))
+        .collect()
+}
+
+/// The run that was begun last.
+fn newest(env: &TestEnvironment) -> String {
+    let list = env.swarm(&["runs", "list", "--json"]).ok().stdout;
+    let newest: Value = serde_json::from_str(list.lines().next().unwrap()).unwrap();
+    newest["run_id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_failure_is_mended_and_what_the_steps_share_is_seen_by_all_of_them() {
+    let env = TestEnvironment::new();
+    env.write("loop.toml", LOOP);
+    let report = env.json(&["pipeline", "run", "loop.toml"]);
+    assert_eq!(report["status"], "done", "{report}");
+    assert_eq!(
+        steps(&report),
+        ["test.1", "fix.1", "test.2", "fix.2", "test.3", "report.1"]
+    );
+    let run = report["run_id"].as_str().unwrap();
+    let told = env
+        .swarm(&["unwrap", "-p", &format!("{run}/fix")])
+        .ok()
+        .stdout;
+    assert!(told.starts_with("Mend it.\n"), "{told}");
+    assert!(told.contains("# Error from previous step (test):\nit is broken"));
+    let shared = env.swarm_home().join("runs").join(run).join("shared");
+    assert_eq!(fs::read_to_string(shared.join("tries")).unwrap(), "x\nx\n");
+    assert_eq!(report["total_steps"], 3);
+    assert_eq!(report["steps_executed"], 6);
+    assert_eq!(report["all_results"].as_array().unwrap().len(), 6);
+    assert_eq!(report["final"]["ref"], format!("{run}/report"));
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once_with_its_place_and_nothing_runs() {
+    let env = TestEnvironment::new();
+    let wrong = LOOP
+        .replace("on_fail = \"fix\"", "on_fail = \"fixx\"")
+        .replace("next = \"report\"", "next = \"reprt\"")
+        .replace("condition = \"prev.error\"", "conditon = \"prev.error\"");
+    env.write("wrong.toml", &wrong);
+    for command in ["check", "run"] {
+        let said = env.swarm(&["pipeline", command, "wrong.toml"]).code(2);
+        drop(said.says(&["`fix`?", "`report`?", "`condition`?", "line 8", "line 13"]));
+    }
+    let checked = env
+        .swarm(&["pipeline", "check", "--json", "wrong.toml"])
+        .code(2)
+        .value();
+    assert_eq!(checked["valid"], false);
+    assert!(checked["diagnostics"].as_array().unwrap().len() >= 3);
+    assert_eq!(env.swarm(&["runs", "list", "--json"]).ok().stdout, "");
+}
+
+#[test]
+fn a_definition_may_be_json_on_the_command_line_or_come_from_stdin() {
+    let env = TestEnvironment::new();
+    let agent = json!({"command": ["cat"]});
+    let text = json!({"steps": [{"prompt": "hello", "agent": agent}]}).to_string();
+    let report = env.json(&["pipeline", "run", &format!("\n {text}")]);
+    assert_eq!(steps(&report), ["step-0.1"]);
+    let list = format!("[{text}]");
+    drop(env.swarm(&["pipeline", "check", &list]).code(2));
+    drop(
+        env.swarm(&["pipeline", "check", "nowhere.toml"])
+            .code(1)
+            .says(&["nowhere.toml"]),
+    );
+}
+
+#[test]
+fn the_schema_that_is_printed_is_json_that_knows_the_fields_of_steps() {
+    let env = TestEnvironment::new();
+    let schema = env.swarm(&["pipeline", "schema"]).ok().value();
+    let step = &schema["$defs"]["pipeline"]["properties"]["steps"];
+    assert!(step.is_object(), "there are no steps");
+    assert!(schema.to_string().contains("max_retries"));
+}
+
+#[test]
+fn a_run_waits_for_an_answer_that_any_other_process_may_give() {
+    let env = TestEnvironment::new();
+    env.write("gate.toml", GATE);
+    let run_it = || env.start(&["pipeline", "run", "gate.toml", "--text"]);
+    let asked = |run: &str| {
+        let shown = env.json(&["runs", "show", run]);
+        shown["report"]["approvals"][0]["question"] == "Publish it?"
+    };
+    let waits = || {
+        let begun = env.swarm(&["runs", "list", "--json"]).ok().stdout;
+        !begun.is_empty() && asked(&newest(&env))
+    };
+    let child = run_it();
+    eventually("it asks", waits);
+    let run = newest(&env);
+    let refused = env.swarm(&["runs", "approve", &run, "gat"]).code(2);
+    drop(refused.says(&["`gate`?"]));
+    drop(env.swarm(&["runs", "approve", &run]).ok());
+    let published = child.wait_with_output().unwrap();
+    assert!(published.status.success());
+    assert!(String::from_utf8_lossy(&published.stdout).contains("the draft"));
+    // What is answered is answered, and what is over does not ask.
+    drop(env.swarm(&["runs", "reject", &run]).code(1));
+
+    let child = run_it();
+    eventually("it asks again", || newest(&env) != run && waits());
+    let second = newest(&env);
+    drop(
+        env.swarm(&["runs", "reject", &second, "gate", "--note", "too early"])
+            .ok(),
+    );
+    assert!(!child.wait_with_output().unwrap().status.success());
+    let report = env.json(&["runs", "show", &second]);
+    let reason = report["report"]["broken_reason"].as_str().unwrap();
+    assert!(reason.contains("too early"), "{reason}");
+}
+
+#[test]
+fn an_answer_that_comes_while_nobody_drives_the_run_counts_when_it_goes_on() {
+    let env = TestEnvironment::new();
+    env.write("gate.toml", GATE);
+    let mut child = env.start(&["pipeline", "run", "gate.toml"]);
+    eventually("it asks", || {
+        let begun = env.swarm(&["runs", "list", "--json"]).ok().stdout;
+        !begun.is_empty()
+            && env.json(&["runs", "show", &newest(&env)])["report"]["approvals"][0].is_object()
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let run = newest(&env);
+    let answered = env.json(&["runs", "approve", &run]);
+    assert_eq!(answered["is_driven"], false);
+    let report = env.json(&["runs", "resume", &run]);
+    assert_eq!(report["status"], "done", "{report}");
+    assert_eq!(steps(&report), ["draft.1", "gate.1", "publish.1"]);
+}
+
+/// A pipeline whose second step fails, or not if it is mended.
+fn fragile(second: &str) -> String {
+    format!(
+        r#"
+[[steps]]
+id = "first"
+agent = {{ command = ["sh", "-c", "echo ran >> '{}'; echo one"] }}
+prompt = "-"
+
+[[steps]]
+id = "second"
+agent = {{ command = {second} }}
+prompt = "Go on."
+"#,
+        "LOG"
+    )
+}
+
+#[test]
+fn a_broken_pipeline_goes_on_from_its_failed_step_and_an_edited_one_from_a_named_step() {
+    let env = TestEnvironment::new();
+    let log = env.work().join("log");
+    let fragile = |second: &str| fragile(second).replace("LOG", log.to_str().unwrap());
+    env.write("p.toml", &fragile(r#"["sh", "-c", "test -e ok && cat"]"#));
+    env.write("edited.toml", &fragile(r#"["cat"]"#));
+    let broken = env.swarm(&["pipeline", "run", "p.toml", "--json"]).code(1);
+    let run = broken.value()["run_id"].as_str().unwrap().to_owned();
+    let again = env
+        .swarm(&["runs", "resume", &run, "--json"])
+        .code(1)
+        .value();
+    assert_eq!(steps(&again), ["first.1", "second.1", "second.2"]);
+    // The same definition may be given; another one needs a step.
+    let from = |resume: &str, file: &str| {
+        env.swarm(&["pipeline", "run", file, "--json", "--resume", resume])
+    };
+    assert_eq!(
+        steps(&from(&run, "p.toml").code(1).value()).last().unwrap(),
+        "second.3"
+    );
+    drop(from(&run, "edited.toml").code(2));
+    drop(from(&format!("{run}/secnd"), "edited.toml").code(2));
+    let done = from(&format!("{run}/second"), "edited.toml").ok().value();
+    assert_eq!(done["status"], "done", "{done}");
+    assert_eq!(
+        fs::read_to_string(&log).unwrap(),
+        "ran\n",
+        "the first step is not run again"
+    );
+    let text = format!("{run}/second.4");
+    let text = env.swarm(&["unwrap", "-p", &text]).ok().stdout;
+    assert_eq!(
+        text,
+        "Go on.\n\n# Context from previous step (first):\none\n"
+    );
+    // It is over now, and killing it changes nothing.
+    drop(
+        env.swarm(&["runs", "resume", &run])
+            .code(1)
+            .says(&["has ended"]),
+    );
+    drop(env.swarm(&["runs", "kill", &run]).code(1));
+    assert_eq!(
+        env.json(&["runs", "show", &run])["report"]["status"],
+        "done"
+    );
+}
+
+#[test]
+fn a_fork_begins_with_what_its_step_was_given_and_pays_for_nothing_before_it() {
+    let env = TestEnvironment::new();
+    let log = env.work().join("log");
+    let text = fragile(r#"["cat"]"#).replace("LOG", log.to_str().unwrap());
+    env.write("p.toml", &text);
+    let first = env.json(&["pipeline", "run", "p.toml"]);
+    let run = first["run_id"].as_str().unwrap();
+    let step = format!("{run}/second");
+    let fork = env.json(&["runs", "fork", &step, "--prompt", "Do it otherwise."]);
+    assert_ne!(fork["run_id"], run);
+    assert_eq!(steps(&fork), ["second.1"]);
+    let result = fork["final"]["ref"].as_str().unwrap();
+    let text = env.swarm(&["unwrap", "-p", result]).ok().stdout;
+    assert!(text.starts_with("Do it otherwise.\n"), "{text}");
+    assert!(text.ends_with("\none\n"), "{text}");
+    assert_eq!(fs::read_to_string(&log).unwrap(), "ran\n");
+    drop(env.swarm(&["runs", "fork", run]).code(2));
+    drop(
+        env.swarm(&["runs", "fork", &format!("{run}/third")])
+            .code(2),
+    );
+}
+
+#[test]
+fn killing_a_pipeline_stops_what_is_under_way_and_it_can_go_on_from_there() {
+    let env = TestEnvironment::new();
+    let marker = env.work().join("waiting-for-nothing");
+    crate::common::fifo(&marker);
+    let text = json!({"steps": [
+        {"id": "a", "prompt": "x", "agent": {"command": ["echo", "a"]}},
+        {"id": "b", "prompt": "x", "agent": {"command": ["cat", marker]}},
+        {"id": "c", "prompt": "x", "agent": {"command": ["echo", "c"]}},
+    ]});
+    let child = env.start(&["pipeline", "run", &text.to_string()]);
+    let is_waiting = || is_running(&format!("cat\0{}", marker.display()));
+    eventually("the second step runs", is_waiting);
+    let run = newest(&env);
+    drop(env.swarm(&["runs", "kill", &run]).ok());
+    let code = child.wait_with_output().unwrap().status.code();
+    assert_eq!(code, Some(130));
+    assert!(!is_waiting(), "it is still there");
+    let report = env.json(&["runs", "show", &run]);
+    assert_eq!(report["report"]["status"], "killed", "{report}");
+    fs::remove_file(&marker).unwrap();
+    fs::write(&marker, "mended").unwrap();
+    let report = env.json(&["runs", "resume", &run]);
+    assert_eq!(steps(&report), ["a.1", "b.1", "b.2", "c.1"]);
+    assert_eq!(report["status"], "done");
+}
+
+#[test]
+fn values_of_variables_are_in_no_log_also_when_a_pipeline_was_edited() {
+    let env = TestEnvironment::new();
+    let text = |value: &str, second: &str| {
+        json!({"steps": [
+            {"id": "a", "prompt": "x", "agent": {"command": ["true"]}, "env_vars": {"KEY": value}},
+            {"id": "b", "prompt": "x", "agent": {"command": [second]}},
+        ]})
+        .to_string()
+    };
+    let first = env
+        .swarm(&["pipeline", "run", "--json", &text("canary-one", "false")])
+        .code(1);
+    let run = first.value()["run_id"].as_str().unwrap().to_owned();
+    let from = format!("{run}/b");
+    let args = [
+        "pipeline",
+        "run",
+        "--resume",
+        &from,
+        &text("canary-two", "true"),
+    ];
+    drop(env.swarm(&args).ok());
+    let mut files = vec![env.swarm_home()];
+    while let Some(path) = files.pop() {
+        if path.is_dir() {
+            files.extend(
+                fs::read_dir(path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+        } else {
+            assert_no_canary(&path);
+        }
+    }
+}
+
+fn assert_no_canary(path: &Path) {
+    let bytes = fs::read(path).unwrap();
+    let text = String::from_utf8_lossy(&bytes);
+    assert!(!text.contains("canary-"), "{}", path.display());
+}
