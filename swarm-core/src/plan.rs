@@ -22,7 +22,7 @@ pub use evaluator::{Evaluator, EvaluatorError, Judges, Selection};
 pub use judging::{Patience, beam, filter, hunt, iterate, score_list, valid, validate};
 pub use program::{Ask, Governor, OnFail, Patcher, Program, RetryIf, Step};
 use serde::{Deserialize, Serialize};
-pub use strategies::{Strategies, StrategyError};
+pub use strategies::{Strategies, StrategyAgent, StrategyError};
 pub use strategy::{Seeds, Strategy};
 
 use crate::{

@@ -36,10 +36,19 @@ const FIELDS: [&str; 9] = [
 /// `fetcher_prompt`; `top_k`, `model_planner`, `model_fetcher` and `timeout` (in seconds) may be there as well.
 #[derive(Clone, Copy, Debug)]
 pub struct Strategies<A, E> {
-    /// Makes the agent of a prompt. What the sandbox says wins over what the maker would say.
+    /// Makes the agent of a prompt.
     pub agent: A,
     /// Makes the evaluator of a rubric.
     pub evaluator: E,
+}
+
+/// What a strategy says of one of its agents.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StrategyAgent {
+    /// What it says itself, and therefore wins.
+    pub said: SandboxSpec,
+    /// What holds if nobody says otherwise: little time.
+    pub usual: SandboxSpec,
 }
 
 /// Why strategies cannot be read. Nothing was started.
@@ -83,7 +92,7 @@ impl Coded for StrategyError {
 
 impl<A, E, X> Strategies<A, E>
 where
-    A: Fn(&str, SandboxSpec) -> Result<AgentSpec, X>,
+    A: Fn(&str, StrategyAgent) -> Result<AgentSpec, X>,
     E: Fn(&str) -> Result<Evaluator, EvaluatorError>,
     X: From<StrategyError>,
 {
@@ -142,8 +151,8 @@ where
         let name = step_id(&place, &name)?;
         written.place = format!("{place} ({name})");
         let timeout = written.timeout()?;
-        let planner = own(written.text("model_planner")?, timeout.unwrap_or(PLAN));
-        let fetcher = own(written.text("model_fetcher")?, timeout.unwrap_or(FETCH));
+        let planner = own(written.text("model_planner")?, timeout, PLAN);
+        let fetcher = own(written.text("model_fetcher")?, timeout, FETCH);
         let fetch = written.text("fetcher_prompt")?;
         let seeds = match (written.seeds()?, fetch) {
             (Some(seeds), _) => Seeds::Listed(seeds),
@@ -172,12 +181,17 @@ where
     }
 }
 
-/// What a strategy says of its agents.
-fn own(model: Option<String>, timeout: Duration) -> SandboxSpec {
-    SandboxSpec {
-        model,
-        timeout: Some(timeout),
-        ..SandboxSpec::default()
+fn own(model: Option<String>, timeout: Option<Duration>, usual: Duration) -> StrategyAgent {
+    StrategyAgent {
+        said: SandboxSpec {
+            model,
+            timeout,
+            ..SandboxSpec::default()
+        },
+        usual: SandboxSpec {
+            timeout: Some(usual),
+            ..SandboxSpec::default()
+        },
     }
 }
 
@@ -309,14 +323,17 @@ mod tests {
         let types = TypeRegistry::default();
         let judges = Judges::new(&types);
         let strategies = Strategies {
-            agent: |prompt: &str, own: SandboxSpec| {
+            agent: |prompt: &str, own: StrategyAgent| {
                 let agent = SandboxSpec {
                     agent: Some(Agent::Named("claude".to_owned())),
                     model: Some("sonnet".to_owned()),
                     ..SandboxSpec::default()
                 };
-                AgentSpec::new(prompt, agent.overridden_by(own))
-                    .map_err(|error| Problem(error.to_string()))
+                AgentSpec::new(
+                    prompt,
+                    own.usual.overridden_by(agent).overridden_by(own.said),
+                )
+                .map_err(|error| Problem(error.to_string()))
             },
             evaluator: |rubric: &str| judges.evaluator(rubric),
         };
