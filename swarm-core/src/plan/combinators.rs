@@ -212,11 +212,13 @@ impl Plan {
                 limit: Some(limit),
             },
             Self::Hunt {
-                strategies, top, ..
+                strategies,
+                top,
+                limit: own,
             } => Self::Hunt {
                 strategies,
                 top,
-                limit: Some(limit),
+                limit: Some(own.map_or(limit, |own| own.min(limit))),
             },
             Self::Limit { body, limits } => Self::Limit {
                 body: Box::new(body.with_limit(limit)),
