@@ -122,39 +122,28 @@ impl<'t> Judges<'t> {
     pub fn evaluator(&self, text: &str) -> Result<Evaluator, EvaluatorError> {
         let text = text.trim();
         let parts = text.split_once(':').map(|(form, what)| (form, what.trim()));
-        let mut known_as = name_of(text);
-        let (agent, reading) = match parts {
-            Some(("score", "")) => return Err(empty("score", "a criterion")),
-            Some(("validate", "")) => {
-                return Err(empty("validate", "the name of a type, or a type"));
-            }
-            Some(("exec", "")) => return Err(empty("exec", "a shell command")),
-            Some(("score", criterion)) => {
-                (self.agent(score_prompt(criterion))?, Reading::Judgement)
-            }
+        match parts {
+            Some(("score", "")) => Err(empty("score", "a criterion")),
+            Some(("validate", "")) => Err(empty("validate", "the name of a type, or a type")),
+            Some(("exec", "")) => Err(empty("exec", "a shell command")),
+            Some(("score", criterion)) => Ok(Evaluator::by_criterion(criterion, &self.agent)?),
             Some(("validate", declared)) => {
                 let (name, definition) = self.declared(declared)?;
-                if let Some(name) = name {
-                    known_as = format!("validate:{name}");
+                let mut evaluator = Evaluator::by_type(
+                    name.unwrap_or("as described here"),
+                    &definition,
+                    &self.agent,
+                )?;
+                if name.is_none() {
+                    evaluator.name = name_of(text);
                 }
-                let prompt = validation_prompt(name.unwrap_or("as described here"), &definition);
-                (self.agent(prompt)?, Reading::Judgement)
+                Ok(evaluator)
             }
-            Some(("exec", command)) => (
-                exec::agent(command, self.program.clone())?,
-                Reading::ExitStatus,
-            ),
-            _ => {
-                return Err(EvaluatorError::Form {
-                    text: text.chars().take(60).collect(),
-                });
-            }
-        };
-        Ok(Evaluator {
-            name: known_as,
-            agent: Box::new(agent),
-            reading,
-        })
+            Some(("exec", command)) => Evaluator::by_command(command, self.program.clone()),
+            _ => Err(EvaluatorError::Form {
+                text: text.chars().take(60).collect(),
+            }),
+        }
     }
 
     /// The evaluator for a type, by its name or as a text of several words. Blocks.
@@ -177,28 +166,62 @@ impl<'t> Judges<'t> {
         let name = bare.unwrap_or(declared);
         Ok((Some(name), self.types.definition(name)?))
     }
+}
 
-    fn agent(&self, prompt: String) -> Result<AgentSpec, SpecError> {
-        let nothing = SandboxSpec {
-            agent: Some(Agent::Named("claude".to_owned())),
-            tools: Some(Vec::new()),
-            timeout: Some(TIMEOUT),
-            ..SandboxSpec::default()
-        };
-        let mut sandbox = nothing.overridden_by(self.agent.clone());
-        if sandbox.agent == Some(Agent::Named("claude".to_owned())) {
-            sandbox.model.get_or_insert_with(|| MODEL.to_owned());
+impl Evaluator {
+    /// An agent scores by a criterion. What `sandbox` leaves open is as [`Judges::new`] says.
+    ///
+    /// # Errors
+    ///
+    /// If such an agent cannot be run.
+    pub fn by_criterion(criterion: &str, sandbox: &SandboxSpec) -> Result<Self, SpecError> {
+        let agent = agent(score_prompt(criterion), sandbox)?;
+        Ok(Self::new(name_of(&format!("score:{criterion}")), agent))
+    }
+
+    /// An agent compares with a type, which is [written out](TypeRegistry::definition). What `sandbox` leaves open is as [`Judges::new`] says.
+    ///
+    /// # Errors
+    ///
+    /// If such an agent cannot be run.
+    pub fn by_type(name: &str, definition: &str, sandbox: &SandboxSpec) -> Result<Self, SpecError> {
+        let agent = agent(validation_prompt(name, definition), sandbox)?;
+        Ok(Self::new(name_of(&format!("validate:{name}")), agent))
+    }
+
+    /// A shell command in `sandbox` decides: it finds the artifact, without the code fence around it, in the file `{artifact}`, in
+    /// `"$ARTIFACT"` and on stdin; an input that the plan was made for is in `"$INPUT"`. At most five minutes, if `sandbox` leaves that open.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be run there, or has a place for an input.
+    pub fn by_command(command: &str, sandbox: SandboxSpec) -> Result<Self, EvaluatorError> {
+        Ok(Self {
+            name: name_of(&format!("exec:{command}")),
+            agent: Box::new(exec::agent(command, sandbox)?),
+            reading: Reading::ExitStatus,
+        })
+    }
+}
+
+fn agent(prompt: String, wanted: &SandboxSpec) -> Result<AgentSpec, SpecError> {
+    let nothing = SandboxSpec {
+        agent: Some(Agent::Named("claude".to_owned())),
+        tools: Some(Vec::new()),
+        timeout: Some(TIMEOUT),
+        ..SandboxSpec::default()
+    };
+    let mut sandbox = nothing.overridden_by(wanted.clone());
+    if sandbox.agent == Some(Agent::Named("claude".to_owned())) {
+        sandbox.model.get_or_insert_with(|| MODEL.to_owned());
+    }
+    match AgentSpec::new(prompt.clone(), sandbox.clone()) {
+        // There are kinds that nobody can take the tools away from.
+        Err(SpecError::Shape { place, .. }) if place == "tools" && wanted.tools.is_none() => {
+            sandbox.tools = None;
+            AgentSpec::new(prompt, sandbox)
         }
-        match AgentSpec::new(prompt.clone(), sandbox.clone()) {
-            // There are kinds that nobody can take the tools away from.
-            Err(SpecError::Shape { place, .. })
-                if place == "tools" && self.agent.tools.is_none() =>
-            {
-                sandbox.tools = None;
-                AgentSpec::new(prompt, sandbox)
-            }
-            made => made,
-        }
+        made => made,
     }
 }
 
