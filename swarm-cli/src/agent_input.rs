@@ -1,10 +1,14 @@
 //! From arguments to agents that can be run.
 
+mod judging;
+
 use std::{collections::BTreeMap, io::Read as _, num::NonZeroU32, path::Path, sync::Arc};
 
+pub(crate) use judging::{Judging, evaluator};
 use serde_json::Value;
 use swarm_core::{
     catalog::Catalog,
+    plan::StrategyAgent,
     spec::{
         Agent, AgentSpec, EnvVars, HostPattern, NetworkSpec, SandboxRef, SandboxSpec, Sandboxes,
         SpecError, Task,
@@ -57,6 +61,27 @@ impl<'a> AgentInput<'a> {
     /// The agent with this prompt.
     pub(crate) fn agent(&self, prompt: &str) -> Result<AgentSpec, CliError> {
         self.resolve(Task::new(prompt))
+    }
+
+    /// The agent of a strategy. What that says wins; what is usual there holds where nobody says anything.
+    pub(crate) fn strategy_agent(
+        &self,
+        prompt: &str,
+        own: StrategyAgent,
+    ) -> Result<AgentSpec, CliError> {
+        let mut task = Task::new(prompt);
+        task.overrides = own.said;
+        let is_claude = self.overrides.agent == Some(Agent::Named("claude".to_owned()));
+        if self.sandbox.is_none() {
+            let usual = SandboxSpec {
+                model: is_claude.then(|| "haiku".to_owned()),
+                ..own.usual
+            };
+            task.overrides = usual
+                .overridden_by(self.overrides.clone())
+                .overridden_by(task.overrides);
+        }
+        self.resolve(task)
     }
 
     /// One agent per prompt, or per task of a JSON list.

@@ -2,6 +2,7 @@
 
 mod agent;
 mod count;
+mod judge;
 mod run;
 mod tasks;
 
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 pub(crate) use agent::AgentArgs;
 use clap::{Args, Parser, Subcommand};
 pub(crate) use count::at_least_one;
+pub(crate) use judge::{CriterionArgs, JudgeArgs, validate};
 pub(crate) use run::{PlaybackArgs, RunArgs};
 use serde::Serialize;
 pub(crate) use tasks::TaskArgs;
@@ -81,6 +83,18 @@ pub(crate) enum Command {
     Race(commands::race::Race),
     /// Run one agent until it succeeds, telling it what went wrong before
     Retry(commands::retry::Retry),
+    /// Judge results and keep those that are valid
+    Filter(commands::filter::Filter),
+    /// Run one agent several times and keep the best result
+    Beam(commands::beam::Beam),
+    /// Run one agent again and again until its result is good enough
+    Iterate(commands::iterate::Iterate),
+    /// Judge results and put the best first
+    ScoreList(commands::score_list::ScoreList),
+    /// Look for something in several ways and keep the best of all that is found
+    Hunt(commands::hunt::Hunt),
+    /// Judge a text or a result, and fail if it is not valid
+    Validate(commands::validate::Validate),
     /// Check and run pipelines: steps that say themselves which one is next
     #[command(subcommand)]
     Pipeline(commands::pipeline::Pipeline),

@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod beam;
 pub(crate) mod chain;
 pub(crate) mod classify;
 pub(crate) mod completions;
@@ -9,10 +10,13 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod egress_forward;
 pub(crate) mod encrypt;
+pub(crate) mod filter;
 pub(crate) mod gc;
 pub(crate) mod guard;
+pub(crate) mod hunt;
 pub(crate) mod image;
 pub(crate) mod inspect;
+pub(crate) mod iterate;
 pub(crate) mod map;
 pub(crate) mod map_reduce;
 pub(crate) mod par;
@@ -25,8 +29,10 @@ pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod sandbox;
+pub(crate) mod score_list;
 pub(crate) mod types;
 pub(crate) mod unwrap;
+pub(crate) mod validate;
 pub(crate) mod wrap;
 
 use std::{cell::Cell, path::PathBuf};
@@ -143,6 +149,12 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError> {
             Command::MapReduce(command) => command.execute(context).await,
             Command::Race(command) => command.execute(context).await,
             Command::Retry(command) => command.execute(context).await,
+            Command::Filter(command) => command.execute(context).await,
+            Command::Beam(command) => command.execute(context).await,
+            Command::Iterate(command) => command.execute(context).await,
+            Command::ScoreList(command) => command.execute(context).await,
+            Command::Hunt(command) => command.execute(context).await,
+            Command::Validate(command) => command.execute(context).await,
             Command::Pipeline(command) => command.execute(context).await,
             Command::Runs(command) => command.execute(context).await,
             Command::Refs(command) => command.execute(context).await,

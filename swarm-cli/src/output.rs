@@ -1,5 +1,6 @@
 //! What the user sees: answers on stdout, talk on stderr.
 
+mod judged;
 mod margin;
 mod neutral;
 pub(crate) mod progress;

@@ -27,7 +27,7 @@ use self::{
     caching::Looked,
     ending::{conclude, heed, hold_to_schema, keep, outcome_of},
     listener::{Ear, Heard, Listener, Noted},
-    scopes::Bounds,
+    scopes::{Bounds, Reserved},
 };
 use crate::{
     agents::{AgentKind, Onlooker, Verdict, kind_of, reset::wait_in},
@@ -86,7 +86,7 @@ type NamedList = (RefId, Arc<[String]>);
 enum ToLaunch {
     Ended(AgentOutcome),
     /// With the money that is set aside for it already.
-    As(Launch, Option<Reservation>),
+    As(Launch, Option<Reserved>),
 }
 
 /// How an agent ended, and what is known of it besides.
@@ -131,14 +131,14 @@ impl Performer for AgentRunner {
 impl AgentRunner {
     async fn run_agent(&self, start: &Start, halt: &Halt) -> Result<AgentOutcome, Stopped> {
         let id = RefId::new(self.run.clone(), start.agent.clone());
-        let (launch, holds) = match self.how_to_launch(&id, &start.at).await? {
+        let bounds = self.bounds(start);
+        let (launch, holds) = match self.how_to_launch(&id, &start.at, &bounds).await? {
             ToLaunch::Ended(outcome) => return Ok(outcome),
             ToLaunch::As(launch, holds) => (launch, holds),
         };
         let spec = start.spec.as_ref();
         let kind =
             kind_of(&spec.agent).map_err(|error| denied(ExitReason::Refused, error.to_string()))?;
-        let bounds = self.bounds(start);
         let work = match self.look_up((start, &bounds), kind, launch, halt).await {
             Looked::Found(outcome) => return Ok(outcome),
             Looked::Absent(work) => work,
@@ -275,17 +275,23 @@ impl AgentRunner {
     }
 
     /// What an earlier process of ours has left of this agent.
-    async fn how_to_launch(&self, id: &RefId, at: &Cursor) -> Result<ToLaunch, Stopped> {
+    async fn how_to_launch(
+        &self,
+        id: &RefId,
+        at: &Cursor,
+        bounds: &Bounds,
+    ) -> Result<ToLaunch, Stopped> {
         let Some(reservation) = self.take_under_way(at) else {
             return Ok(ToLaunch::As(Launch::New, None));
         };
+        let reserved = bounds.held(at, reservation);
         if let Ok(found) = self.store.get(id).await {
             // It had ended and its result is kept; only the log did not hear of it any more.
-            let _ = reservation.settle(found.cost_usd);
+            let _ = reserved.settle(found.cost_usd);
             return Ok(ToLaunch::Ended(outcome_of(found)));
         }
         match self.runtime.can_take_over(id).await {
-            Ok(true) => Ok(ToLaunch::As(Launch::TakeOver, Some(reservation))),
+            Ok(true) => Ok(ToLaunch::As(Launch::TakeOver, Some(reserved))),
             // What it cost so far is gone, and nobody knows how much that was.
             Ok(false) => Ok(ToLaunch::As(Launch::Again, None)),
             Err(error) => Err(Stopped::Broken(error.into())),
@@ -380,14 +386,18 @@ impl AgentRunner {
     /// Nobody is paid for judging nothing.
     async fn check_artifact(&self, context: &[Context]) -> Result<(), Stopped> {
         for part in context {
-            if let Context::Artifact {
-                input: Input::Ref(id),
-                ..
-            } = part
-                && let Ok(found) = self.store.get(id).await
-                && found.size == 0
-            {
-                let problem = format!("ref {id} has empty text");
+            let Context::Artifact { input, .. } = part else {
+                continue;
+            };
+            let empty = match input {
+                Input::Text(text) => text.is_empty().then(|| "the text is empty".to_owned()),
+                Input::Ref(id) => {
+                    let found = self.store.get(id).await;
+                    let is_empty = found.is_ok_and(|found| found.size == 0);
+                    is_empty.then(|| format!("ref {id} has empty text"))
+                }
+            };
+            if let Some(problem) = empty {
                 return Err(denied(ExitReason::NotStarted, problem));
             }
         }

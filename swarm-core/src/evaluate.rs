@@ -21,6 +21,7 @@ pub use finding::{Finding, Reading};
 pub use judgement::{Judgement, MAX_ISSUE, MAX_ISSUES, MAX_REASON, judgement_of_answer};
 pub use merge_patch::{MAX_PATCH_DEPTH, PatchError, merge_patch};
 pub use prompt::{Around, score_prompt, validation_prompt};
+pub(crate) use prompt::{begin_mark, end_mark};
 pub use score::{InvalidScore, Score};
 pub use seeds::{MAX_SEED, MAX_SEEDS, SeedsError, seeds_of_answer};
 pub use verdict::Verdict;

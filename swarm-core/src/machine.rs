@@ -33,6 +33,7 @@ use std::{fmt, sync::Arc};
 pub use account::{Account, Attempt, Halted, Iteration, Leader, Ranked, Ranking, StrategyAccount};
 pub use demand::{Demand, Do, Item, Start};
 pub use effect::{Effect, EffectDone, EffectOutcome};
+pub(crate) use judge::validated;
 pub use pipeline::{Entered, PipelineState, PipelineTrace, Visit, VisitEnd};
 pub use scope::{Scope, ScopeLimits};
 use serde::{Deserialize, Serialize};

@@ -4,7 +4,9 @@ mod change;
 mod combinators;
 mod evaluator;
 mod fill;
+mod judging;
 mod program;
+mod strategies;
 mod strategy;
 mod walk;
 
@@ -13,10 +15,14 @@ use std::{
     sync::Arc,
 };
 
-pub use combinators::{chain, map, map_reduce, par, race, reduce, retry, run};
-pub use evaluator::{Evaluator, Selection};
+pub use combinators::{
+    approve, chain, fan_out, guard, limit, map, map_reduce, par, race, reduce, retry, run,
+};
+pub use evaluator::{Evaluator, EvaluatorError, Judges, Selection};
+pub use judging::{Patience, beam, filter, hunt, iterate, score_list, valid, validate};
 pub use program::{Ask, Governor, OnFail, Patcher, Program, RetryIf, Step};
 use serde::{Deserialize, Serialize};
+pub use strategies::{Strategies, StrategyAgent, StrategyError};
 pub use strategy::{Seeds, Strategy};
 
 use crate::{
@@ -25,8 +31,8 @@ use crate::{
 
 /// A description of agent work that can be stored, sent, drawn, priced and executed.
 ///
-/// Build one with [`run`], [`par`], [`map`], [`chain`], [`reduce`], [`map_reduce`], [`race`] and [`retry`];
-/// they compose freely.
+/// Build one with [`run`], [`par`], [`map`], [`chain`], [`reduce`], [`map_reduce`], [`race`], [`retry`], [`filter`], [`beam`],
+/// [`iterate`], [`score_list`], [`hunt`], [`validate`], [`fan_out`], [`guard`], [`approve`] and [`limit`]; they compose freely.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case")]
 #[non_exhaustive]

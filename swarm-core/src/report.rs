@@ -3,14 +3,28 @@
 //! The fields are the same wherever a run is asked for, so that a script that reads one frontend reads all.
 
 mod agent;
+mod beam;
+mod filter;
+mod hunt;
+mod iterate;
+mod judged;
 mod pipeline;
+mod score_list;
+mod scored;
 mod shapes;
 
-pub use agent::{AgentReport, Missing, resolve_prior_errors};
+pub use agent::{AgentReport, Missing, resolve_stamps};
+pub use beam::{BeamReport, Candidate};
+pub use filter::{FilterReport, ValidateReport};
+pub use hunt::{Find, HuntReport, LeaderReport, StrategyDetails, StrategyReport};
+pub use iterate::{AttemptReport, IterateReport};
 pub use pipeline::{PipelineReport, Spent, StepReport};
+pub use score_list::ScoreListReport;
+pub use scored::Scored;
 use serde::Serialize;
 pub use shapes::{
-    ChainReport, FailedAttempts, MapError, MapReduceReport, ParReport, RaceReport, ReduceReport,
+    ChainReport, FailedAttempts, MapError, MapReduceReport, ParReport, PassedReport, RaceReport,
+    ReduceReport,
 };
 
 use crate::{
@@ -43,12 +57,34 @@ pub enum Report {
     RetryFailed(FailedAttempts),
     /// Steps that say themselves which one is next.
     Pipeline(Box<PipelineReport>),
+    /// Those that are valid.
+    Filter(FilterReport),
+    /// Whether one thing is valid.
+    Validate(Box<ValidateReport>),
+    /// The best of several candidates.
+    Beam(Box<BeamReport>),
+    /// Made better again and again.
+    Iterate(Box<IterateReport>),
+    /// Ordered by how good they are.
+    ScoreList(ScoreListReport),
+    /// The best of what several ways found.
+    Hunt(HuntReport),
+    /// Those that passed a check, or that a person agreed to.
+    Passed(PassedReport),
 }
 
 impl Report {
     /// Answers for the run that `view` shows.
     pub async fn new(view: &RunView, store: &dyn RefStore) -> Result<Self, RefError> {
-        Ok(Self::shape(view, Self::agents(view, store).await?))
+        let agents = Self::agents(view, store).await?;
+        let mut plan = &view.plan;
+        while let Plan::Limit { body, .. } = plan {
+            plan = body;
+        }
+        match judged::report(view, plan, &agents, store).await? {
+            Some(report) => Ok(report),
+            None => Ok(Self::shape(view, plan, agents)),
+        }
     }
 
     /// Every agent of the run, in the order of the plan.
@@ -63,14 +99,14 @@ impl Report {
         Ok(agents)
     }
 
-    fn shape(view: &RunView, mut agents: Vec<AgentReport>) -> Self {
+    fn shape(view: &RunView, plan: &Plan, mut agents: Vec<AgentReport>) -> Self {
         let run = view.run.clone();
         // The end knows who won and what came last; the agents alone do not.
         let won: &[RefId] = match view.end() {
             Some(End::Succeeded { refs }) => refs,
             Some(End::Failed { .. } | End::Cancelled) | None => &[],
         };
-        match &view.plan {
+        match plan {
             Plan::Run { .. } => match agents.pop() {
                 Some(agent) => Self::Run(Box::new(agent)),
                 None => Self::Par(ParReport::new(run, agents)),
@@ -81,8 +117,8 @@ impl Report {
                 inputs, body: None, ..
             } => Self::Reduce(ReduceReport::new(run, inputs.len(), agents)),
             Plan::Reduce { .. } => Self::MapReduce(MapReduceReport::new(run, agents)),
-            Plan::Retry { .. } => match agents.pop_if(|last| last.is_success()) {
-                Some(agent) => Self::Retry(Box::new(agent)),
+            Plan::Retry { .. } => match agents.iter().rposition(|agent| agent.is_among(won)) {
+                Some(at) => Self::Retry(Box::new(agents.swap_remove(at))),
                 None => Self::RetryFailed(FailedAttempts::new(run, agents)),
             },
             Plan::Par { .. }
@@ -114,6 +150,13 @@ impl Report {
             Self::MapReduce(report) => report.result.iter().collect(),
             Self::RetryFailed(report) => report.last_ref.iter().collect(),
             Self::Pipeline(report) => report.last.iter().collect(),
+            Self::Filter(report) => report.results.iter().collect(),
+            Self::Validate(report) => report.result.iter().collect(),
+            Self::Beam(report) => report.winner.iter().collect(),
+            Self::Iterate(report) => report.best_ref.iter().collect(),
+            Self::Passed(report) => report.results.iter().collect(),
+            // What they answer with is places, not results.
+            Self::ScoreList(_) | Self::Hunt(_) => Vec::new(),
         }
     }
 }

@@ -2,9 +2,8 @@
 
 use swarm_core::{
     error_code::{Coded as _, ErrorCode},
-    evaluate::{Reading, score_prompt, validation_prompt},
     plan::Evaluator,
-    spec::{Agent, AgentSpec, DEFAULT_TIMEOUT, SandboxSpec},
+    spec::SandboxSpec,
 };
 
 pub(crate) const FORMS: &str = "`score:CRITERION`, `validate:TYPE` or `exec:COMMAND`";
@@ -36,54 +35,25 @@ pub(crate) fn evaluator(
     if rest.is_empty() {
         return Err(unfit("nothing follows the colon"));
     }
-    let (prompt, sandbox, reading) = match form.trim() {
-        "score" => (
-            score_prompt(rest, "").before,
-            judge.clone(),
-            Reading::Judgement,
-        ),
-        "validate" => (
-            validation_prompt(rest, &define(rest)?, "").before,
-            judge.clone(),
-            Reading::Judgement,
-        ),
-        "exec" => (text.to_owned(), of_command(rest, work), Reading::ExitStatus),
-        other => {
-            let near = swarm_core::suggest::nearest(other, ["score", "validate", "exec"]);
-            return Err(Unfit {
-                suggestion: near.map(|near| format!("{near}:{rest}")),
-                ..unfit("it is no evaluator")
-            });
-        }
-    };
-    let agent = AgentSpec::new(prompt, sandbox).map_err(|error| Unfit {
-        code: error.code(),
+    let cannot_run = |code, error: &dyn std::fmt::Display| Unfit {
+        code,
         message: format!("who judges cannot run: {error}"),
         suggestion: None,
-    })?;
-    Ok(Evaluator {
-        name: text.to_owned(),
-        agent: Box::new(agent),
-        reading,
-    })
-}
-
-/// A shell command in the sandbox of the work that it judges.
-fn of_command(command: &str, work: &SandboxSpec) -> SandboxSpec {
-    let argv = ["/bin/sh", "-c", command].map(str::to_owned);
-    SandboxSpec {
-        agent: Some(Agent::Command(argv.to_vec())),
-        model: None,
-        tools: Some(Vec::new()),
-        mcps: None,
-        system_prompt: None,
-        claude_md: None,
-        output_schema: None,
-        effort: None,
-        max_budget: None,
-        input_type: None,
-        output_type: None,
-        timeout: Some(DEFAULT_TIMEOUT / 6),
-        ..work.clone()
+    };
+    match form.trim() {
+        "score" => {
+            Evaluator::by_criterion(rest, judge).map_err(|error| cannot_run(error.code(), &error))
+        }
+        "validate" => Evaluator::by_type(rest, &define(rest)?, judge)
+            .map_err(|error| cannot_run(error.code(), &error)),
+        "exec" => Evaluator::by_command(rest, work.clone())
+            .map_err(|error| cannot_run(error.code(), &error)),
+        other => {
+            let near = swarm_core::suggest::nearest(other, ["score", "validate", "exec"]);
+            Err(Unfit {
+                suggestion: near.map(|near| format!("{near}:{rest}")),
+                ..unfit("it is no evaluator")
+            })
+        }
     }
 }

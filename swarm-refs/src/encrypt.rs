@@ -5,7 +5,7 @@
 //! A crash at any point must leave the record either readable or on a way to being sealed, so:
 //!
 //! 1. The key is made durable. A crash leaves a key that opens nothing, which gc removes.
-//! 2. Everything that is kept is sealed beside the plaintext: text, error, stderr, files. A crash leaves a readable
+//! 2. Everything that is kept is sealed beside the plaintext: text, error, words, stderr, files. A crash leaves a readable
 //!    record and sealed files that the next attempt replaces, or gc removes.
 //! 3. `result.json` is replaced: encrypted, by this key, and `sealing`. From here on nobody reads the text without the key.
 //! 4. The plaintexts are removed, here and in every prompt that quotes this result; those prompts are sealed first.
@@ -54,6 +54,8 @@ pub enum Part {
     Text,
     /// What was said about its failure.
     Error,
+    /// What was read out of its text, or out of what it printed: what there is to mend, the reason of a decision; one per line.
+    Words,
     /// What its agent printed to stdout, if that is not the text itself.
     Stream,
     /// What its agent printed to stderr.
@@ -70,9 +72,10 @@ pub enum Part {
 
 impl Part {
     /// Every part.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Text,
         Self::Error,
+        Self::Words,
         Self::Stream,
         Self::Stderr,
         Self::Egress,
@@ -89,6 +92,9 @@ impl Part {
 
 /// What stands in place of an error that was sealed.
 const SEALED_ERROR: &str = "the message is encrypted with the result";
+
+/// What stands in place of words that were sealed.
+const SEALED_WORDS: &str = "what it says is encrypted with the result";
 
 pub(crate) fn encrypt(store: &Store, id: &RefId) -> Result<Sealed, RefError> {
     let (folder, _) = store.load(id)?;
@@ -155,6 +161,15 @@ fn start(
             to.write_all(error.as_bytes())
         })?;
         record.found.error = Some(SEALED_ERROR.to_owned());
+    }
+    if let Some(finding) = &mut record.found.stamps.finding
+        && !finding.words.is_empty()
+    {
+        let words = finding.words.join("\n");
+        seal(folder, &id, Part::Words, &key, |to| {
+            to.write_all(words.as_bytes())
+        })?;
+        finding.words = vec![SEALED_WORDS.to_owned()];
     }
     for (name, part) in [
         (layout::STREAM, Part::Stream),

@@ -118,6 +118,7 @@ pub(crate) const fn sealed(part: Part) -> &'static str {
     match part {
         Part::Text => "text.sealed",
         Part::Error => "error.sealed",
+        Part::Words => "words.sealed",
         Part::Stream => "stream.jsonl.sealed",
         Part::Stderr => "stderr.log.sealed",
         Part::Egress => "egress.jsonl.sealed",

@@ -69,7 +69,7 @@ impl OpenRecord {
         for piece in pieces {
             match piece {
                 Piece::Text(_) | Piece::ContentHash(_) => {}
-                Piece::Result(id) | Piece::Excerpt { id, .. } => {
+                Piece::Result(id) | Piece::Unfenced(id) | Piece::Excerpt { id, .. } => {
                     check_readable(&store, id)?;
                     quoted.insert(id);
                 }

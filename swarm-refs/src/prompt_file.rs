@@ -46,12 +46,14 @@ pub(crate) fn compose(
             }
             Piece::Result(id) => {
                 let (quoted, record) = locked(store, id)?;
-                let path = quoted.path().to_owned();
-                pump(
-                    record.open_text(&quoted)?,
-                    |error| RefError::io("read the text in", &path, error),
-                    |chunk| written.add(chunk),
-                )?;
+                written.copy(&quoted, &record)?;
+            }
+            Piece::Unfenced(id) => {
+                let (quoted, record) = locked(store, id)?;
+                match small_text(&quoted, &record)? {
+                    Some(text) => written.add(prompt::unfenced(&text).as_bytes())?,
+                    None => written.copy(&quoted, &record)?,
+                }
             }
             Piece::Error(id) => {
                 let (_held, record) = locked(store, id)?;
@@ -86,6 +88,19 @@ fn excerpt(folder: &Folder, record: &Record, chars: u32) -> Result<String, RefEr
     Ok(prompt::excerpt(&String::from_utf8_lossy(&bytes), chars))
 }
 
+/// A text that may have a fence around it; none if it is too long to be looked at, or is no UTF-8.
+fn small_text(folder: &Folder, record: &Record) -> Result<Option<String>, RefError> {
+    if record.found.size > prompt::MAX_FENCED as u64 {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    record
+        .open_text(folder)?
+        .read_to_end(&mut bytes)
+        .map_err(|error| RefError::io("read the text in", folder.path(), error))?;
+    Ok(String::from_utf8(bytes).ok())
+}
+
 /// A finished record, and its folder, which is locked as long as it lives.
 fn locked(store: &Store, id: &RefId) -> Result<(Folder, Record), RefError> {
     let folder = store.folder(id)?;
@@ -105,6 +120,14 @@ struct PromptFile {
 }
 
 impl PromptFile {
+    fn copy(&mut self, quoted: &Folder, record: &Record) -> Result<(), RefError> {
+        pump(
+            record.open_text(quoted)?,
+            |error| RefError::io("read the text in", quoted.path(), error),
+            |chunk| self.add(chunk),
+        )
+    }
+
     fn add(&mut self, bytes: &[u8]) -> Result<(), RefError> {
         self.buffer.extend_from_slice(bytes);
         if self.buffer.len() as u64 > INLINE {

@@ -4,7 +4,7 @@ use clap::Args;
 use swarm_core::{
     ids::RefId,
     refs::{Classification, Level, RefStore as _},
-    report::resolve_prior_errors,
+    report::resolve_stamps,
 };
 
 use super::Context;
@@ -41,7 +41,7 @@ impl Classify {
             denied_mcps: self.denied_mcps.unwrap_or(current.denied_mcps),
         };
         let mut found = store.classify(&self.id, requested).await?;
-        resolve_prior_errors(&mut found, &store).await?;
+        resolve_stamps(&mut found, &store).await?;
         context.out.answer(&found, || {
             let level = found
                 .stamps

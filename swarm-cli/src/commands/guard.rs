@@ -5,7 +5,7 @@ use swarm_core::{
     error_code::ErrorCode,
     ids::RefId,
     refs::{RefError, RefStore as _},
-    report::resolve_prior_errors,
+    report::resolve_stamps,
 };
 use swarm_refs::Check;
 
@@ -34,7 +34,7 @@ impl Guard {
             }
             found => found?,
         };
-        resolve_prior_errors(&mut found, &store).await?;
+        resolve_stamps(&mut found, &store).await?;
         context
             .out
             .answer(&found, || format!("{} passed {}", found.id, self.check))?;

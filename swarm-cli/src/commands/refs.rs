@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use swarm_core::{
     ids::RunId,
     refs::{Level, Ref},
-    report::{AgentReport, resolve_prior_errors},
+    report::{AgentReport, resolve_stamps},
 };
 use swarm_refs::Filter;
 
@@ -57,7 +57,7 @@ impl Refs {
         {
             match next {
                 Ok(mut next) => {
-                    resolve_prior_errors(&mut next, &store).await?;
+                    resolve_stamps(&mut next, &store).await?;
                     found.push(next);
                 }
                 // One damaged record must not hide the others.

@@ -7,8 +7,8 @@ use swarm_core::plan;
 
 use super::Context;
 use crate::{
-    agent_input::AgentInput,
-    args::{AgentArgs, RunArgs, at_least_one},
+    agent_input::{AgentInput, evaluator},
+    args::{AgentArgs, JudgeArgs, RunArgs, at_least_one, validate},
     error::CliError,
     execute::execute,
     exit_code::Exit,
@@ -21,6 +21,11 @@ pub(crate) struct Retry {
     /// How often in all
     #[arg(long, value_name = "N", default_value = "3", value_parser = at_least_one::<NonZeroU32>)]
     attempts: NonZeroU32,
+    /// What its result has to be, as somebody else judges: the name of a type, or one in several words
+    #[arg(long = "type", value_name = "TYPE")]
+    declared: Option<String>,
+    #[command(flatten)]
+    judge: JudgeArgs,
     #[command(flatten)]
     run: RunArgs,
     #[command(flatten)]
@@ -31,6 +36,12 @@ impl Retry {
     pub(crate) async fn execute(self, context: &Context) -> Result<Exit, CliError> {
         let config = context.config()?;
         let agent = AgentInput::new(&self.agent, &config)?.agent(&self.prompt)?;
-        execute(context, &self.run, plan::retry(agent, self.attempts)).await
+        let body = match &self.declared {
+            None => agent.into(),
+            Some(declared) => {
+                plan::valid(agent, evaluator(&validate(declared), &self.judge, &config)?)
+            }
+        };
+        execute(context, &self.run, plan::retry(body, self.attempts)).await
     }
 }

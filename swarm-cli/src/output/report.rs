@@ -16,7 +16,9 @@ use swarm_core::{
 };
 
 use super::{
-    Output, first_line, printable,
+    Output, first_line,
+    judged::judged,
+    printable,
     table::{seconds, size, table},
     texts,
 };
@@ -57,11 +59,13 @@ pub(crate) async fn print_report(
     let mut value = serde_json::to_value(report).unwrap_or_default();
     add_state(&mut value, view);
     out.answer(&value, || {
-        let rows = rows(view, agents(report));
-        let table = match rows.as_slice() {
-            [] => String::new(),
-            _ => format!("{}\n\n", table(COLUMNS, rows)),
-        };
+        let table = judged(report).unwrap_or_else(|| {
+            let rows = rows(view, agents(report));
+            match rows.as_slice() {
+                [] => String::new(),
+                _ => format!("{}\n\n", table(COLUMNS, rows)),
+            }
+        });
         let way = match report {
             Report::Pipeline(report) => pipeline::way(report),
             _ => String::new(),

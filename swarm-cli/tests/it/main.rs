@@ -32,6 +32,7 @@ mod home;
 mod image;
 #[cfg(test)]
 mod interrupted;
+mod judging;
 #[cfg(test)]
 mod kinds;
 #[cfg(test)]

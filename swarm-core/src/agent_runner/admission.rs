@@ -9,7 +9,7 @@ use super::{
 use crate::{
     agents::AgentKind,
     breaker::Breakers,
-    budget::{Budget, Reservation},
+    budget::Budget,
     drive::{Halt, Start},
     journal::{RunEvent, RunJournal},
     money::Usd,
@@ -70,7 +70,7 @@ impl Limits {
     pub(super) async fn admit(
         &self,
         applicant: Applicant<'_>,
-        holds: Option<Reservation>,
+        holds: Option<Reserved>,
         halt: &Halt,
         journal: &RunJournal,
     ) -> Result<Admission, Stopped> {
@@ -102,7 +102,7 @@ impl Limits {
     async fn wait(
         &self,
         applicant: Applicant<'_>,
-        holds: Option<Reservation>,
+        holds: Option<Reserved>,
         journal: &RunJournal,
     ) -> Result<Admission, Stopped> {
         let spec = applicant.start.spec.as_ref();
@@ -112,7 +112,7 @@ impl Limits {
         self.until_closed(applicant, journal).await?;
         let reserved = applicant
             .bounds
-            .reserve(&applicant.start.at, &self.budget, worst_case, holds)
+            .reserve(&self.budget, worst_case, holds)
             .await
             .map_err(|error| denied(ExitReason::BudgetExhausted, error.to_string()))?;
         loop {

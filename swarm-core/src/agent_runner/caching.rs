@@ -311,7 +311,8 @@ impl AgentRunner {
         for piece in prompt::compose(&prompt::task(&start.spec), &start.context) {
             let text = match &piece {
                 Piece::Text(text) => text.clone(),
-                Piece::Result(id) | Piece::Excerpt { id, .. } => {
+                // What a fence is around follows from the whole.
+                Piece::Result(id) | Piece::Unfenced(id) | Piece::Excerpt { id, .. } => {
                     let chars = match piece {
                         Piece::Excerpt { chars, .. } => Some(u64::from(chars)),
                         _ => None,

@@ -54,6 +54,7 @@ pub(super) struct Bounds {
 
 /// Money set aside in every purse that an agent draws on.
 #[derive(Debug)]
+#[must_use = "dropping it gives the money back, or spends it if the agent has begun"]
 pub(super) struct Reserved {
     of_run: Reservation,
     of_parts: Vec<Reservation>,
@@ -138,27 +139,36 @@ impl Bounds {
         self.deadline.map(|deadline| deadline.since(clock.now()))
     }
 
-    /// Sets `worst_case` aside everywhere, from the innermost purse outwards.
+    /// Sets `worst_case` aside everywhere, from the innermost purse outwards, unless that was done.
     pub(super) async fn reserve(
         &self,
-        at: &Cursor,
         run: &Budget,
         worst_case: Usd,
-        holds: Option<Reservation>,
+        holds: Option<Reserved>,
     ) -> Result<Reserved, BudgetExhausted> {
+        if let Some(holds) = holds {
+            return Ok(holds);
+        }
         let mut of_parts = Vec::with_capacity(self.parts.len());
         for part in &self.parts {
-            let held = lock(&part.held).remove(at);
-            of_parts.push(match held {
-                Some(held) if holds.is_some() => held,
-                _ => part.purse.reserve(worst_case).await?,
-            });
+            of_parts.push(part.purse.reserve(worst_case).await?);
         }
-        let of_run = match holds {
-            Some(holds) => holds,
-            None => run.reserve(worst_case).await?,
-        };
+        let of_run = run.reserve(worst_case).await?;
         Ok(Reserved { of_run, of_parts })
+    }
+
+    /// What an earlier process has set aside for the agent at `at`, of which the run has set `of_run` aside.
+    ///
+    /// To be taken before anything else is asked for: what nobody takes is never settled, and others would wait for it for ever.
+    pub(super) fn held(&self, at: &Cursor, of_run: Reservation) -> Reserved {
+        let of_parts = self.parts.iter().map(|part| {
+            let held = lock(&part.held).remove(at);
+            held.unwrap_or_else(|| part.purse.hold(of_run.amount()))
+        });
+        Reserved {
+            of_parts: of_parts.collect(),
+            of_run,
+        }
     }
 }
 

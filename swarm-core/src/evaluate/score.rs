@@ -1,6 +1,6 @@
 //! How good something is.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -83,6 +83,15 @@ impl TryFrom<f64> for Score {
         Self::from_f64(value)
             .filter(|_| (0.0..=1.0).contains(&value))
             .ok_or_else(|| InvalidScore(value.to_string()))
+    }
+}
+
+impl FromStr for Score {
+    type Err = InvalidScore;
+    fn from_str(text: &str) -> Result<Self, InvalidScore> {
+        let number: Result<f64, _> = text.trim().parse();
+        let number = number.map_err(|_| InvalidScore(format!("{text:?}")))?;
+        Self::try_from(number)
     }
 }
 

@@ -84,11 +84,16 @@ impl Hunt {
         let Some(end) = self.strategies.end() else {
             return;
         };
-        let found = self.leaderboard().into_iter();
+        let found = self.leaderboard();
+        let nobody_judged = found.iter().all(|leader| leader.found.by.is_none());
+        let found = found.into_iter();
         let refs: Vec<_> = found.filter_map(|leader| leader.found.result).collect();
         // A strategy that failed does not lose what the others found.
         self.end = Some(match end {
-            End::Failed { .. } if refs.is_empty() => end.clone(),
+            End::Failed { failures, .. } if nobody_judged => End::Failed {
+                succeeded: Vec::new(),
+                failures: failures.clone(),
+            },
             End::Cancelled => End::Cancelled,
             End::Failed { .. } | End::Succeeded { .. } => End::Succeeded { refs },
         });

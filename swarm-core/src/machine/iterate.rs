@@ -180,16 +180,36 @@ impl Iterate {
     }
 
     fn finish(&mut self) {
-        let best = self
-            .best_attempt()
-            .filter(|best| best.score > Score::ZERO || best.score >= self.threshold);
+        // A score of zero is as good as none, unless zero is good enough.
+        let best = self.best_attempt().filter(|best| {
+            best.by.is_some() && (best.score > Score::ZERO || best.score >= self.threshold)
+        });
         self.end = Some(match best.and_then(|best| best.result.clone()) {
             Some(best) => End::Succeeded { refs: vec![best] },
             None => End::Failed {
                 succeeded: Vec::new(),
-                failures: self.failures.clone(),
+                failures: self.why(),
             },
         });
+    }
+
+    /// Why there is nothing good: what went wrong in the newest attempt, or that nothing did and it is worth nothing.
+    fn why(&self) -> Vec<Failure> {
+        if !self.failures.is_empty() {
+            return self.failures.clone();
+        }
+        let worthless = self.attempts.last().and_then(|attempt| {
+            let result = attempt.result.clone()?;
+            let (verdict, score) = (attempt.verdict, attempt.score.as_f64());
+            Some(Failure {
+                agent: result.agent.clone(),
+                exit: ExitReason::Rejected,
+                error: format!("{} says {verdict}, score={score:.2}", self.evaluator.name),
+                result: Some(result),
+                judged_by: attempt.by.clone(),
+            })
+        });
+        worthless.into_iter().collect()
     }
 }
 

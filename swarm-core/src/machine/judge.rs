@@ -53,7 +53,7 @@ impl Judge {
         limit: Option<NonZeroUsize>,
     ) -> Self {
         // Its judges have names that ours could have, too.
-        let body_word = matches!(body, Some(Node::Judge(_))).then_some(Word::Body);
+        let body_word = body.as_ref().and_then(word_of);
         let mut judge = Self {
             given,
             body: body.map(Box::new),
@@ -83,7 +83,7 @@ impl Judge {
         );
         judge.stamping = false;
         judge.end = None;
-        judge.body_word = matches!(body, Node::Judge(_)).then_some(Word::Body);
+        judge.body_word = word_of(&body);
         judge.body = Some(Box::new(body));
         judge.conclude();
         judge
@@ -258,8 +258,7 @@ impl Judge {
         let all_must_be_valid = self.select == Selection::All;
         let is_rejected = |ranked: &&Ranked| match self.select {
             Selection::All => ranked.pruned,
-            Selection::Best { .. } => ranked.rank == 1,
-            Selection::Valid | Selection::Top { .. } => true,
+            Selection::Best { .. } | Selection::Valid | Selection::Top { .. } => true,
         };
         let failures: Vec<Failure> = if nobody_judged
             || best_is_worthless
@@ -305,8 +304,12 @@ impl Judge {
     }
 }
 
+fn word_of(body: &Node) -> Option<Word> {
+    (!body.has_names_of_its_own()).then_some(Word::Body)
+}
+
 /// The stamp of a result that was judged.
-pub(super) fn validated(
+pub(crate) fn validated(
     evaluator: &str,
     verdict: Verdict,
     score: Score,

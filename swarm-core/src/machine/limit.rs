@@ -20,6 +20,10 @@ impl Limit {
             limits,
         }
     }
+
+    pub(super) const fn body(&self) -> &Node {
+        &self.body
+    }
 }
 
 impl Operation for Limit {

@@ -102,6 +102,26 @@ impl Node {
         }
     }
 
+    /// Whether agents right below are called by what they are in: `agent-0`, `stage-1`, `iter-2`. Others could have the name of whoever
+    /// judges or reduces them: steps and strategies are called as somebody likes.
+    pub(super) const fn has_names_of_its_own(&self) -> bool {
+        match self {
+            Self::Run(_)
+            | Self::Seq(_)
+            | Self::Par(_)
+            | Self::Race(_)
+            | Self::Retry(_)
+            | Self::Iterate(_)
+            | Self::FanOut(_) => true,
+            Self::Limit(limit) => limit.body().has_names_of_its_own(),
+            Self::Reduce(_)
+            | Self::Judge(_)
+            | Self::Hunt(_)
+            | Self::Gate(_)
+            | Self::Pipeline(_) => false,
+        }
+    }
+
     fn operation(&self) -> &dyn Operation {
         match self {
             Self::Run(op) => op,

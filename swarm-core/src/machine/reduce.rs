@@ -29,10 +29,14 @@ pub(super) struct Reduce {
 impl Reduce {
     pub(super) fn new(given: Vec<Input>, body: Option<Plan>, reducer: Plan) -> Self {
         // Agents of a map keep their short names; a reducer below must not share ours.
-        let body_word = matches!(body, Some(Plan::Reduce { .. })).then_some(Word::Body);
+        let body = body.map(Node::new);
+        let is_apart = |body: &Node| body.has_names_of_its_own() || matches!(body, Node::Judge(_));
+        let body_word = body
+            .as_ref()
+            .and_then(|body| (!is_apart(body)).then_some(Word::Body));
         let mut reduce = Self {
             given,
-            body: body.map(|plan| Box::new(Node::new(plan))),
+            body: body.map(Box::new),
             body_word,
             reducer: Box::new(Node::new(reducer)),
             reducing: None,

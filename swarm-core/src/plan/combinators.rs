@@ -3,7 +3,7 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 
 use super::Plan;
-use crate::{prompt::Input, spec::AgentSpec};
+use crate::{ids::RefId, machine::ScopeLimits, prompt::Input, refs::Check, spec::AgentSpec};
 
 /// One agent.
 pub fn run(agent: AgentSpec) -> Plan {
@@ -98,13 +98,76 @@ pub fn retry(body: impl Into<Plan>, attempts: NonZeroU32) -> Plan {
     }
 }
 
+/// `body` within limits of its own. Without any it is `body` itself.
+///
+/// ```
+/// use swarm_core::{machine::ScopeLimits, plan, spec::AgentSpec};
+///
+/// let draft = AgentSpec::command("Draft it.", ["cat"])?;
+/// let limits = ScopeLimits {
+///     budget: Some("0.50".parse()?),
+///     ..ScopeLimits::default()
+/// };
+/// let work = plan::limit(draft, limits);
+/// assert_eq!(work.op(), "run");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn limit(body: impl Into<Plan>, limits: ScopeLimits) -> Plan {
+    let body = body.into();
+    if limits.is_empty() {
+        return body;
+    }
+    Plan::Limit {
+        body: Box::new(body),
+        limits,
+    }
+}
+
+/// One agent lists things, and `template` is done for each: `{input}` in its prompts and commands is replaced.
+pub fn fan_out(source: AgentSpec, template: impl Into<Plan>) -> Plan {
+    Plan::FanOut {
+        source: Box::new(source),
+        template: Box::new(template.into()),
+        limit: None,
+    }
+}
+
+/// Results are checked and handed on, those of the stage before as well.
+///
+/// ```
+/// use swarm_core::{plan, refs::Check, spec::AgentSpec};
+///
+/// let publish = AgentSpec::command("Publish it.", ["cat"])?;
+/// let draft = "run/agent-0".parse()?;
+/// let checks = [Check::parse("validated", Some("research-notes"))?];
+/// let work = plan::chain([plan::guard([draft], checks), publish.into()]);
+/// assert_eq!(work.op(), "chain");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn guard(
+    refs: impl IntoIterator<Item = RefId>,
+    checks: impl IntoIterator<Item = Check>,
+) -> Plan {
+    Plan::Guard {
+        refs: refs.into_iter().collect(),
+        checks: checks.into_iter().collect(),
+    }
+}
+
+/// A person is asked; what the stage before made is handed on if they agree.
+pub fn approve(question: impl Into<String>) -> Plan {
+    Plan::Approve {
+        question: question.into(),
+    }
+}
+
 fn plans(plans: impl IntoIterator<Item: Into<Plan>>) -> Vec<Plan> {
     plans.into_iter().map(Into::into).collect()
 }
 
 impl Plan {
-    /// The same with at most `limit` branches under way at once, where a par or a map is the work itself: at the
-    /// root, or as the body of a reduction.
+    /// The same with at most `limit` branches under way at once, where there are branches: at the root, or in the body of a reduction,
+    /// of a judgement or of a limit. As many are judged at once.
     #[must_use]
     pub fn with_limit(self, limit: NonZeroUsize) -> Self {
         match self {
@@ -127,6 +190,39 @@ impl Plan {
                 inputs,
                 body: body.map(|body| Box::new(body.with_limit(limit))),
                 reducer,
+            },
+            Self::Judge {
+                given,
+                body,
+                evaluator,
+                select,
+                ..
+            } => Self::Judge {
+                given,
+                body: body.map(|body| Box::new(body.with_limit(limit))),
+                evaluator,
+                select,
+                limit: Some(limit),
+            },
+            Self::FanOut {
+                source, template, ..
+            } => Self::FanOut {
+                source,
+                template,
+                limit: Some(limit),
+            },
+            Self::Hunt {
+                strategies,
+                top,
+                limit: own,
+            } => Self::Hunt {
+                strategies,
+                top,
+                limit: Some(own.map_or(limit, |own| own.min(limit))),
+            },
+            Self::Limit { body, limits } => Self::Limit {
+                body: Box::new(body.with_limit(limit)),
+                limits,
             },
             other => other,
         }

@@ -1,7 +1,8 @@
 //! A prompt is put together from a task and what came before it.
 
-use super::{Context, Input, Piece, PriorError, StepResult, situation};
+use super::{Context, Input, Piece, PriorError, StepResult, fence::unfenced, situation};
 use crate::{
+    evaluate::{Around, begin_mark, end_mark},
     hash,
     machine::{Attempt, Failure},
 };
@@ -13,7 +14,8 @@ const ATTEMPT_CHARS: u32 = 800;
 ///
 /// A stage sees `# Context from previous stage:`, a step `# Context from previous step (ID):` and
 /// `# Error from previous step (ID):`, a reducer `# Inputs to synthesise:` with numbered sections, a later attempt
-/// `# Prior attempts failed with these errors:`, a later iteration `# Prior attempts` ahead of its task.
+/// `# Prior attempts failed with these errors:`, a later iteration `# Prior attempts` ahead of its task. Who judges sees the artifact
+/// [where it belongs](Around::of) in the task, or nothing else at all.
 pub fn compose(task: &str, context: &[Context]) -> Vec<Piece> {
     let mut prompt = Composer(Vec::new());
     for part in context {
@@ -21,13 +23,20 @@ pub fn compose(task: &str, context: &[Context]) -> Vec<Piece> {
             prompt.attempts(attempts, best.as_f64());
         }
     }
-    prompt.text(task);
+    match context.iter().find_map(artifact_of) {
+        None => prompt.text(task),
+        Some((input, true)) => prompt.artifact(task, input),
+        // It is all that is read.
+        Some((input, false)) => prompt.push(match input {
+            Input::Ref(id) => Piece::Unfenced(id.clone()),
+            Input::Text(text) => Piece::Text(unfenced(text).to_owned()),
+        }),
+    }
     for part in context {
         match part {
-            Context::Iterations { .. } => {}
+            Context::Iterations { .. } | Context::Artifact { .. } => {}
             Context::Step(result) => prompt.step(result),
             Context::Situation(situation) => situation::describe(situation, &mut prompt),
-            Context::Artifact { input, is_marked } => prompt.artifact(input, *is_marked),
             Context::Previous(refs) if refs.is_empty() => {}
             Context::Previous(refs) => {
                 prompt.text("\n\n# Context from previous stage:\n");
@@ -65,6 +74,14 @@ pub fn compose(task: &str, context: &[Context]) -> Vec<Piece> {
         }
     }
     prompt.0
+}
+
+/// What is to be judged, and whether it stands between marks.
+const fn artifact_of(part: &Context) -> Option<(&Input, bool)> {
+    match part {
+        Context::Artifact { input, is_marked } => Some((input, *is_marked)),
+        _ => None,
+    }
 }
 
 /// A prompt that grows.
@@ -161,26 +178,20 @@ impl Composer {
         }
     }
 
-    /// What is to be judged. Its own hash marks where it begins and ends: no text can hold that.
-    fn artifact(&mut self, input: &Input, is_marked: bool) {
-        let piece = match input {
-            Input::Ref(id) => Piece::Result(id.clone()),
-            Input::Text(text) => Piece::Text(text.clone()),
+    /// What is to be judged, where it belongs in the task. Its own hash marks where it begins and ends: no text can hold that.
+    fn artifact(&mut self, task: &str, input: &Input) {
+        let (artifact, mark) = match input {
+            Input::Ref(id) => (Piece::Result(id.clone()), Piece::ContentHash(id.clone())),
+            Input::Text(text) => (Piece::Text(text.clone()), Piece::Text(content_hash(text))),
         };
-        if !is_marked {
-            return self.push(piece);
-        }
-        let mark = match input {
-            Input::Ref(id) => Piece::ContentHash(id.clone()),
-            Input::Text(text) => Piece::Text(content_hash(text)),
-        };
-        self.text("\n\n# Artifact\n<<<ARTIFACT ");
+        let Around { before, after } = Around::of(task);
+        self.text(&format!("{before}{} ", begin_mark()));
         self.push(mark.clone());
         self.text("\n");
-        self.push(piece);
-        self.text("\nARTIFACT ");
+        self.push(artifact);
+        self.text(&format!("\n{} ", end_mark()));
         self.push(mark);
-        self.text(">>>");
+        self.text(&format!("\n{after}"));
     }
 
     fn push(&mut self, piece: Piece) {

@@ -62,6 +62,14 @@ impl MemoryRefStore {
                         .read()
                         .map_err(|e| RefError::io("read", id.to_string(), e))?,
                 ),
+                Piece::Unfenced(id) => {
+                    let text = self.find(id)?.1.read();
+                    let text = text.map_err(|e| RefError::io("read", id.to_string(), e))?;
+                    match std::str::from_utf8(&text) {
+                        Ok(text) => prompt.extend_from_slice(prompt::unfenced(text).as_bytes()),
+                        Err(_) => prompt.extend_from_slice(&text),
+                    }
+                }
                 Piece::Error(id) => {
                     let error = self.find(id)?.0.error.unwrap_or_default();
                     prompt.extend_from_slice(error.as_bytes());

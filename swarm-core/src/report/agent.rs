@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::{
+    evaluate::Score,
     ids::{AgentId, RefId},
     outcome::{AgentOutcome, ExitReason},
     prompt::PriorError,
@@ -25,9 +26,9 @@ pub enum AgentReport {
 pub struct Missing {
     /// The agent.
     pub agent_id: AgentId,
-    /// Always null.
+    /// The ref that was given, if its record is gone; else null.
     #[serde(rename = "ref")]
-    pub result: Option<()>,
+    pub result: Option<RefId>,
     /// −1 unless the agent ran.
     pub exit_code: i32,
     /// Why it ended; null if it has not.
@@ -49,7 +50,7 @@ impl AgentReport {
         match kept {
             Some(id) => match store.get(id).await {
                 Ok(mut found) => {
-                    resolve_prior_errors(&mut found, store).await?;
+                    resolve_stamps(&mut found, store).await?;
                     if let Some(outcome) = view.outcome.as_ref().filter(|outcome| outcome.cached) {
                         // What another agent has made, in this run: it ran for nobody's money here, and not at all.
                         found.agent_id = view.agent.clone();
@@ -72,6 +73,36 @@ impl AgentReport {
                 Err(error) => Err(error),
             },
             None => Ok(Self::Missing(missing(view))),
+        }
+    }
+
+    /// A result of any run.
+    pub(super) async fn of_ref(id: &RefId, store: &dyn RefStore) -> Result<Self, RefError> {
+        match store.get(id).await {
+            Ok(mut found) => {
+                resolve_stamps(&mut found, store).await?;
+                Ok(Self::Kept(Box::new(found)))
+            }
+            Err(error @ (RefError::NotFound(_) | RefError::Corrupt { .. })) => {
+                Ok(Self::Missing(Missing {
+                    agent_id: id.agent.clone(),
+                    result: Some(id.clone()),
+                    exit_code: -1,
+                    exit: None,
+                    error: error.to_string(),
+                    duration_seconds: 0.0,
+                    cost_usd: None,
+                }))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Its ref, if there is one.
+    pub fn id(&self) -> Option<&RefId> {
+        match self {
+            Self::Kept(found) => Some(&found.id),
+            Self::Missing(missing) => missing.result.as_ref(),
         }
     }
 
@@ -102,31 +133,70 @@ impl AgentReport {
     }
 }
 
-/// Puts the errors of earlier attempts themselves in place of the records that have them.
+/// Puts the words themselves in place of the records that have them: errors of earlier attempts, and what there is to mend.
 ///
-/// A stored result names only the records, so that an error that is encrypted later is nowhere else. Whoever shows a
+/// A stored result names only the records, so that words that are encrypted later are nowhere else. Whoever shows a
 /// result calls this first. A record that is gone or damaged is answered with that.
 ///
 /// # Errors
 ///
 /// If a record cannot be read for another reason.
-pub async fn resolve_prior_errors(found: &mut Ref, store: &dyn RefStore) -> Result<(), RefError> {
+pub async fn resolve_stamps(found: &mut Ref, store: &dyn RefStore) -> Result<(), RefError> {
+    if let Some(stamp) = &mut found.stamps.validated {
+        let by = stamp.validation_ref.as_ref();
+        stamp.validation_issues = issues(stamp.validation_score, &words(by, store).await?);
+    }
     let Some(retry) = &mut found.stamps.retry else {
         return Ok(());
     };
     for error in &mut retry.prior_errors {
-        if let PriorError::Recorded { id } = error {
-            let message = match store.get(id).await {
+        let message = match error {
+            PriorError::Message(_) => continue,
+            PriorError::Recorded { id } => match store.get(id).await {
                 Ok(found) => found.error.unwrap_or_default(),
                 Err(problem @ (RefError::NotFound(_) | RefError::Corrupt { .. })) => {
                     problem.to_string()
                 }
                 Err(problem) => return Err(problem),
-            };
-            *error = PriorError::Message(message);
-        }
+            },
+            PriorError::Judged { judged_by, error } => {
+                let words = words(Some(judged_by), store).await?;
+                format!("{error}: {}", words.join("; "))
+            }
+        };
+        *error = PriorError::Message(message);
     }
     Ok(())
+}
+
+/// The words of somebody who judged. A record that is gone or damaged is answered with that.
+pub(super) async fn words(
+    by: Option<&RefId>,
+    store: &dyn RefStore,
+) -> Result<Vec<String>, RefError> {
+    let Some(by) = by else {
+        return Ok(Vec::new());
+    };
+    match store.get(by).await {
+        Ok(found) => Ok(found
+            .stamps
+            .finding
+            .map(|stamp| stamp.words)
+            .unwrap_or_default()),
+        Err(problem @ (RefError::NotFound(_) | RefError::Corrupt { .. })) => {
+            Ok(vec![problem.to_string()])
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// What there is to mend, of the words of somebody who judged. Where all is well, they only say why.
+pub(super) fn issues(score: Score, words: &[String]) -> Vec<String> {
+    if score == Score::ONE {
+        Vec::new()
+    } else {
+        words.to_vec()
+    }
 }
 
 fn missing(view: &AgentView) -> Missing {

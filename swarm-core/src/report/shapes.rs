@@ -3,7 +3,10 @@
 use serde::Serialize;
 
 use super::AgentReport;
-use crate::ids::{AgentId, RefId, RunId};
+use crate::{
+    evaluate::{Finding, Score, Verdict},
+    ids::{AgentId, RefId, RunId},
+};
 
 /// The answer to `par` and `map`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -181,6 +184,20 @@ pub struct MapReduceReport {
     pub results: Vec<AgentReport>,
 }
 
+/// The answer to `guard`, and to a question that a person was asked.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PassedReport {
+    /// The run.
+    pub run_id: RunId,
+    /// Whether everything passed.
+    pub passed: bool,
+    /// What passed.
+    pub results: Vec<AgentReport>,
+    /// Why it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
 /// One agent of a map that did not do its task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MapError {
@@ -245,16 +262,51 @@ pub struct FailedAttempts {
 }
 
 impl FailedAttempts {
-    pub(super) fn new(run_id: RunId, mut agents: Vec<AgentReport>) -> Self {
-        let errors = agents
-            .iter()
-            .filter_map(|agent| agent.error().map(str::to_owned));
+    pub(super) fn new(run_id: RunId, agents: Vec<AgentReport>) -> Self {
+        let mut attempts: Vec<(&str, Vec<String>)> = Vec::new();
+        for agent in &agents {
+            let name = agent.agent_id().as_str();
+            let attempt = name.split('.').next().unwrap_or(name);
+            if attempts.last().is_none_or(|(last, _)| *last != attempt) {
+                attempts.push((attempt, Vec::new()));
+            }
+            if let (Some((_, errors)), Some(error)) = (attempts.last_mut(), objection(agent)) {
+                errors.push(error);
+            }
+        }
+        let errors = attempts.iter().map(|(_, errors)| errors.join("; "));
         Self {
             run_id,
-            error: format!("All {} attempts failed", agents.len()),
+            error: format!("All {} attempts failed", attempts.len()),
             prior_errors: errors.collect(),
-            last_ref: agents.pop(),
+            last_ref: agents.into_iter().rfind(|agent| judgement(agent).is_none()),
         }
+    }
+}
+
+/// What somebody says against an attempt: the agent itself, or who judged what it made.
+fn objection(agent: &AgentReport) -> Option<String> {
+    let Some((verdict, score, words)) = judgement(agent) else {
+        return agent.error().map(str::to_owned);
+    };
+    let score = score.as_f64();
+    (verdict != Verdict::Valid).then(|| {
+        format!(
+            "Type validation failed ({verdict}, score={score:.2}): {}",
+            words.join("; ")
+        )
+    })
+}
+
+/// What an agent found, if it is one that judges.
+fn judgement(agent: &AgentReport) -> Option<(Verdict, Score, &[String])> {
+    let AgentReport::Kept(found) = agent else {
+        return None;
+    };
+    let stamp = found.stamps.finding.as_ref()?;
+    match stamp.finding {
+        Finding::Judgement { verdict, score } => Some((verdict, score, &stamp.words)),
+        _ => None,
     }
 }
 

@@ -127,7 +127,7 @@ impl TypeRegistry {
         Ok(())
     }
 
-    fn expanded(&self, declared: &str) -> Result<String, TypeError> {
+    pub(crate) fn expanded(&self, declared: &str) -> Result<String, TypeError> {
         expand::expand(declared, &mut |name| self.text(name))
     }
 

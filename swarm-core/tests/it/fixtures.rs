@@ -52,7 +52,7 @@ pub(crate) fn agent(prompt: &str) -> AgentSpec {
 }
 
 /// Plays what the first line of the prompt says, one word after the other: `fail`, `missing`, `refused`, `lost`, a number of
-/// seconds to take. What is told besides is printed.
+/// seconds to take, `score` and `list` to answer as somebody who judges or lists. What is told besides is printed.
 pub(crate) fn play(_: &AgentJob, prompt: &str) -> Scripted {
     let first = prompt.lines().next().unwrap_or_default();
     let mut play = Scripted::says(prompt);
@@ -65,6 +65,13 @@ pub(crate) fn play(_: &AgentJob, prompt: &str) -> Scripted {
             "missing" => play.exit = ExitReason::NotStarted,
             "refused" => play.exit = ExitReason::Refused,
             "lost" => play.exit = ExitReason::Lost,
+            // It depends on what is judged, and on nothing else.
+            "score" => {
+                let quarters = prompt.bytes().map(usize::from).sum::<usize>() % 5;
+                let score = [0.0, 0.25, 0.5, 0.75, 1.0][quarters];
+                play.stdout = format!("{{\"score\": {score}}}").into_bytes();
+            }
+            "list" => play.stdout = br#"["one", "two"]"#.to_vec(),
             other => {
                 if let Ok(seconds) = other.parse() {
                     play = play.after(Duration::from_secs(seconds));

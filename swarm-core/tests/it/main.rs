@@ -12,6 +12,8 @@ mod event_log;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod judging;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod pipeline;

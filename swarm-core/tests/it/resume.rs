@@ -16,7 +16,7 @@ use swarm_core::{
     journal::{MemoryEventLog, RunEvent, RunLimits},
     machine::{AgentEnded, End},
     outcome::ExitReason,
-    plan::{chain, par, race, retry, run},
+    plan::{Evaluator, Patience, Selection, chain, fan_out, iterate, par, race, retry, run},
     prompt::{Input, Piece},
     refs::{MemoryRefStore, RecordEnd, RecordHeader, RefStore as _},
     resources::PoolLimits,
@@ -193,6 +193,37 @@ async fn every_cut_ends_alike(plan: Plan) {
     }
 }
 
+/// Plans in which somebody judges or lists. The text that is given is valid for some and not for others.
+fn judged(inner: &BoxedStrategy<Plan>) -> impl Strategy<Value = Plan> + use<> {
+    let by = |behaviour: &str| Evaluator::new("score:x", agent(behaviour));
+    let judge = prop_oneof![Just("1 score"), Just("score"), Just("fail"), Just("1")].prop_map(by);
+    let select = prop_oneof![
+        Just(Selection::All),
+        Just(Selection::Valid),
+        Just(Selection::Best { keep_losers: true }),
+        Just(Selection::Top { count: 1 }),
+    ];
+    let source = prop_oneof![Just("1 list"), Just("fail")].prop_map(agent);
+    let (body, template) = (inner.clone(), inner.clone());
+    prop_oneof![
+        (inner.clone(), judge.clone(), select).prop_map(|(body, evaluator, select)| Plan::Judge {
+            given: vec![Input::Text("given".to_owned())],
+            body: Some(Box::new(body)),
+            evaluator,
+            select,
+            limit: None,
+        }),
+        (body, judge).prop_map(|(body, evaluator)| {
+            let until = Patience {
+                max_iterations: NonZeroU32::new(2).unwrap(),
+                ..Patience::default()
+            };
+            iterate(body, evaluator, until)
+        }),
+        (source, template).prop_map(|(source, template)| fan_out(source, template)),
+    ]
+}
+
 /// Plans whose end does not depend on luck: who wins a race is clear.
 fn plans() -> impl Strategy<Value = Plan> {
     let leaf = prop_oneof![
@@ -208,14 +239,15 @@ fn plans() -> impl Strategy<Value = Plan> {
     leaf.prop_recursive(3, 10, 3, |inner| {
         let some = || proptest::collection::vec(inner.clone(), 0..4);
         prop_oneof![
-            some().prop_map(chain),
-            (some(), proptest::option::of(1..3_usize)).prop_map(|(branches, limit)| {
+            3 => judged(&inner.clone().boxed()),
+            1 => some().prop_map(chain),
+            1 => (some(), proptest::option::of(1..3_usize)).prop_map(|(branches, limit)| {
                 let limit = limit.and_then(NonZeroUsize::new);
                 Plan::Par { branches, limit }
             }),
-            (inner.clone(), 1..3_u32)
+            1 => (inner.clone(), 1..3_u32)
                 .prop_map(|(body, n)| retry(body, NonZeroU32::new(n).unwrap())),
-            (proptest::option::of(inner.clone()), inner.clone()).prop_map(|(body, reducer)| {
+            1 => (proptest::option::of(inner.clone()), inner.clone()).prop_map(|(body, reducer)| {
                 Plan::Reduce {
                     inputs: vec![Input::Text("given".to_owned())],
                     body: body.map(Box::new),
@@ -223,7 +255,7 @@ fn plans() -> impl Strategy<Value = Plan> {
                 }
             }),
             // The winner needs no slot that a loser could hold for long.
-            (0..2_usize).prop_map(|place| {
+            1 => (0..2_usize).prop_map(|place| {
                 let mut branches = vec![run(agent("900")), run(agent("1 fail"))];
                 branches.insert(place, run(agent("1")));
                 race(branches)

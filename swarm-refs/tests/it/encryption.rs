@@ -4,9 +4,11 @@ use std::{fs, io, io::Write};
 
 use proptest::prelude::*;
 use swarm_core::{
+    evaluate::{Finding, Score, Verdict},
     outcome::ExitReason,
     prompt::Piece,
-    refs::{RefError, RefStore as _},
+    refs::{FindingStamp, Judged, RefError, RefStore as _, ValidatedStamp},
+    report::resolve_stamps,
     runtime::OutputStream::{Stderr, Stdout},
 };
 use swarm_refs::Part;
@@ -182,6 +184,107 @@ async fn the_error_of_an_agent_without_an_answer_is_sealed_with_every_prompt_tha
     let recording = store.begin_with("run/attempt-3", prompt).await.unwrap();
     let told = recording.prompt().read().unwrap();
     assert_eq!(told, b"the message is encrypted with the result");
+}
+
+/// A record of somebody who judged `of`, said `word`, and found an issue that says it as well.
+async fn judged(store: &TestStore, at: &str, of: &str, word: &str) {
+    let prompt = vec![Piece::Unfenced(id(of)), Piece::ContentHash(id(of))];
+    let mut recording = store.begin_with(at, prompt).await.unwrap();
+    let answer = format!("INVALID: {word}");
+    recording.write(Stdout, answer.as_bytes()).await.unwrap();
+    let mut end = ended(ExitReason::Completed);
+    end.stamps.finding = Some(FindingStamp {
+        finding: Finding::Judgement {
+            verdict: Verdict::Invalid,
+            score: Score::ZERO,
+        },
+        words: vec![format!("it says {word}"), "and more".to_owned()],
+    });
+    recording.finish(end).await.unwrap();
+    let stamp = ValidatedStamp {
+        validated_as: "note".to_owned(),
+        validation_verdict: Verdict::Invalid,
+        validation_score: Score::ZERO,
+        validation_ref: Some(id(at)),
+        validation_issues: Vec::new(),
+    };
+    let judged = Judged {
+        validated: Some(stamp),
+        search: None,
+    };
+    store.stamp(&id(of), judged).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_words_of_who_judged_are_sealed_with_their_text_and_every_prompt_that_quotes_them() {
+    let store = TestStore::new();
+    store.record("run/iter-1", &[], "something").await;
+    judged(&store, "run/iter-1.score-0", "run/iter-1", CANARY).await;
+    let quoting = || vec![Piece::Words(id("run/iter-1.score-0"))];
+    let recording = store.begin_with("run/iter-2", quoting()).await.unwrap();
+    let told = recording.prompt().read().unwrap();
+    assert_eq!(
+        String::from_utf8(told).unwrap(),
+        format!("- it says {CANARY}\n- and more")
+    );
+    recording
+        .finish(ended(ExitReason::Completed))
+        .await
+        .unwrap();
+    store.inspect(&id("run/iter-1.score-0")).await.unwrap();
+    assert!(holding(store.home(), CANARY).len() >= 3);
+
+    let key = store
+        .encrypt(&id("run/iter-1.score-0"))
+        .await
+        .unwrap()
+        .key_id;
+    assert_eq!(
+        holding(store.home(), CANARY),
+        [""; 0].map(std::path::PathBuf::from)
+    );
+    let mut words = Vec::new();
+    store
+        .decrypt_part(&id("run/iter-1.score-0"), &key, Part::Words, &mut words)
+        .unwrap();
+    assert_eq!(
+        String::from_utf8(words).unwrap(),
+        format!("it says {CANARY}\nand more")
+    );
+    // What it found counts still, and who shows what was judged says that the words are sealed.
+    let mut found = store.get(&id("run/iter-1")).await.unwrap();
+    resolve_stamps(&mut found, &*store).await.unwrap();
+    let stamp = found.stamps.validated.unwrap();
+    assert_eq!(stamp.validation_verdict, Verdict::Invalid);
+    assert_eq!(
+        stamp.validation_issues,
+        ["what it says is encrypted with the result"]
+    );
+    let recording = store.begin_with("run/iter-3", quoting()).await.unwrap();
+    assert_eq!(
+        recording.prompt().read().unwrap(),
+        b"- what it says is encrypted with the result"
+    );
+}
+
+#[tokio::test]
+async fn the_prompt_of_who_judged_is_sealed_with_what_was_judged() {
+    let store = TestStore::new();
+    let text = format!("```\n{CANARY}\n```\n");
+    store.record("run/a", &[], &text).await;
+    judged(&store, "run/score-0", "run/a", "nothing of it").await;
+    let prompt = fs::read(store.file(&id("run/score-0"), "prompt.txt")).unwrap();
+    assert!(
+        String::from_utf8(prompt)
+            .unwrap()
+            .starts_with(&format!("{CANARY}\n"))
+    );
+    store.encrypt(&id("run/a")).await.unwrap();
+    assert_eq!(holding(store.home(), CANARY).len(), 0);
+    let again = store
+        .begin_with("run/score-1", vec![Piece::Unfenced(id("run/a"))])
+        .await;
+    assert!(matches!(again, Err(RefError::Encrypted { .. })));
 }
 
 #[tokio::test]
