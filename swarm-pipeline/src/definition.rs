@@ -21,7 +21,11 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 pub use setting::{SandboxChoice, Setting};
 pub use step::{KeywordJump, OnFail, Step};
-use swarm_core::{money::Usd, refs::Classification, spec::SandboxSpec};
+use swarm_core::{
+    money::Usd,
+    refs::Classification,
+    spec::{Agent, SandboxSpec},
+};
 pub use work::{
     ConcurrentTasks, InputText, Map, MapReduce, PipelineRef, Reduce, Retry, Work, WorkKind,
 };
@@ -47,6 +51,9 @@ pub struct Definition {
     pub description: Option<String>,
     /// What is done; at least one.
     pub steps: Vec<Step>,
+    /// Which program plays an agent whose sandbox does not say so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Agent>,
     /// The sandbox of every agent whose step names none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<SandboxChoice>,
@@ -134,6 +141,7 @@ impl Record for Definition {
         Some(Self {
             name,
             description,
+            agent: setting::some(fields, &["agent"]).agent,
             sandbox: fields.optional(
                 "sandbox",
                 "The sandbox of every agent whose step names none: the name of a saved one, or its fields.",

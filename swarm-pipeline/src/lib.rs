@@ -50,6 +50,7 @@ pub use definition::{
     SandboxChoice, ScoreList, Seconds, Setting, Step, StrategyText, Validate, Work, WorkKind,
 };
 pub use diagnostics::{Diagnostic, Diagnostics, Position};
+pub use patch::PipelinePatcher;
 pub use schema::schema;
 pub use source::Source;
 pub use surroundings::{Governors, NoGovernors, NoPipelines, NotFound, Pipelines, Surroundings};

@@ -120,9 +120,19 @@ impl Compiler<'_> {
         place: &Place<'_>,
         notes: &mut Notes<'_>,
     ) -> Env {
-        if let Some(judge) = &definition.judge {
-            scope.judge = self.sandbox(judge, scope, &place.key("judge"), notes);
+        if scope.agent.is_none() {
+            scope.agent = match scope.outer() {
+                Some(outer) => outer.agent.clone(),
+                None => self.around.agent.clone(),
+            };
         }
+        scope.judge = match &definition.judge {
+            Some(judge) => self.sandbox(judge, scope, &place.key("judge"), notes),
+            None => match scope.outer() {
+                Some(outer) => outer.judge.clone(),
+                None => Some(self.around.judge.clone()),
+            },
+        };
         let setting = Setting {
             sandbox: definition.sandbox.clone(),
             fields: SandboxSpec::default(),
@@ -213,6 +223,7 @@ impl Compiler<'_> {
         &mut self,
         prompt: &str,
         env: &Env,
+        scope: &Scope<'_>,
         place: &Place<'_>,
         notes: &mut Notes<'_>,
     ) -> Option<AgentSpec> {
@@ -221,7 +232,7 @@ impl Compiler<'_> {
         }
         let mut spec = env.spec.clone();
         if spec.agent.is_none() {
-            spec.agent.clone_from(&self.around.agent);
+            spec.agent.clone_from(&scope.agent);
         }
         let mut agent = match AgentSpec::new(prompt, spec) {
             Ok(agent) => agent,
@@ -303,10 +314,7 @@ impl Compiler<'_> {
     ) -> Option<SandboxSpec> {
         let chosen = match choice {
             Some(choice) => self.sandbox(choice, scope, &place.key("judge"), notes)?,
-            None => scope
-                .judge
-                .clone()
-                .unwrap_or_else(|| self.around.judge.clone()),
+            None => scope.judge.clone()?,
         };
         Some(helper(chosen, JUDGE_TIMEOUT))
     }

@@ -3,4 +3,6 @@
 #[cfg(test)]
 mod compiled;
 #[cfg(test)]
+mod patched;
+#[cfg(test)]
 mod support;
