@@ -446,8 +446,11 @@ impl Compiler<'_> {
             return None;
         }
         if let Some(known) = self.pipelines.get(name) {
-            let known = known.clone()?;
-            return self.count(known.works, place, notes).then_some(known);
+            let works = known.as_ref()?.works;
+            if !self.count(works, place, notes) {
+                return None;
+            }
+            return self.pipelines.get(name).cloned().flatten();
         }
         let source = match self.around.pipelines.pipeline(name) {
             Ok(source) => source,

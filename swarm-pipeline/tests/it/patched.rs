@@ -348,7 +348,10 @@ fn what_a_person_has_to_approve_stays_behind_that() {
         "`ask`, which checks or asks, would be changed",
     );
     refused(
-        &|s| s[1]["condition"] = json!("prev.error"),
+        &|s| {
+            s[0]["on_fail"] = json!("ask");
+            s[1]["condition"] = json!("prev.error");
+        },
         "`ask`, which checks or asks, would be changed",
     );
     refused(
@@ -360,7 +363,10 @@ fn what_a_person_has_to_approve_stays_behind_that() {
         "`check`, which checks or asks, would be changed",
     );
     refused(&|s| s.swap(1, 2), "would be moved");
-    refused(&|s| s[0]["next"] = json!("release"), "past the step `ask`");
+    refused(
+        &|s| s[0]["retry_if"] = json!({"NOW": "release"}),
+        "past the step `ask`",
+    );
     refused(
         &|s| s[0]["on_fail"] = json!("tell"),
         "past the step `check`",
