@@ -35,7 +35,7 @@ pub(crate) use setting::InlineSandbox;
 use crate::{
     diagnostics::{Diagnostics, Mistakes},
     fields::Fieldset,
-    forms::{Form, Record},
+    forms::{Form, Record, Words},
     place::Place,
     source::Source,
 };
@@ -132,15 +132,16 @@ impl Record for Definition {
     const ABOUT: &'static str = "Steps that say themselves which one is next.";
 
     fn fields(fields: &mut Fieldset<'_, '_>) -> Option<Self> {
+        drop(fields.optional::<String>("$schema", "Where editors find the schema of this file."));
         let name = fields.optional("name", "What it is called.");
-        let description = fields.optional("description", "What it is for.");
+        let description = fields.optional::<Words>("description", "What it is for.");
         let steps: Option<step::Steps> = fields.required(
             "steps",
             "What is done, in this order where the steps do not say otherwise.",
         );
         Some(Self {
             name,
-            description,
+            description: description.map(|Words(text)| text),
             agent: setting::some(fields, &["agent"]).agent,
             sandbox: fields.optional(
                 "sandbox",

@@ -43,6 +43,7 @@ mod schema;
 mod source;
 mod surroundings;
 
+pub use catalog::{GovernorFolders, Listed, PipelineFolders};
 pub use compile::{Compiled, compile};
 pub use definition::{
     Ask, Beam, CheckText, ConcurrentTasks, Definition, Filter, GovernorText, Guard, Hunt,
