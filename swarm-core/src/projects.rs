@@ -20,10 +20,11 @@ use crate::{
 const MAX_FILE: u64 = 1 << 20;
 
 /// What a project can bring: the folder that has it, and what its files end in.
-const KINDS: [(&str, &str); 3] = [
-    ("pipelines", "json"),
-    ("sandboxes", "json"),
-    ("types", "md"),
+const KINDS: [(&str, &[&str]); 4] = [
+    ("governors", &["json", "toml"]),
+    ("pipelines", &["json", "toml"]),
+    ("sandboxes", &["json"]),
+    ("types", &["md"]),
 ];
 /// A project may keep all of it here, out of the way.
 const HIDDEN: &str = ".swarm";
@@ -101,7 +102,7 @@ impl Coded for ProjectError {
 }
 
 impl Project {
-    /// Where it has its `pipelines`, `sandboxes` or `types`; `None` if it has none.
+    /// Where it has its `governors`, `pipelines`, `sandboxes` or `types`; `None` if it has none.
     pub fn folder(&self, kind: &str) -> Option<PathBuf> {
         folder_of(&self.path, kind)
     }
@@ -110,9 +111,9 @@ impl Project {
     pub fn brings(&self) -> BTreeMap<&'static str, Brought> {
         let kinds = KINDS.iter();
         kinds
-            .filter_map(|(kind, ending)| {
+            .filter_map(|(kind, endings)| {
                 let path = folder_of(&self.path, kind)?;
-                let count = count(&path, ending);
+                let count = count(&path, endings);
                 Some((*kind, Brought { path, count }))
             })
             .collect()
@@ -167,7 +168,7 @@ impl Projects {
         if brought.is_empty() {
             return Err(no_project(
                 folder,
-                "it has no folder pipelines/, sandboxes/ or types/, nor one of these in .swarm/",
+                "it has no folder governors/, pipelines/, sandboxes/ or types/, nor one of these in .swarm/",
             ));
         }
         let project = self.change(|projects| {
@@ -277,13 +278,14 @@ fn folder_of(project: &Path, kind: &str) -> Option<PathBuf> {
 }
 
 /// How many files have a name by which they can be used.
-fn count(folder: &Path, ending: &str) -> usize {
+fn count(folder: &Path, endings: &[&str]) -> usize {
     let files = fs::read_dir(folder).into_iter().flatten().flatten();
     files
         .map(|file| file.path())
         .filter(|path| {
             let name = path.file_stem().and_then(|name| name.to_str());
-            path.extension().is_some_and(|found| found == ending)
+            path.extension()
+                .is_some_and(|found| endings.iter().any(|ending| found == *ending))
                 && name.is_some_and(|name| SandboxName::new(name).is_ok())
         })
         .count()

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// How many works a pipeline may have in all, with those of pipelines within it.
-const MAX_WORKS: usize = 100_000;
+const MAX_WORKS: usize = 20_000;
 
 /// A pipeline that can be run.
 #[derive(Clone, Debug, PartialEq)]

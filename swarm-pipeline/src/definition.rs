@@ -21,7 +21,11 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 pub use setting::{SandboxChoice, Setting};
 pub use step::{KeywordJump, OnFail, Step};
-use swarm_core::{money::Usd, refs::Classification, spec::SandboxSpec};
+use swarm_core::{
+    money::Usd,
+    refs::Classification,
+    spec::{Agent, SandboxSpec},
+};
 pub use work::{
     ConcurrentTasks, InputText, Map, MapReduce, PipelineRef, Reduce, Retry, Work, WorkKind,
 };
@@ -31,7 +35,7 @@ pub(crate) use setting::InlineSandbox;
 use crate::{
     diagnostics::{Diagnostics, Mistakes},
     fields::Fieldset,
-    forms::{Form, Record},
+    forms::{Form, Record, Words},
     place::Place,
     source::Source,
 };
@@ -47,6 +51,9 @@ pub struct Definition {
     pub description: Option<String>,
     /// What is done; at least one.
     pub steps: Vec<Step>,
+    /// Which program plays an agent whose sandbox does not say so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Agent>,
     /// The sandbox of every agent whose step names none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<SandboxChoice>,
@@ -125,15 +132,17 @@ impl Record for Definition {
     const ABOUT: &'static str = "Steps that say themselves which one is next.";
 
     fn fields(fields: &mut Fieldset<'_, '_>) -> Option<Self> {
+        drop(fields.optional::<String>("$schema", "Where editors find the schema of this file."));
         let name = fields.optional("name", "What it is called.");
-        let description = fields.optional("description", "What it is for.");
+        let description = fields.optional::<Words>("description", "What it is for.");
         let steps: Option<step::Steps> = fields.required(
             "steps",
             "What is done, in this order where the steps do not say otherwise.",
         );
         Some(Self {
             name,
-            description,
+            description: description.map(|Words(text)| text),
+            agent: setting::some(fields, &["agent"]).agent,
             sandbox: fields.optional(
                 "sandbox",
                 "The sandbox of every agent whose step names none: the name of a saved one, or its fields.",

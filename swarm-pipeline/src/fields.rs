@@ -158,7 +158,10 @@ impl<'n, 'm> Fieldset<'n, 'm> {
         about: &str,
         default: F,
     ) -> F {
-        let shown = serde_json::to_value(&default).ok();
+        let shown = match &self.0 {
+            Mode::Reading { .. } => None,
+            Mode::Describing { .. } => serde_json::to_value(&default).ok(),
+        };
         self.take(name, about, shown).unwrap_or(default)
     }
 

@@ -89,6 +89,22 @@ impl Form for String {
     }
 }
 
+/// A text that may be empty.
+pub(crate) struct Words(pub(crate) String);
+
+impl Form for Words {
+    fn read(node: &Node, place: &Place<'_>, mistakes: &mut Mistakes) -> Option<Self> {
+        match &node.value {
+            Written::Text(text) => Some(Self(text.clone())),
+            _ => expected("a text", node, place, mistakes),
+        }
+    }
+
+    fn schema(_: &mut Schemas) -> Value {
+        json!({"type": "string"})
+    }
+}
+
 impl Form for bool {
     fn read(node: &Node, place: &Place<'_>, mistakes: &mut Mistakes) -> Option<Self> {
         match &node.value {

@@ -43,6 +43,7 @@ mod schema;
 mod source;
 mod surroundings;
 
+pub use catalog::{GovernorFolders, Listed, PipelineFolders};
 pub use compile::{Compiled, compile};
 pub use definition::{
     Ask, Beam, CheckText, ConcurrentTasks, Definition, Filter, GovernorText, Guard, Hunt,
@@ -50,6 +51,7 @@ pub use definition::{
     SandboxChoice, ScoreList, Seconds, Setting, Step, StrategyText, Validate, Work, WorkKind,
 };
 pub use diagnostics::{Diagnostic, Diagnostics, Position};
+pub use patch::PipelinePatcher;
 pub use schema::schema;
 pub use source::Source;
 pub use surroundings::{Governors, NoGovernors, NoPipelines, NotFound, Pipelines, Surroundings};

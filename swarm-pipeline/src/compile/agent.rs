@@ -25,8 +25,17 @@ const SMALL_MODEL: &str = "haiku";
 #[derive(Clone, Debug)]
 pub(super) struct Env {
     pub(super) spec: SandboxSpec,
-    /// Something is wrong with it, which was said.
-    is_broken: bool,
+    state: State,
+}
+
+/// Whether it can be relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Fine,
+    /// A sandbox was not found, which was said: nothing is known of what it would have decided.
+    Lacking,
+    /// Something in it is wrong, which was said.
+    Broken,
 }
 
 impl Env {
@@ -34,7 +43,7 @@ impl Env {
     pub(super) fn with(&self, differs: SandboxSpec) -> Self {
         Self {
             spec: self.spec.clone().overridden_by(differs),
-            is_broken: self.is_broken,
+            state: self.state,
         }
     }
 }
@@ -120,16 +129,26 @@ impl Compiler<'_> {
         place: &Place<'_>,
         notes: &mut Notes<'_>,
     ) -> Env {
-        if let Some(judge) = &definition.judge {
-            scope.judge = self.sandbox(judge, scope, &place.key("judge"), notes);
+        if scope.agent.is_none() {
+            scope.agent = match scope.outer() {
+                Some(outer) => outer.agent.clone(),
+                None => self.around.agent.clone(),
+            };
         }
+        scope.judge = match &definition.judge {
+            Some(judge) => self.sandbox(judge, scope, &place.key("judge"), notes),
+            None => match scope.outer() {
+                Some(outer) => outer.judge.clone(),
+                None => Some(self.around.judge.clone()),
+            },
+        };
         let setting = Setting {
             sandbox: definition.sandbox.clone(),
             fields: SandboxSpec::default(),
         };
         let outside = Env {
             spec: SandboxSpec::default(),
-            is_broken: false,
+            state: State::Fine,
         };
         let named = place.key("sandbox");
         self.within_setting(&setting, &outside, scope, (place, &named), notes)
@@ -158,21 +177,18 @@ impl Compiler<'_> {
         if setting.says().is_none() {
             return outer.clone();
         }
-        let mut is_broken = false;
-        let base = match &setting.sandbox {
-            None => {
-                is_broken = outer.is_broken;
-                outer.spec.clone()
-            }
-            Some(choice) => {
-                let found = self.sandbox(choice, scope, &place.key("sandbox"), notes);
-                is_broken |= found.is_none();
-                found.unwrap_or_default()
-            }
+        let (base, mut state) = match &setting.sandbox {
+            None => (outer.spec.clone(), outer.state),
+            Some(choice) => match self.sandbox(choice, scope, &place.key("sandbox"), notes) {
+                Some(found) => (found, State::Fine),
+                None => (SandboxSpec::default(), State::Lacking),
+            },
         };
         let spec = base.overridden_by(setting.fields.clone());
-        let is_broken = is_broken || !Self::check(&spec, checked, notes);
-        Env { spec, is_broken }
+        if state != State::Broken && !Self::check(&spec, checked, notes) {
+            state = State::Broken;
+        }
+        Env { spec, state }
     }
 
     /// The sandbox that is chosen.
@@ -213,41 +229,47 @@ impl Compiler<'_> {
         &mut self,
         prompt: &str,
         env: &Env,
+        scope: &Scope<'_>,
         place: &Place<'_>,
         notes: &mut Notes<'_>,
     ) -> Option<AgentSpec> {
-        if env.is_broken {
-            return None;
-        }
         let mut spec = env.spec.clone();
         if spec.agent.is_none() {
-            spec.agent.clone_from(&self.around.agent);
+            spec.agent.clone_from(&scope.agent);
         }
-        let mut agent = match AgentSpec::new(prompt, spec) {
-            Ok(agent) => agent,
-            Err(error) => {
-                notes.unfit(place, &unfit(error));
-                return None;
-            }
-        };
-        let sandbox = &mut agent.sandbox;
-        let declared = [
-            ("input_type", &mut sandbox.input_type),
-            ("output_type", &mut sandbox.output_type),
+        let types = [
+            ("input_type", spec.input_type.take()),
+            ("output_type", spec.output_type.take()),
         ];
-        let mut is_fine = true;
-        for (field, declared) in declared {
-            if let Some(text) = declared.take() {
-                match self.declared(&text) {
-                    Ok(written) => *declared = Some(written),
-                    Err(error) => {
-                        is_fine = false;
-                        notes.unfit(&place.key(field), &error);
-                    }
+        let [input_type, output_type] = types.map(|(field, declared)| {
+            declared.map(|text| {
+                let written = self.declared(&text);
+                if let Err(error) = &written {
+                    notes.unfit(&place.key(field), error);
                 }
-            }
+                written.ok()
+            })
+        });
+        let agent = match env.state {
+            State::Broken => None,
+            State::Fine | State::Lacking => match AgentSpec::new(prompt, spec) {
+                Ok(agent) => Some(agent),
+                // Perhaps the sandbox would have chosen one.
+                Err(SpecError::NoAgent) if env.state == State::Lacking => None,
+                Err(error) => {
+                    notes.unfit(place, &unfit(error));
+                    None
+                }
+            },
+        };
+        let mut agent = agent?;
+        if let Some(declared) = input_type {
+            agent.sandbox.input_type = Some(declared?);
         }
-        is_fine.then_some(agent)
+        if let Some(declared) = output_type {
+            agent.sandbox.output_type = Some(declared?);
+        }
+        Some(agent)
     }
 
     /// A type with everything that it mentions. A single word must be the name of one.
@@ -303,10 +325,7 @@ impl Compiler<'_> {
     ) -> Option<SandboxSpec> {
         let chosen = match choice {
             Some(choice) => self.sandbox(choice, scope, &place.key("judge"), notes)?,
-            None => scope
-                .judge
-                .clone()
-                .unwrap_or_else(|| self.around.judge.clone()),
+            None => scope.judge.clone()?,
         };
         Some(helper(chosen, JUDGE_TIMEOUT))
     }

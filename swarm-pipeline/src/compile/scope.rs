@@ -5,11 +5,14 @@ use std::{
     num::NonZeroU32,
 };
 
-use swarm_core::{error_code::ErrorCode, spec::SandboxSpec};
+use swarm_core::{
+    error_code::ErrorCode,
+    spec::{Agent, SandboxSpec},
+};
 
 use super::Notes;
 use crate::{
-    definition::{Definition, GovernorText},
+    definition::{Definition, GovernorText, SandboxChoice},
     place::Place,
 };
 
@@ -19,6 +22,8 @@ pub(super) struct Scope<'o> {
     sandboxes: BTreeMap<String, SandboxSpec>,
     governors: BTreeMap<String, GovernorText>,
     used: BTreeSet<String>,
+    /// Which program plays an agent where nothing else is said.
+    pub(super) agent: Option<Agent>,
     /// Who judges where nothing else is said.
     pub(super) judge: Option<SandboxSpec>,
     pub(super) governor_beam: Option<NonZeroU32>,
@@ -32,10 +37,16 @@ impl<'o> Scope<'o> {
             sandboxes: std::mem::take(&mut definition.sandboxes),
             governors: std::mem::take(&mut definition.governors),
             used: BTreeSet::new(),
+            agent: definition.agent.clone(),
             judge: None,
             governor_beam: definition.governor_beam,
             outer,
         }
+    }
+
+    /// That of the definition that this one is written in.
+    pub(super) const fn outer(&self) -> Option<&'o Self> {
+        self.outer
     }
 
     pub(super) const fn sandboxes(&self) -> &BTreeMap<String, SandboxSpec> {
@@ -86,6 +97,11 @@ impl<'o> Scope<'o> {
     }
 
     pub(super) fn put_back(self, definition: &mut Definition) {
+        definition.agent = self.agent;
+        if definition.judge.is_none() {
+            let judge = self.judge.map(Box::new);
+            definition.judge = judge.map(SandboxChoice::Inline);
+        }
         definition.sandboxes = self.sandboxes;
         definition.governors = self.governors;
     }

@@ -70,7 +70,9 @@ impl Compiler<'_> {
         };
         Some(match kind {
             WorkKind::Unreadable => return None,
-            WorkKind::Prompt(prompt) => plan::run(self.agent(prompt, w.env, place, w.notes)?),
+            WorkKind::Prompt(prompt) => {
+                plan::run(self.agent(prompt, w.env, w.scope, place, w.notes)?)
+            }
             WorkKind::Chain(works) => plan::chain(self.all(works, w, place)?),
             WorkKind::Race(works) => plan::race(self.all(works, w, place)?),
             WorkKind::Par(par) => {
@@ -398,7 +400,7 @@ impl Compiler<'_> {
         let seeds = match (&text.seeds, &text.fetcher_prompt) {
             (Some(seeds), _) => Some(Seeds::Listed(seeds.clone())),
             (None, Some(prompt)) => {
-                let agent = self.agent(prompt, &fetcher, place, w.notes);
+                let agent = self.agent(prompt, &fetcher, w.scope, place, w.notes);
                 agent.map(|agent| Seeds::Fetched(Box::new(agent)))
             }
             (None, None) => None,
@@ -444,8 +446,11 @@ impl Compiler<'_> {
             return None;
         }
         if let Some(known) = self.pipelines.get(name) {
-            let known = known.clone()?;
-            return self.count(known.works, place, notes).then_some(known);
+            let works = known.as_ref()?.works;
+            if !self.count(works, place, notes) {
+                return None;
+            }
+            return self.pipelines.get(name).cloned().flatten();
         }
         let source = match self.around.pipelines.pipeline(name) {
             Ok(source) => source,

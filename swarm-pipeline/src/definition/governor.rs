@@ -6,7 +6,13 @@ use serde::Serialize;
 use swarm_core::spec::Agent;
 
 use super::{Setting, setting};
-use crate::{fields::Fieldset, forms::Record};
+use crate::{
+    diagnostics::{Diagnostics, Mistakes},
+    fields::Fieldset,
+    forms::{Form, Record, Words},
+    place::Place,
+    source::Source,
+};
 
 /// Who decides how a pipeline goes on, as it was written.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -36,7 +42,9 @@ impl Record for GovernorText {
             "spec",
             "By what it decides, in words. What happened and how it has to answer is told it besides.",
         );
-        let description = fields.optional("description", "What it is for.");
+        // That of its file counts.
+        drop(fields.optional::<String>("name", "Its name; that of its file counts."));
+        let description = fields.optional::<Words>("description", "What it is for.");
         let beam_width = fields.optional(
             "beam_width",
             "How many times at once it is asked; they vote, each with its confidence.",
@@ -44,7 +52,7 @@ impl Record for GovernorText {
         let of_sandbox = setting::some(fields, &["model", "agent"]);
         Some(Self {
             spec: spec?,
-            description,
+            description: description.and_then(|Words(text)| (!text.is_empty()).then_some(text)),
             model: of_sandbox.model,
             beam_width,
             agent: of_sandbox.agent,
@@ -53,6 +61,20 @@ impl Record for GovernorText {
 }
 
 impl GovernorText {
+    /// Reads the file of one.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it.
+    pub fn read(source: &Source) -> Result<Self, Diagnostics> {
+        let mut mistakes = Mistakes::default();
+        let read = <Self as Form>::read(source.root(), &Place::ROOT, &mut mistakes);
+        match read {
+            Some(text) if mistakes.len() == 0 => Ok(text),
+            _ => Err(Diagnostics::new(mistakes.resolve(source, None))),
+        }
+    }
+
     /// One that decides by `spec`, with nothing else said.
     pub fn new(spec: impl Into<String>) -> Self {
         Self {

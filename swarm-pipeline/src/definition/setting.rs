@@ -67,6 +67,9 @@ impl Setting {
         if self.sandbox.is_some() {
             return Some("sandbox".to_owned());
         }
+        if self.fields == SandboxSpec::default() {
+            return None;
+        }
         let written = serde_json::to_value(&self.fields).unwrap_or_default();
         written.as_object()?.keys().next().cloned()
     }
@@ -85,6 +88,21 @@ pub(crate) fn some(fields: &mut Fieldset<'_, '_>, names: &[&'static str]) -> San
     for name in names {
         fields.describe_field(name, |_| described::field(name));
     }
+    let mut nodes = Vec::new();
+    fields.each(names, |name, node, _, _| nodes.push((name, node)));
+    if nodes.is_empty() {
+        return SandboxSpec::default();
+    }
+    // All of them at once if they are fine, which they mostly are.
+    let is_text = |(name, node): &(&str, &Node)| is_json_text(name, node);
+    if !nodes.iter().any(is_text) {
+        let object = nodes
+            .iter()
+            .map(|(name, node)| ((*name).to_owned(), node.to_value()));
+        if let Ok(spec) = SandboxSpec::from_json(Value::Object(object.collect()), "") {
+            return spec;
+        }
+    }
     let mut spec = SandboxSpec::default();
     fields.each(names, |name, node, place, mistakes| {
         if let Some(one) = one(name, node, place, mistakes) {
@@ -94,7 +112,7 @@ pub(crate) fn some(fields: &mut Fieldset<'_, '_>, names: &[&'static str]) -> San
     spec
 }
 
-/// One field of a sandbox, as a value and read.
+/// One field of a sandbox.
 fn one(name: &str, node: &Node, place: &Place<'_>, mistakes: &mut Mistakes) -> Option<SandboxSpec> {
     let value = from_text(name, node, place, mistakes)?;
     let object = Value::Object(Map::from_iter([(name.to_owned(), value)]));
@@ -124,6 +142,13 @@ fn one(name: &str, node: &Node, place: &Place<'_>, mistakes: &mut Mistakes) -> O
 
 /// A list or an object may also be written as JSON text.
 fn from_text(name: &str, node: &Node, place: &Place<'_>, mistakes: &mut Mistakes) -> Option<Value> {
+    match &node.value {
+        Written::Text(text) if is_json_text(name, node) => json_text(text, place, mistakes),
+        _ => Some(node.to_value()),
+    }
+}
+
+fn is_json_text(name: &str, node: &Node) -> bool {
     const STRUCTURED: [&str; 6] = [
         "mounts",
         "input_files",
@@ -133,12 +158,10 @@ fn from_text(name: &str, node: &Node, place: &Place<'_>, mistakes: &mut Mistakes
         "resources",
     ];
     match &node.value {
-        Written::Text(text)
-            if STRUCTURED.contains(&name) && text.trim_start().starts_with(['{', '[']) =>
-        {
-            json_text(text, place, mistakes)
+        Written::Text(text) => {
+            STRUCTURED.contains(&name) && text.trim_start().starts_with(['{', '['])
         }
-        _ => Some(node.to_value()),
+        _ => false,
     }
 }
 

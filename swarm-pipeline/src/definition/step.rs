@@ -112,21 +112,30 @@ impl Form for Steps {
         }
         let items = items.iter().enumerate();
         let steps = items.map(|(i, item)| {
-            Step::read(item, &place.index(i), mistakes).unwrap_or_else(Step::unreadable)
+            let place = place.index(i);
+            let step = match &item.value {
+                // Just a prompt.
+                Written::Text(_) => Work::read(item, &place, mistakes).map(Step::plain),
+                _ => Step::read(item, &place, mistakes),
+            };
+            step.unwrap_or_else(|| Step::plain(Work::unreadable()))
         });
         Some(Self(steps.collect()))
     }
 
     fn schema(schemas: &mut Schemas) -> Value {
-        json!({"type": "array", "items": Step::schema(schemas), "minItems": 1})
+        let step = Step::schema(schemas);
+        let items = json!({"anyOf": [{"type": "string", "pattern": "\\S"}, step]});
+        json!({"type": "array", "items": items, "minItems": 1})
     }
 }
 
 impl Step {
-    fn unreadable() -> Self {
+    /// A step of which nothing is said but what it does.
+    const fn plain(work: Work) -> Self {
         Self {
             id: None,
-            work: Work::unreadable(),
+            work,
             only_after_error: false,
             on_fail: None,
             on_success: None,

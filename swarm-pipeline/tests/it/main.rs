@@ -3,4 +3,18 @@
 #[cfg(test)]
 mod compiled;
 #[cfg(test)]
+mod definitions;
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod generated;
+#[cfg(test)]
+mod mistakes;
+#[cfg(test)]
+mod patched;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod support;

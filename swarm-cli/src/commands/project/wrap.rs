@@ -11,7 +11,7 @@ use crate::{error::CliError, exit_code::Exit, session::Session};
 
 #[derive(Debug, Args)]
 pub(crate) struct Wrap {
-    /// Its folder, which has pipelines/, sandboxes/ or types/
+    /// Its folder, which has governors/, pipelines/, sandboxes/ or types/
     #[arg(default_value = ".")]
     project_dir: PathBuf,
 }

@@ -1,0 +1,355 @@
+//! What is said of definitions that are wrong.
+
+use serde_json::json;
+use swarm_core::error_code::{Coded as _, ErrorCode};
+use swarm_pipeline::Source;
+
+use crate::support::{Shelf, program, wrong};
+
+/// What is wrong, without lines and columns.
+fn places(text: &str) -> Vec<String> {
+    let told = wrong(text).into_iter();
+    told.map(|told| match told.strip_prefix("line ") {
+        Some(rest) => rest.split_once(": ").unwrap().1.to_owned(),
+        None => told,
+    })
+    .collect()
+}
+
+fn one(steps: &str) -> String {
+    let told = places(&format!("{{\"steps\": {steps}}}"));
+    assert_eq!(told.len(), 1, "{told:#?}");
+    told[0].clone()
+}
+
+#[test]
+fn all_mistakes_of_a_definition_are_told_at_once_in_the_order_of_the_text() {
+    let text = r#"{
+        "nmae": "x",
+        "budget": -1,
+        "deadline_seconds": 0,
+        "classification": "sectret",
+        "sandbox": "airgap",
+        "governors": {"boss": {"model": "opus"}},
+        "steps": [
+            {"id": "a", "prompt": "x", "timeot": 5},
+            {"id": "a", "prompt": "x", "tools": 7},
+            {"id": "../b", "prompt": "x", "on_fail": {"governor": "bos"}},
+            {"id": "shared", "prompt": "x", "next": "nowhere"},
+            {"id": "c"},
+            {"id": "d", "prompt": "x", "par": ["y"]},
+            {"id": "e", "prompt": "x", "condition": "always"},
+            {"id": "f", "prompt": "x", "sandbox": {"timeout": 0}},
+            {"id": "g", "prompt": "x", "output_type": "code-reviw"},
+            {"id": "h", "prompt": "x", "agent": "claud"},
+            {"id": "i", "filter": {"of": "x", "evaluator": "judge it"}},
+            {"id": "j", "pipeline": "releas"},
+            {"id": "k", "prompt": "x", "max_retries": 1001},
+            {"id": "l", "map": {"template": "x"}},
+            {"id": "m", "prompt": "x", "retry_if": {"AGAIN": "z"}},
+            {"id": "n", "guard": ["exist"]},
+            {"id": "o", "prompt": ""},
+            {"id": "p", "approve": "Fine?", "model": "opus"}
+        ]
+    }"#;
+    let told = places(text);
+    let expected = [
+        "nmae: unknown field `nmae`; did you mean `name`?",
+        "budget: it must be an amount of dollars",
+        "deadline_seconds: it must be a number of seconds",
+        "classification: \"sectret\" is not a classification level",
+        "sandbox: there is no sandbox `airgap`",
+        "governors.boss: it has no `spec`",
+        "steps[0].timeot: unknown field `timeot`; did you mean `timeout`?",
+        "steps[1].id: `a` is the id of steps[0] already",
+        "steps[1].tools: expected a list of strings or a comma-separated string",
+        "steps[2].id: a step cannot be called \"../b\"",
+        "steps[2].on_fail.governor: there is no governor `bos`",
+        "steps[3].id: a step cannot be called \"shared\": this is the folder that all steps share",
+        "steps[3].next: there is no step `nowhere`",
+        "steps[4]: nothing says what is to be done",
+        "steps[5]: it is to be both `prompt` and `par`",
+        "steps[6].condition: there is no condition \"always\"",
+        "steps[7]: timeout: it must be more than zero seconds",
+        "steps[8].output_type: there is no type `code-reviw`",
+        "steps[9]: there is no agent kind `claud`",
+        "steps[10].filter.evaluator: ",
+        "steps[11].pipeline: there is no pipeline `releas`",
+        "steps[12].max_retries: it must be at most 1000",
+        "steps[13].map: it has no `inputs`",
+        "steps[14].retry_if.AGAIN: there is no step `z`",
+        "steps[15].guard[0]: unknown check \"exist\"; did you mean `exists`?",
+        "steps[16].prompt: it is empty",
+        "steps[17].model: it has no effect here",
+    ];
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(
+            told.starts_with(expected),
+            "{told}\n instead of\n{expected}"
+        );
+    }
+    assert_eq!(told.len(), expected.len(), "{told:#?}");
+}
+
+#[test]
+fn several_mistakes_have_a_code_of_their_own_and_a_single_one_has_its_own() {
+    let shelf = Shelf::default();
+    let code = |text: &str| {
+        shelf
+            .compile(&Source::text(text).unwrap())
+            .unwrap_err()
+            .code()
+    };
+    assert_eq!(code(r#"{"steps": [], "x": 1}"#), ErrorCode::InvalidPipeline);
+    assert_eq!(
+        code(r#"{"steps": [{"prompt": "a", "next": "b"}]}"#),
+        ErrorCode::UnknownStep
+    );
+}
+
+#[test]
+fn a_diagnostic_is_json_with_its_place() {
+    let source = Source::toml("[[steps]]\nprompt = \"a\"\nnext = \"step-1\"\n").unwrap();
+    let error = Shelf::default().compile(&source).unwrap_err();
+    assert_eq!(
+        serde_json::to_value(&error).unwrap(),
+        json!([{
+            "code": "unknown_step", "place": "steps[0].next", "line": 3, "column": 8,
+            "message": "there is no step `step-1`", "suggestion": "step-0"
+        }])
+    );
+}
+
+#[test]
+fn what_could_not_be_read_brings_no_further_mistakes_with_it() {
+    // The unknown sandbox counts once, however many agents would run in it.
+    let told = wrong(r#"{"sandbox": "airgap", "steps": ["a", "b", {"prompt": "c"}]}"#);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    let told =
+        places(r#"{"sandbox": {"timeout": 0}, "steps": [{"prompt": "a"}, {"prompt": "b"}]}"#);
+    assert_eq!(
+        told,
+        ["sandbox: timeout: it must be more than zero seconds"]
+    );
+    // A jump that leads nowhere might have led anywhere.
+    let told = one(r#"[{"prompt": "a", "next": "x"}, {"id": "b", "prompt": "b"}]"#);
+    assert!(told.contains("there is no step `x`"), "{told}");
+}
+
+#[test]
+fn a_step_that_nothing_leads_to_is_a_mistake() {
+    let told = one(
+        r#"[{"id": "a", "prompt": "x", "next": "c"}, {"id": "b", "prompt": "x"}, {"id": "c", "prompt": "x"}]"#,
+    );
+    assert!(told.starts_with("steps[1]: nothing leads to `b`"), "{told}");
+    // A governor may lead anywhere.
+    program(
+        r#"{"governors": {"g": {"spec": "x"}}, "steps": [
+            {"id": "a", "prompt": "x", "next": "c", "on_fail": {"governor": "g"}},
+            {"id": "b", "prompt": "x"}, {"id": "c", "prompt": "x"}]}"#,
+    );
+}
+
+#[test]
+fn a_step_that_is_left_out_every_time_is_a_mistake() {
+    let told = one(r#"[{"prompt": "x"}, {"prompt": "y", "condition": "prev.error"}]"#);
+    assert!(
+        told.starts_with("steps[1]: it is left out every time"),
+        "{told}"
+    );
+    // A failure that leads there, and a first step, which runs whatever its condition is.
+    program(
+        r#"{"steps": [{"prompt": "x", "on_fail": "step-1"}, {"prompt": "y", "condition": "prev.error"}]}"#,
+    );
+    program(r#"{"steps": [{"prompt": "x", "condition": "prev.error"}]}"#);
+    // One that is left out leads on to the next.
+    program(
+        r#"{"steps": [{"id": "a", "prompt": "x", "on_fail": "b"}, {"id": "b", "prompt": "x", "condition": "prev.error"},
+            {"id": "c", "prompt": "x"}]}"#,
+    );
+}
+
+#[test]
+fn a_circle_that_nothing_leads_out_of_is_a_mistake() {
+    let told = one(
+        r#"[{"id": "a", "prompt": "x", "next": "b"}, {"id": "b", "prompt": "x", "next": "a"}]"#,
+    );
+    assert!(
+        told.starts_with("steps[0]: it goes round for ever, a \u{2192} b \u{2192} a, until `max_retries` is spent"),
+        "{told}"
+    );
+    let told = one(r#"[{"id": "a", "prompt": "x", "next": "a", "on_fail": "a"}]"#);
+    assert!(told.contains("a \u{2192} a"), "{told}");
+    let told = one(
+        r#"[{"id": "in", "prompt": "x"}, {"id": "a", "prompt": "x", "next": "a", "retry_if": {"K": "in"}}]"#,
+    );
+    assert!(told.contains("it goes round for ever"), "{told}");
+    // A word may lead out, and so may a failure that does not end it.
+    program(
+        r#"{"steps": [{"id": "a", "prompt": "x", "next": "a", "retry_if": {"DONE": "b"}}, {"id": "b", "prompt": "x"}]}"#,
+    );
+    program(
+        r#"{"steps": [{"id": "a", "prompt": "x", "next": "a", "on_fail": "b"}, {"id": "b", "prompt": "x"}]}"#,
+    );
+}
+
+#[test]
+fn a_jump_to_a_step_that_allows_none_is_a_mistake() {
+    let told = one(
+        r#"[{"id": "a", "prompt": "x", "on_fail": "b"}, {"id": "b", "prompt": "x", "max_retries": 0}]"#,
+    );
+    assert!(
+        told.starts_with("steps[0].on_fail: no jump may lead to the step `b`"),
+        "{told}"
+    );
+}
+
+#[test]
+fn ids_that_could_be_mistaken_for_something_else_are_refused() {
+    for id in [
+        "shared",
+        "Shared",
+        "7",
+        "a.b",
+        "a/b",
+        "..",
+        "-a",
+        "_a",
+        " ",
+        "a b",
+        "\u{e9}",
+        "a\u{0}",
+        &"x".repeat(61),
+    ] {
+        let steps = json!([{"id": id, "prompt": "x"}]);
+        let told = one(&steps.to_string());
+        assert!(told.starts_with("steps[0].id: "), "{id:?}: {told}");
+    }
+    for id in ["a", "A-b_c", "7a", &"x".repeat(60)] {
+        program(&json!({"steps": [{"id": id, "prompt": "x"}]}).to_string());
+    }
+}
+
+#[test]
+fn amounts_that_are_none_are_refused() {
+    for (key, toml) in [
+        ("budget", "nan"),
+        ("budget", "inf"),
+        ("budget", "-0.0"),
+        ("budget", "0"),
+        ("budget", "1e10"),
+        ("budget", "\"5\""),
+        ("budget", "2026-01-01"),
+        ("deadline_seconds", "-1"),
+        ("deadline_seconds", "nan"),
+        ("deadline_seconds", "1e12"),
+        ("deadline_seconds", "[]"),
+        ("governor_beam", "0"),
+        ("governor_beam", "1.5"),
+    ] {
+        let told = places(&format!("{key} = {toml}\n[[steps]]\nprompt = \"a\"\n"));
+        assert_eq!(told.len(), 1, "{key} = {toml}: {told:?}");
+        assert!(told[0].starts_with(&format!("{key}: ")), "{told:?}");
+    }
+}
+
+#[test]
+fn a_pipeline_that_contains_itself_is_told_so_and_not_followed() {
+    let inner = |name: &str| format!("{{\"steps\": [{{\"pipeline\": \"{name}\"}}]}}");
+    let shelf = Shelf {
+        pipelines: vec![
+            ("a", inner("b")),
+            ("b", inner("a")),
+            ("fine", r#"{"steps": [{"prompt": "x"}]}"#.to_owned()),
+        ],
+        ..Shelf::default()
+    };
+    let told = shelf.wrong(&inner("a"));
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].contains("a pipeline cannot contain itself: `a` \u{2192} `b` \u{2192} `a`"),
+        "{told:?}"
+    );
+    let own = Source::json(&inner("own")).unwrap().named("own");
+    let error = shelf.compile(&own).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::RecursivePipeline);
+    let twice = r#"{"steps": [{"pipeline": "fine"}, {"pipeline": "fine"}]}"#;
+    assert_eq!(shelf.program(twice).steps.len(), 2);
+}
+
+#[test]
+fn pipelines_that_double_each_other_do_not_grow_without_bound() {
+    const NAMES: [&str; 40] = [
+        "p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10", "p11", "p12", "p13",
+        "p14", "p15", "p16", "p17", "p18", "p19", "p20", "p21", "p22", "p23", "p24", "p25", "p26",
+        "p27", "p28", "p29", "p30", "p31", "p32", "p33", "p34", "p35", "p36", "p37", "p38", "p39",
+    ];
+    let mut pipelines = vec![("p0", r#"{"steps": [{"prompt": "x"}]}"#.to_owned())];
+    for pair in NAMES.windows(2) {
+        let text = format!(
+            "{{\"steps\": [{{\"pipeline\": \"{0}\"}}, {{\"pipeline\": \"{0}\"}}]}}",
+            pair[0]
+        );
+        pipelines.push((pair[1], text));
+    }
+    let shelf = Shelf {
+        pipelines,
+        ..Shelf::default()
+    };
+    let told = shelf.wrong(r#"{"steps": [{"pipeline": "p39"}]}"#);
+    assert!(
+        told.iter()
+            .any(|told| told.contains("more than 20000 works")),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn what_is_wrong_in_another_pipeline_is_told_with_its_name_and_its_line() {
+    let shelf = Shelf {
+        pipelines: vec![("inner", "{\n \"steps\": [{\"promt\": \"x\"}]}".to_owned())],
+        ..Shelf::default()
+    };
+    assert_eq!(
+        shelf.wrong(r#"{"steps": [{"pipeline": "inner"}, {"pipeline": "inner"}]}"#),
+        [
+            "pipeline `inner`: line 2, column 22: steps[0].promt: unknown field `promt`; did you mean `prompt`?"
+        ]
+    );
+}
+
+#[test]
+fn a_field_that_is_there_twice_is_a_mistake() {
+    let told = places(r#"{"steps": [{"prompt": "a", "prompt": "b"}]}"#);
+    assert_eq!(
+        told,
+        ["steps[0].prompt: `prompt` is there twice, and only one could count"]
+    );
+}
+
+#[test]
+fn a_warning_is_no_mistake() {
+    let text = r#"{"budget": 0.01, "governors": {"g": {"spec": "x"}}, "steps": [{"prompt": "x", "timeout": 600}]}"#;
+    let source = Source::text(text).unwrap();
+    let compiled = Shelf::default().compile(&source).unwrap();
+    let warnings: Vec<String> = compiled.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(
+        warnings[0].contains("no step asks the governor `g`"),
+        "{warnings:?}"
+    );
+    assert!(
+        warnings[1].contains("which is more than the budget"),
+        "{warnings:?}"
+    );
+}
+
+#[test]
+fn a_secret_is_not_in_what_is_told() {
+    let told = wrong(
+        r#"{"sandbox": "{\"env_vars\": {\"TOKEN\": 7001}}", "steps": [
+        {"prompt": "x", "env_vars": ["canary-7001"]}, {"prompt": "x", "env_vars": "{\"T\": canary-7001"}]}"#,
+    );
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(!format!("{told:?}").contains("7001"), "{told:?}");
+}

@@ -1,0 +1,408 @@
+//! What governors may change, and what they may not.
+
+use serde_json::{Value, json};
+use swarm_core::{
+    plan::{Patcher as _, Program},
+    types::TypeRegistry,
+};
+use swarm_pipeline::PipelinePatcher;
+
+use crate::support::program;
+
+fn patch(program: &Program, patch: &Value) -> Result<Program, String> {
+    PipelinePatcher::new(TypeRegistry::default()).patch(program, patch)
+}
+
+/// The steps of a program, as a patch has to repeat them.
+fn steps(program: &Program) -> Vec<Value> {
+    program.definition["steps"].as_array().unwrap().clone()
+}
+
+const BASE: &str = r#"{
+    "name": "base", "budget": 5, "deadline_seconds": 600, "classification": "internal",
+    "governors": {"boss": {"spec": "Decide."}, "other": {"spec": "Decide, too."}},
+    "sandboxes": {"tight": {
+        "agent": {"command": ["cargo", "test"]}, "network": {"allow": ["crates.io", "docs.rs"]},
+        "mounts": [{"host_path": "/src", "container_path": "/workspace"}],
+        "env_vars": {"TOKEN": "canary-1", "MODE": "a"}, "memory": "1g", "cpus": 1, "pids": 50,
+        "timeout": 60, "tools": ["Read"], "resources": ["db"], "image": "rust", "max_budget": 1
+    }},
+    "steps": [
+        {"id": "build", "sandbox": "tight", "prompt": "Build.",
+         "on_success": {"governor": "boss"}, "on_fail": {"governor": "boss"}},
+        {"id": "write", "prompt": "Write it.", "model": "haiku", "tools": "Read, Edit", "max_budget": 1,
+         "mcps": ["files"], "network": false, "timeout": 30},
+        {"id": "last", "sandbox": "tight", "prompt": "Check it.", "env_vars": {"TOKEN": "canary-2"}}
+    ]
+}"#;
+
+/// Why a step that is added at the end is refused.
+fn refused(step: Value) -> String {
+    let program = program(BASE);
+    let mut steps = steps(&program);
+    steps.push(step);
+    patch(&program, &json!({ "steps": steps })).unwrap_err()
+}
+
+#[test]
+fn a_patch_that_changes_words_and_order_is_taken() {
+    let program = program(BASE);
+    let mut steps = steps(&program);
+    steps[1]["prompt"] = json!("Write it better.");
+    steps.push(
+        json!({"id": "more", "sandbox": "tight", "prompt": "Once more.", "timeout": 10,
+        "env_vars": {"TOKEN": "<kept 2>"}, "network": {"allow": ["docs.rs"]}}),
+    );
+    let changed = patch(&program, &json!({ "steps": steps, "budget": 4 })).unwrap();
+    assert_eq!(changed.steps.len(), 4);
+    assert_ne!(changed.digest, program.digest);
+    let vars = &changed.steps[3].work.agents()[0].sandbox.env_vars;
+    assert_eq!(vars.iter().collect::<Vec<_>>(), [("TOKEN", "canary-2")]);
+}
+
+#[test]
+fn a_patch_that_changes_nothing_leaves_the_same_program() {
+    let program = program(BASE);
+    let changed = patch(&program, &json!({"description": "Said better."})).unwrap();
+    assert_eq!(changed.steps, program.steps);
+    assert_eq!(changed.digest, program.digest);
+}
+
+#[test]
+fn a_governor_never_sees_the_value_of_a_variable() {
+    let program = program(BASE);
+    assert!(!program.definition.to_string().contains("canary"));
+    let agents = program.steps[0].work.agents();
+    assert!(
+        agents[0]
+            .sandbox
+            .env_vars
+            .iter()
+            .any(|(_, value)| value == "canary-1")
+    );
+    let text = BASE
+        .replace(
+            "\"sandboxes\": {\"tight\": {",
+            "\"sandboxes\": {\"tight\": {\"output_schema\": {\"env_vars\": {\"A\": \"b\"}},",
+        )
+        .replace(
+            "\"agent\": {\"command\": [\"cargo\", \"test\"]}",
+            "\"agent\": \"claude\"",
+        );
+    let program = crate::support::program(&text);
+    assert!(!program.definition.to_string().contains("canary"));
+    assert!(
+        program
+            .definition
+            .to_string()
+            .contains(r#"{"env_vars":{"A":"b"}}"#)
+    );
+}
+
+#[test]
+fn a_governor_cannot_mount_the_root_of_the_host_read_only_into_the_next_step() {
+    let program = program(BASE);
+    let mut steps = steps(&program);
+    steps[1]["mounts"] = json!([{"host_path": "/", "container_path": "/host", "readonly": true}]);
+    let error = patch(&program, &json!({ "steps": steps })).unwrap_err();
+    assert!(
+        error.contains("`write` mounts / at /host (read-only)"),
+        "{error}"
+    );
+}
+
+#[test]
+fn each_way_to_widen_a_sandbox_is_refused_by_its_name() {
+    for (field, value, expected) in [
+        (
+            "mounts",
+            json!([{"host_path": "/src", "container_path": "/workspace", "readonly": false}]),
+            "(writable)",
+        ),
+        (
+            "mounts",
+            json!([{"host_path": "/src/..", "container_path": "/workspace"}]),
+            "mounts /src/..",
+        ),
+        ("network", json!(true), "is on a network without limits"),
+        (
+            "network",
+            json!({"allow": ["crates.io", "evil.example"]}),
+            "evil.example",
+        ),
+        (
+            "network",
+            json!({"allow": ["crates.io:8443"]}),
+            "crates.io:8443",
+        ),
+        ("network_mode", json!("lab"), "is on the network \"lab\""),
+        ("tools", json!(["Read", "Bash"]), "has the tool Bash"),
+        (
+            "env_vars",
+            json!({"TOKEN": "guess"}),
+            "another value of the variable TOKEN",
+        ),
+        (
+            "env_vars",
+            json!({"LD_PRELOAD": "/x.so"}),
+            "another value of the variable LD_PRELOAD",
+        ),
+        ("image", json!("evil"), "is in the image evil"),
+        (
+            "agent",
+            json!({"command": ["sh", "-c", "evil"]}),
+            "runs the program `sh -c evil`",
+        ),
+        (
+            "agent",
+            json!({"command": ["cargo", "test", "--evil"]}),
+            "runs the program",
+        ),
+        ("gpu", json!(true), "has the GPU"),
+        ("resources", json!([]), "waits for other pools"),
+        ("resources", json!(["db", "more"]), "waits for other pools"),
+        ("max_budget", json!(1.01), "may cost $1.01"),
+        ("timeout", json!(61), "may run 61 s"),
+        ("memory", json!("2g"), "has more memory"),
+        ("cpus", json!(2), "has more processors"),
+        ("pids", json!(51), "has more processes"),
+        ("model", json!("opus"), "asks the model opus"),
+        (
+            "input_files",
+            json!({"/workspace/x": "evil"}),
+            "writes /workspace/x, which is in a mount",
+        ),
+    ] {
+        let mut step = json!({"id": "more", "sandbox": "tight", "prompt": "More."});
+        // Without it, the step is one that may be there.
+        let program = program(BASE);
+        let mut with = steps(&program);
+        with.push(step.clone());
+        patch(&program, &json!({ "steps": with })).unwrap();
+        step[field] = value.clone();
+        if field == "network_mode" {
+            step = json!({"id": "more", "agent": {"command": ["cargo", "test"]}, "prompt": "x", field: value.clone(), "timeout": 1});
+        }
+        let error = refused(step);
+        assert!(error.contains(expected), "{field}: {value}: {error}");
+        assert!(!error.contains("canary"), "{error}");
+    }
+}
+
+#[test]
+fn a_patch_cannot_reach_more_by_leaving_the_sandbox_out() {
+    let error =
+        refused(json!({"id": "more", "prompt": "x", "agent": {"command": ["cargo", "test"]}}));
+    assert!(error.contains("is on a network without limits"), "{error}");
+    let error = refused(
+        json!({"id": "more", "prompt": "x", "model": "haiku", "tools": "", "network": false,
+        "timeout": 30, "max_budget": 1, "mcps": ["mail"]}),
+    );
+    assert!(error.contains("has the MCP server mail"), "{error}");
+}
+
+#[test]
+fn a_patch_cannot_mix_what_two_agents_may() {
+    // `write` may use the tool Edit, and `build` may reach hosts; nobody may do both.
+    let error = refused(
+        json!({"id": "more", "prompt": "x", "model": "haiku", "tools": "Edit", "timeout": 30,
+        "max_budget": 1, "network": {"allow": ["docs.rs"]}}),
+    );
+    assert!(error.contains("docs.rs"), "{error}");
+}
+
+#[test]
+fn limits_only_become_tighter() {
+    let program = program(BASE);
+    for (change, expected) in [
+        (json!({"budget": 6}), "the budget would be raised"),
+        (
+            json!({"budget": null}),
+            "the budget would be raised or removed",
+        ),
+        (
+            json!({"deadline_seconds": 601}),
+            "the deadline would be put off",
+        ),
+        (
+            json!({"deadline_seconds": null}),
+            "the deadline would be put off",
+        ),
+        (
+            json!({"classification": "public"}),
+            "the classification would be lowered",
+        ),
+        (
+            json!({"classification": null}),
+            "the classification would be lowered",
+        ),
+    ] {
+        let error = patch(&program, &change).unwrap_err();
+        assert!(error.contains(expected), "{change}: {error}");
+    }
+    let tighter = json!({"budget": 1, "deadline_seconds": 10,
+        "classification": {"level": "restricted", "denied_mcps": ["files"]}});
+    patch(&program, &tighter).unwrap();
+}
+
+#[test]
+fn governors_stay_as_they_are() {
+    let program = program(BASE);
+    for change in [
+        json!({"governors": {"boss": {"spec": "Do what I say."}}}),
+        json!({"governors": {"boss": {"model": "opus"}}}),
+        json!({"governors": {"boss": {"agent": {"command": ["evil"]}}}}),
+        json!({"governors": {"third": {"spec": "x"}}}),
+    ] {
+        let error = patch(&program, &change).unwrap_err();
+        assert!(
+            error.contains("would be new or changed"),
+            "{change}: {error}"
+        );
+    }
+    patch(&program, &json!({"governors": {"other": null}})).unwrap();
+}
+
+#[test]
+fn a_patch_names_nothing_from_outside() {
+    let error = refused(json!({"id": "more", "pipeline": "release"}));
+    assert!(error.contains("there is no pipeline `release`"), "{error}");
+    let error = refused(json!({"id": "more", "prompt": "x", "sandbox": "wide"}));
+    assert!(error.contains("there is no sandbox `wide`"), "{error}");
+    let error = refused(
+        json!({"id": "more", "reduce": {"synthesis": {"sandbox": "tight", "prompt": "x"},
+        "inputs": [{"ref": "other/agent-0"}]}}),
+    );
+    assert!(error.contains("reads other/agent-0"), "{error}");
+    let error =
+        refused(json!({"id": "more", "guard": {"checks": ["exists"], "refs": ["other/agent-0"]}}));
+    assert!(error.contains("reads other/agent-0"), "{error}");
+}
+
+#[test]
+fn a_patch_starts_no_command_by_an_evaluator_or_by_an_input() {
+    let error = refused(
+        json!({"id": "more", "iterate": {"of": {"sandbox": "tight", "prompt": "x"},
+        "evaluator": "exec:curl evil"}, "sandbox": "tight"}),
+    );
+    assert!(error.contains("runs the program `/bin/sh"), "{error}");
+    let program = program(
+        r#"{"steps": [{"id": "each", "map": {"inputs": ["a", "b"],
+        "template": {"prompt": "x", "agent": {"command": ["make", "{input}"]}}}}]}"#,
+    );
+    let each = |inputs: Value| {
+        let mut steps = steps(&program);
+        steps[0]["map"]["inputs"] = inputs;
+        patch(&program, &json!({ "steps": steps }))
+    };
+    each(json!(["b"])).unwrap();
+    let error = each(json!(["a", "--eval=evil"])).unwrap_err();
+    assert!(error.contains("runs the program `make {input}`"), "{error}");
+}
+
+#[test]
+fn an_agent_stays_within_the_budget_that_it_had_inside() {
+    let program = program(
+        r#"{"steps": [{"id": "inner", "pipeline": {"budget": 1, "steps": [
+        {"id": "a", "prompt": "x", "agent": {"command": ["a"]}}]}}, {"id": "b", "prompt": "x", "agent": {"command": ["b"]}}]}"#,
+    );
+    let mut steps = steps(&program);
+    steps[0]["pipeline"]["budget"] = json!(2);
+    let error = patch(&program, &json!({ "steps": steps })).unwrap_err();
+    assert!(error.contains("outside of the budget"), "{error}");
+    steps[0] = json!({"id": "inner", "prompt": "x", "agent": {"command": ["a"]}});
+    let error = patch(&program, &json!({ "steps": steps })).unwrap_err();
+    assert!(error.contains("outside of the budget"), "{error}");
+}
+
+const GATED: &str = r#"{"agent": {"command": ["make"]}, "steps": [
+    {"id": "build", "prompt": "x"},
+    {"id": "ask", "approve": "Release?"},
+    {"id": "check", "guard": ["exists"]},
+    {"id": "release", "prompt": "x", "agent": {"command": ["publish"]}},
+    {"id": "tell", "prompt": "x"}
+]}"#;
+
+#[test]
+fn what_a_person_has_to_approve_stays_behind_that() {
+    let program = program(GATED);
+    let change = |change: &dyn Fn(&mut Vec<Value>)| {
+        let mut steps = steps(&program);
+        change(&mut steps);
+        patch(&program, &json!({ "steps": steps }))
+    };
+    let refused = |how: &dyn Fn(&mut Vec<Value>), expected: &str| {
+        let error = change(how).unwrap_err();
+        assert!(error.contains(expected), "{expected}: {error}");
+    };
+    refused(
+        &|s| drop(s.remove(1)),
+        "`ask`, which checks or asks, would be gone",
+    );
+    refused(
+        &|s| drop(s.remove(2)),
+        "`check`, which checks or asks, would be gone",
+    );
+    refused(
+        &|s| s[1]["approve"] = json!("Fine?"),
+        "`ask`, which checks or asks, would be changed",
+    );
+    refused(
+        &|s| {
+            s[0]["on_fail"] = json!("ask");
+            s[1]["condition"] = json!("prev.error");
+        },
+        "`ask`, which checks or asks, would be changed",
+    );
+    refused(
+        &|s| s[1]["on_fail"] = json!("release"),
+        "`ask`, which checks or asks, would be changed",
+    );
+    refused(
+        &|s| s[2]["guard"] = json!(["integrity"]),
+        "`check`, which checks or asks, would be changed",
+    );
+    refused(&|s| s.swap(1, 2), "would be moved");
+    refused(
+        &|s| s[0]["retry_if"] = json!({"NOW": "release"}),
+        "past the step `ask`",
+    );
+    refused(
+        &|s| s[0]["on_fail"] = json!("tell"),
+        "past the step `check`",
+    );
+    refused(
+        &|s| s[0]["agent"] = json!({"command": ["publish"]}),
+        "runs the program `publish`",
+    );
+    refused(
+        &|s| {
+            let release = s.remove(3);
+            s.insert(0, release);
+        },
+        "runs the program `publish`",
+    );
+    // What comes before and after may change.
+    change(&|s| s.insert(0, json!({"id": "more", "prompt": "x"}))).unwrap();
+    change(&|s| s.push(json!({"id": "again", "prompt": "x", "agent": {"command": ["publish"]}})))
+        .unwrap();
+    change(&|s| s[3]["next"] = json!("release")).unwrap_err();
+    change(&|s| s[4]["retry_if"] = json!({"again": "build"})).unwrap();
+}
+
+#[test]
+fn a_patch_that_makes_no_sense_is_told_why() {
+    let program = program(BASE);
+    for (change, expected) in [
+        (json!({"steps": []}), "the list is empty"),
+        (json!({"stepss": []}), "did you mean `steps`?"),
+        (
+            json!({"steps": {"build": null}}),
+            "expected a list of steps",
+        ),
+        (json!([1]), "expected an object"),
+    ] {
+        let error = patch(&program, &change).unwrap_err();
+        assert!(error.contains(expected), "{change}: {error}");
+    }
+}
