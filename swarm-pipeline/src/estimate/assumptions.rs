@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use swarm_core::{
-    agents::kind_of,
+    agents::{AgentKind, kind_of},
     money::Usd,
     resources::PoolLimits,
-    spec::{Agent, AgentSpec},
+    spec::AgentSpec,
 };
 
 /// What an estimate takes for granted: what agents usually cost and take, and within which limits they run.
@@ -77,11 +77,8 @@ pub(super) fn worst_case(spec: &AgentSpec) -> Usd {
     kind_of(&spec.agent).map_or(Usd::ZERO, |kind| kind.worst_case(spec))
 }
 
-fn kind(spec: &AgentSpec) -> &str {
-    match &spec.agent {
-        Agent::Command(_) => "command",
-        Agent::Named(name) => name,
-    }
+fn kind(spec: &AgentSpec) -> &'static str {
+    kind_of(&spec.agent).map_or("unknown", AgentKind::name)
 }
 
 fn long_name(spec: &AgentSpec) -> String {

@@ -1,6 +1,6 @@
 //! The least and the most that a plan can need, by adding it up.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, num::NonZeroUsize};
 
 use swarm_core::{
     Plan,
@@ -130,6 +130,10 @@ impl Adding {
     }
 
     /// What `plan` needs if it is told of so many results.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each operation, as in the machine"
+    )]
     pub(super) fn need(&mut self, plan: &Plan, told: Most) -> Need {
         match plan {
             Plan::Run { agent } => self.agent(agent),
@@ -148,7 +152,7 @@ impl Adding {
             }
             Plan::Par { branches, limit } => {
                 let branches: Vec<Need> = branches.iter().map(|b| self.need(b, told)).collect();
-                self.side_by_side(&branches, limit.map(std::num::NonZeroUsize::get))
+                side_by_side(&branches, limit.map(NonZeroUsize::get))
             }
             Plan::Map {
                 template,
@@ -156,7 +160,7 @@ impl Adding {
                 limit,
             } => {
                 let each = self.need(template, told);
-                let limit = limit.map(std::num::NonZeroUsize::get);
+                let limit = limit.map(NonZeroUsize::get);
                 each.many(Most::count(inputs.len()), limit)
             }
             Plan::Race { branches } => {
@@ -164,7 +168,7 @@ impl Adding {
                 let least = branches.iter().map(|branch| branch.least).min();
                 Need {
                     least: least.unwrap_or(0),
-                    ..self.side_by_side(&branches, None)
+                    ..side_by_side(&branches, None)
                 }
             }
             Plan::Retry { body, attempts } => {
@@ -198,14 +202,8 @@ impl Adding {
                 limit,
             } => {
                 let body = body.as_ref().map(|body| self.need(body, told));
-                let judged = self.judged(
-                    given.len(),
-                    body,
-                    evaluator,
-                    *select,
-                    limit.map(std::num::NonZeroUsize::get),
-                );
-                judged
+                let limit = limit.map(NonZeroUsize::get);
+                self.judged(given.len(), body, evaluator, *select, limit)
             }
             Plan::Iterate {
                 body,
@@ -222,17 +220,12 @@ impl Adding {
                 source,
                 template,
                 limit,
-            } => self.fan_out(
-                source,
-                template,
-                limit.map(std::num::NonZeroUsize::get),
-                told,
-            ),
+            } => self.fan_out(source, template, limit.map(NonZeroUsize::get), told),
             Plan::Hunt {
                 strategies, limit, ..
             } => {
                 let each: Vec<Need> = strategies.iter().map(|s| self.strategy(s, told)).collect();
-                self.side_by_side(&each, limit.map(std::num::NonZeroUsize::get))
+                side_by_side(&each, limit.map(NonZeroUsize::get))
             }
             Plan::Limit { body, limits } => {
                 let need = self.need(body, told);
@@ -269,6 +262,12 @@ impl Adding {
         }
     }
 
+    /// Of so many agents that want to start, those that surely do: others may wait for their turn until it is too late.
+    pub(super) fn surely(&self, least: u64) -> u64 {
+        let slots = if self.may_idle { 1 } else { self.slots };
+        least.min(u64::try_from(slots).unwrap_or(u64::MAX))
+    }
+
     pub(super) fn agent(&mut self, spec: &AgentSpec) -> Need {
         let is_cached = spec.sandbox.cache;
         if is_cached {
@@ -284,20 +283,6 @@ impl Adding {
             work: time,
             path: time,
             results: Most::of(1),
-        }
-    }
-
-    fn side_by_side(&self, branches: &[Need], limit: Option<usize>) -> Need {
-        let all = branches
-            .iter()
-            .fold(Need::NOTHING, |all, one| all.and(*one));
-        let Some(limit) = limit else { return all };
-        let serial = branches
-            .iter()
-            .fold(Most::NOTHING, |sum, one| sum + one.path);
-        Need {
-            path: serial.min(serial.divided(limit) + all.path),
-            ..all
         }
     }
 
@@ -381,5 +366,20 @@ impl Adding {
             path: need.path.within(time),
             ..need
         }
+    }
+}
+
+/// Branches of which all run, `limit` at once.
+fn side_by_side(branches: &[Need], limit: Option<usize>) -> Need {
+    let all = branches
+        .iter()
+        .fold(Need::NOTHING, |all, one| all.and(*one));
+    let Some(limit) = limit else { return all };
+    let serial = branches
+        .iter()
+        .fold(Most::NOTHING, |sum, one| sum + one.path);
+    Need {
+        path: serial.min(serial.divided(limit) + all.path),
+        ..all
     }
 }

@@ -87,7 +87,7 @@ pub fn estimate(plan: &Plan, assumptions: &Assumptions) -> Result<Estimate, Simu
         cost: costs(expected.cost, need.cost),
         time: times(simulated.time, time),
         agents: Range {
-            lowest: need.least.min(expected.agents),
+            lowest: adding.surely(need.least).min(expected.agents),
             expected: expected.agents,
             highest: need.agents.get(),
         },
@@ -203,7 +203,7 @@ fn steps(
             time: times(expected.time, time),
             agents: Range {
                 lowest: if is_first {
-                    need.least.min(expected.agents)
+                    adding.surely(need.least).min(expected.agents)
                 } else {
                     0
                 },

@@ -47,7 +47,9 @@ pub struct Simulation {
 
 /// What an agent costs, and how long it takes, where nobody says that.
 #[derive(Clone)]
-pub(super) struct Usual(pub(super) Arc<dyn Fn(&AgentSpec) -> (Usd, Duration) + Send + Sync>);
+pub(super) struct Usual(pub(super) Arc<Usually>);
+
+type Usually = dyn Fn(&AgentSpec) -> (Usd, Duration) + Send + Sync;
 
 impl std::fmt::Debug for Usual {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -3,4 +3,8 @@
 #[cfg(test)]
 mod compiled;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod support;
