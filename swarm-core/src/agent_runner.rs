@@ -9,7 +9,6 @@ mod effects;
 mod ending;
 mod listener;
 mod reading;
-mod scopes;
 mod shared;
 
 use std::{
@@ -27,7 +26,6 @@ use self::{
     caching::Looked,
     ending::{conclude, heed, hold_to_schema, keep, outcome_of},
     listener::{Ear, Heard, Listener, Noted},
-    scopes::{Bounds, Reserved},
 };
 use crate::{
     agents::{AgentKind, Onlooker, Verdict, kind_of, reset::wait_in},
@@ -45,6 +43,7 @@ use crate::{
         Classification, RecordEnd, RecordHeader, Recording, RefError, RefStore, RetryStamp, Stamps,
     },
     runtime::{AgentExit, AgentJob, AgentRuntime, Launch, RuntimeError, SharedFolder},
+    scopes::{Bounds, Reserved, Scopes},
     spec::{AgentSpec, ByteSize, HostPattern, Network, Sandbox},
     supplies::Supplies,
     time::Timestamp,
@@ -76,7 +75,6 @@ pub(crate) struct AgentRunner {
 
 pub(crate) use admission::Limits as AdmissionLimits;
 pub(crate) use caching::Caching;
-pub(crate) use scopes::Scopes;
 pub(crate) use shared::speaks_of_it as speaks_of_sharing;
 
 /// What an agent has listed, and which one.

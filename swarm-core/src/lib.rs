@@ -59,6 +59,7 @@ pub mod report;
 pub mod resources;
 pub mod run_view;
 pub mod runtime;
+pub mod scopes;
 pub mod spec;
 pub mod suggest;
 pub mod supplies;

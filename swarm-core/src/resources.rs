@@ -126,12 +126,27 @@ impl ResourcePools {
         }
     }
 
+    /// How long somebody waits at most.
+    pub fn queue_timeout(&self) -> Duration {
+        self.shared.limits.queue_timeout
+    }
+
     /// Waits for a slot and a place in each of `pools`; a name given twice counts once.
     ///
     /// Dropping the future gives up the place in the queue and leaks nothing.
     pub async fn acquire(
         &self,
         pools: impl IntoIterator<Item = String>,
+    ) -> Result<Permits, QueueTimeout> {
+        let timeout = tokio::time::sleep(self.shared.limits.queue_timeout);
+        self.acquire_unless(pools, timeout).await
+    }
+
+    /// The same, but it is `too_late` that says when to give up, for those whose time is not that of the machine.
+    pub async fn acquire_unless(
+        &self,
+        pools: impl IntoIterator<Item = String>,
+        too_late: impl Future<Output = ()>,
     ) -> Result<Permits, QueueTimeout> {
         let pools: Pools = Arc::new(pools.into_iter().collect());
         let (grant, granted) = oneshot::channel();
@@ -149,13 +164,17 @@ impl ResourcePools {
             }
         };
         self.shared.grant();
-        let timeout = self.shared.limits.queue_timeout;
-        match tokio::time::timeout(timeout, granted).await {
-            Ok(Ok(permits)) => {
+        let granted = tokio::select! {
+            biased;
+            granted = granted => granted.ok(),
+            () = too_late => None,
+        };
+        match granted {
+            Some(permits) => {
                 place.granted = true;
                 Ok(permits)
             }
-            Ok(Err(_)) | Err(_) => Err(self.timed_out(&pools, timeout)),
+            None => Err(self.timed_out(&pools, self.shared.limits.queue_timeout)),
         }
     }
 

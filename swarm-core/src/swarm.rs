@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    agent_runner::{AdmissionLimits, AgentRunner, Caching, Scopes, speaks_of_sharing},
+    agent_runner::{AdmissionLimits, AgentRunner, Caching, speaks_of_sharing},
     agents::{Onlooker, UnknownModel, kind_of},
     breaker::Breakers,
     budget::Budget,
@@ -35,6 +35,7 @@ use crate::{
     resources::{PoolLimits, ResourcePools},
     run_view::{self, RunState, RunView},
     runtime::{AgentRuntime, DEFAULT_MAX_OUTPUT, RuntimeError},
+    scopes::Scopes,
     spec::{Agent, AgentSpec, ByteSize, Sandbox},
     suggest::did_you_mean,
     supplies::{Supplies, SupplyError, UserMachine},

@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod event_log;
 pub mod machine;
+pub mod plans;
 pub mod ref_store;
 pub mod runtime;
 pub mod scripted;

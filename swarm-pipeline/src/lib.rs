@@ -34,12 +34,15 @@ mod compile;
 mod definition;
 mod diagnostics;
 mod digest;
+pub mod estimate;
 mod evaluator;
 mod fields;
 mod forms;
+pub mod graph;
 mod patch;
 mod place;
 mod schema;
+pub mod simulate;
 mod source;
 mod surroundings;
 

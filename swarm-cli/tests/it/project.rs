@@ -114,7 +114,10 @@ fn who_saves_a_sandbox_that_a_project_hides_is_told() {
 fn what_brings_nothing_is_not_wrapped() {
     let env = TestEnvironment::new();
     for (project, problem) in [
-        (".", "no folder governors/, pipelines/, sandboxes/ or types/"),
+        (
+            ".",
+            "no folder governors/, pipelines/, sandboxes/ or types/",
+        ),
         ("gone", "No such file"),
     ] {
         let outcome = env.swarm(&["project", "wrap", project]).code(2);

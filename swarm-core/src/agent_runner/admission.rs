@@ -2,10 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{
-    Stopped,
-    scopes::{Bounds, Reserved},
-};
+use super::Stopped;
 use crate::{
     agents::AgentKind,
     breaker::Breakers,
@@ -16,6 +13,7 @@ use crate::{
     outcome::{AgentOutcome, ExitReason},
     refs::{BudgetStamp, DeadlineStamp},
     resources::{Permits, ResourcePools},
+    scopes::{Bounds, Reserved},
     spec::AgentSpec,
     time::{Clock, Timestamp},
 };

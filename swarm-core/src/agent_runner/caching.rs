@@ -14,7 +14,7 @@ use std::{
 
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
-use super::{AgentRunner, ending::outcome_of, scopes::Bounds, shared::speaks_of_it};
+use super::{AgentRunner, ending::outcome_of, shared::speaks_of_it};
 use crate::{
     agents::AgentKind,
     cache::{CacheEntry, CacheKey, CacheSecret, Ingredients, ResultCache},
@@ -26,6 +26,7 @@ use crate::{
     prompt::{self, Piece},
     refs::{Classification, Ref, RefError},
     runtime::{Launch, Program},
+    scopes::Bounds,
     spec::{AgentSpec, Sandbox},
     swarm::Notice,
 };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{AgentRunner, Listener, Noted, ending::keep, ending::outcome_of, scopes::Bounds};
+use super::{AgentRunner, Listener, Noted, ending::keep, ending::outcome_of};
 use crate::{
     agents::{AgentKind, kind_of},
     drive::{Halt, Start},
@@ -13,6 +13,7 @@ use crate::{
     prompt,
     refs::{RecordHeader, Recording, Recovered, RefError},
     runtime::{AgentExit, AgentJob, Launch},
+    scopes::Bounds,
     spec::Network,
 };
 

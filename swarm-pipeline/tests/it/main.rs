@@ -11,10 +11,14 @@ mod faults;
 #[cfg(test)]
 mod generated;
 #[cfg(test)]
+mod interpreters;
+#[cfg(test)]
 mod mistakes;
 #[cfg(test)]
 mod patched;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod support;

@@ -1,12 +1,11 @@
-//! Limits of parts of a plan, beside those of the run.
+//! Limits of parts of a plan, beside those of the run. Shared by whoever meets the demands of a plan.
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use super::lock;
 use crate::{
     budget::{Budget, BudgetExhausted, Reservation},
     machine::{Cursor, Scope},
@@ -18,7 +17,7 @@ use crate::{
 
 /// The parts of one run that have limits of their own.
 #[derive(Debug, Default)]
-pub(crate) struct Scopes {
+pub struct Scopes {
     open: Mutex<HashMap<Cursor, Arc<Part>>>,
     earlier: Vec<Earlier>,
 }
@@ -43,19 +42,19 @@ struct Part {
 
 /// What holds for one agent because of where it is.
 #[derive(Debug)]
-pub(super) struct Bounds {
+pub struct Bounds {
     /// The earliest of all deadlines.
-    pub(super) deadline: Option<Timestamp>,
+    pub deadline: Option<Timestamp>,
     /// The innermost first.
     parts: Vec<Arc<Part>>,
     /// How sensitive its result is at least.
-    pub(super) classification: Option<Classification>,
+    pub classification: Option<Classification>,
 }
 
-/// Money set aside in every purse that an agent draws on.
+/// Money set aside in every purse that an agent draws on. Dropped before the agent has begun, it goes back.
 #[derive(Debug)]
 #[must_use = "dropping it gives the money back, or spends it if the agent has begun"]
-pub(super) struct Reserved {
+pub struct Reserved {
     of_run: Reservation,
     of_parts: Vec<Reservation>,
 }
@@ -85,7 +84,7 @@ impl Scopes {
     }
 
     /// What holds within `scope`.
-    pub(super) fn bounds(
+    pub fn bounds(
         &self,
         scope: Option<&Arc<Scope>>,
         of_run: Option<Timestamp>,
@@ -135,12 +134,12 @@ impl Scopes {
 
 impl Bounds {
     /// How much time is left; none if there is no deadline.
-    pub(super) fn remaining(&self, clock: &dyn Clock) -> Option<Duration> {
+    pub fn remaining(&self, clock: &dyn Clock) -> Option<Duration> {
         self.deadline.map(|deadline| deadline.since(clock.now()))
     }
 
     /// Sets `worst_case` aside everywhere, from the innermost purse outwards, unless that was done.
-    pub(super) async fn reserve(
+    pub async fn reserve(
         &self,
         run: &Budget,
         worst_case: Usd,
@@ -160,7 +159,7 @@ impl Bounds {
     /// What an earlier process has set aside for the agent at `at`, of which the run has set `of_run` aside.
     ///
     /// To be taken before anything else is asked for: what nobody takes is never settled, and others would wait for it for ever.
-    pub(super) fn held(&self, at: &Cursor, of_run: Reservation) -> Reserved {
+    pub fn held(&self, at: &Cursor, of_run: Reservation) -> Reserved {
         let of_parts = self.parts.iter().map(|part| {
             let held = lock(&part.held).remove(at);
             held.unwrap_or_else(|| part.purse.hold(of_run.amount()))
@@ -173,20 +172,27 @@ impl Bounds {
 }
 
 impl Reserved {
-    pub(super) fn amount(&self) -> Usd {
+    /// What was set aside.
+    pub fn amount(&self) -> Usd {
         self.of_run.amount()
     }
 
-    pub(super) fn begin(&mut self) {
+    /// Takes note that the agent may cost something from now on.
+    pub fn begin(&mut self) {
         self.of_run.begin();
         self.of_parts.iter_mut().for_each(Reservation::begin);
     }
 
     /// Settles everywhere; what is stamped is the purse of the run.
-    pub(super) fn settle(self, cost: Option<Usd>) -> BudgetStamp {
+    pub fn settle(self, cost: Option<Usd>) -> BudgetStamp {
         for part in self.of_parts {
             let _ = part.settle(cost);
         }
         self.of_run.settle(cost)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Every change is complete when it can panic, so a poisoned lock is still sound.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
