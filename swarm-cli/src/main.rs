@@ -19,6 +19,7 @@ mod playback;
 mod runtime;
 mod session;
 mod trust;
+mod trusted;
 mod warm;
 
 fn main() -> std::process::ExitCode {

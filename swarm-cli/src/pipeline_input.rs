@@ -3,24 +3,25 @@
 use std::path::Path;
 
 use swarm_core::{
-    error_code::Coded as _,
-    spec::{AgentSpec, SandboxSpec, Sandboxes, SpecError},
-    types::TypeRegistry,
+    error_code::Coded as _, spec::SandboxSpec, suggest::did_you_mean, types::TypeRegistry,
 };
-use swarm_pipeline::{Compiled, Diagnostics, Source, Surroundings, compile};
+use swarm_pipeline::{Compiled, Diagnostics, Pipelines as _, Source, Surroundings, compile};
 
 use crate::{
     agent_input::read,
-    config::{Config, Folders, Shelves},
+    config::{Config, Folders},
     error::CliError,
     localize::{Localized, absolute, check_mounts},
+    trusted::{TrustedGovernors, TrustedPipelines, TrustedSandboxes},
 };
 
 /// Turns definitions into programs: found, read, names looked up, paths made absolute.
 #[derive(Debug)]
 pub(crate) struct PipelineInput<'a> {
     folders: &'a Folders,
-    sandboxes: Trusted,
+    sandboxes: TrustedSandboxes,
+    governors: TrustedGovernors,
+    pipelines: TrustedPipelines,
     types: TypeRegistry,
 }
 
@@ -56,15 +57,16 @@ impl From<Unusable> for CliError {
 
 impl<'a> PipelineInput<'a> {
     pub(crate) fn new(config: &'a Config) -> Result<Self, CliError> {
-        let shelves = config.shelves()?;
         Ok(Self {
             folders: &config.folders,
-            sandboxes: Trusted { shelves },
+            sandboxes: TrustedSandboxes::new(config.shelves()?),
+            governors: TrustedGovernors::new(config.shelves_of("governors")?),
+            pipelines: TrustedPipelines::new(config.shelves_of("pipelines")?),
             types: config.types()?,
         })
     }
 
-    /// The program of a definition: JSON or TOML as it is, a file, or stdin for `-`.
+    /// The program of a definition: a saved one by its name, JSON as it is, a file, or stdin for `-`.
     pub(crate) fn compiled(&self, definition: &str) -> Result<Compiled, Unusable> {
         let source = self.source(definition)?;
         let sandboxes = Localized {
@@ -72,11 +74,14 @@ impl<'a> PipelineInput<'a> {
             folders: self.folders,
         };
         let localize = |spec: &mut SandboxSpec| absolute(spec, self.folders);
-        let surroundings = Surroundings::new(&sandboxes, &self.types).with_paths(&localize);
+        let surroundings = Surroundings::new(&sandboxes, &self.types)
+            .with_governors(&self.governors)
+            .with_pipelines(&self.pipelines)
+            .with_paths(&localize);
         let compiled = compile(&source, &surroundings)?;
         for step in &compiled.program.steps {
             for agent in step.work.agents() {
-                check(agent).map_err(|error| error.at(step.id.as_str()))?;
+                check_mounts(&agent.sandbox).map_err(|error| error.at(step.id.as_str()))?;
             }
         }
         Ok(compiled)
@@ -85,6 +90,13 @@ impl<'a> PipelineInput<'a> {
     fn source(&self, definition: &str) -> Result<Source, Unusable> {
         if definition.trim_start().starts_with('{') {
             return Ok(Source::json(definition)?);
+        }
+        if is_name(definition, self.folders) {
+            let found = self.pipelines.pipeline(definition);
+            return Ok(found.map_err(|error| {
+                let hint = did_you_mean(error.suggestion.as_deref());
+                CliError::new(error.code, format!("{}{hint}", error.message))
+            })?);
         }
         let text = read(definition, self.folders)?;
         let is_json = Path::new(definition)
@@ -98,39 +110,11 @@ impl<'a> PipelineInput<'a> {
     }
 }
 
-fn check(agent: &AgentSpec) -> Result<(), CliError> {
-    check_mounts(&agent.sandbox)
-}
-
-/// Saved sandboxes, but for those of projects that are not trusted which would decide more than limits.
-#[derive(Debug)]
-struct Trusted {
-    shelves: Shelves,
-}
-
-impl Sandboxes for Trusted {
-    fn sandbox(&self, name: &str) -> Result<SandboxSpec, SpecError> {
-        let catalog = self.shelves.catalog();
-        let file = catalog.locate(name)?;
-        let spec = catalog.sandbox(name)?;
-        let Some(project) = self.shelves.distrusted(&file) else {
-            return Ok(spec);
-        };
-        let decides = [
-            ("mounts", spec.mounts.is_some()),
-            ("image", spec.image.is_some()),
-            ("env_vars", spec.env_vars.is_some()),
-            ("input_files", spec.input_files.is_some()),
-            ("workdir", spec.workdir.is_some()),
-            ("agent", spec.agent.is_some()),
-        ];
-        match decides.iter().find(|(_, decides)| *decides) {
-            None => Ok(spec),
-            Some((field, _)) => Err(SpecError::Distrusted {
-                path: file.display().to_string(),
-                field,
-                project: project.display().to_string(),
-            }),
-        }
-    }
+/// Whether `definition` is the name of a saved pipeline, and not a file.
+fn is_name(definition: &str, folders: &Folders) -> bool {
+    let path = Path::new(definition);
+    definition != "-"
+        && path.components().count() == 1
+        && path.extension().is_none()
+        && !folders.absolute(path).exists()
 }

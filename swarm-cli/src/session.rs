@@ -10,6 +10,7 @@ use swarm_core::{
     runtime::AgentRuntime,
     time::SystemClock,
 };
+use swarm_pipeline::PipelinePatcher;
 use swarm_refs::{FsRefStore, RunLock};
 
 use crate::{config::Config, error::CliError, host_machine::HostMachine};
@@ -54,6 +55,7 @@ impl Session {
             .max_output(self.config.settings.max_output)
             .user(Arc::new(HostMachine))
             .prices(self.prices()?)
+            .patcher(Arc::new(PipelinePatcher::new(self.config.types()?)))
             .build())
     }
 

@@ -1,8 +1,12 @@
 //! `swarm pipeline`
 
 mod check;
+mod estimate;
+mod graph;
+mod list;
 mod run;
 mod schema;
+mod simulate;
 
 use clap::Subcommand;
 
@@ -15,6 +19,14 @@ pub(crate) enum Pipeline {
     Check(check::Check),
     /// Run a pipeline
     Run(run::Run),
+    /// Say what a pipeline may cost, and how long it may take
+    Estimate(estimate::Estimated),
+    /// Draw a pipeline, or a run and how far it got
+    Graph(graph::Drawn),
+    /// Go through a pipeline with made-up agents, and pay nothing
+    Simulate(simulate::Simulated),
+    /// List the saved pipelines
+    List(list::List),
     /// Print the JSON Schema of pipelines, for editors
     Schema(schema::Schema),
 }
@@ -24,6 +36,10 @@ impl Pipeline {
         match self {
             Self::Check(command) => command.execute(context),
             Self::Run(command) => command.execute(context).await,
+            Self::Estimate(command) => command.execute(context),
+            Self::Graph(command) => command.execute(context).await,
+            Self::Simulate(command) => command.execute(context),
+            Self::List(command) => command.execute(context),
             Self::Schema(command) => command.execute(),
         }
     }

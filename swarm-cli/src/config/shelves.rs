@@ -36,11 +36,12 @@ impl Config {
 
     /// Where sandboxes are looked for.
     pub(crate) fn shelves(&self) -> Result<Shelves, CliError> {
-        Ok(Shelves::of(
-            "sandboxes",
-            &self.folders,
-            self.projects().list()?,
-        ))
+        self.shelves_of("sandboxes")
+    }
+
+    /// Where things of a kind are looked for.
+    pub(crate) fn shelves_of(&self, kind: &str) -> Result<Shelves, CliError> {
+        Ok(Shelves::of(kind, &self.folders, self.projects().list()?))
     }
 
     /// Where types are looked for.
@@ -96,12 +97,17 @@ impl Shelves {
 
     /// Everything that can be used by name.
     pub(crate) fn catalog(&self) -> Catalog {
-        Catalog::new(self.folders(|_| true))
+        Catalog::new(self.all())
     }
 
     /// The same without projects that are only wrapped: what somebody saves elsewhere is not theirs.
     pub(crate) fn to_save_in(&self) -> Catalog {
         Catalog::new(self.folders(|shelf| !shelf.is_wrapped))
+    }
+
+    /// All folders, the most specific first.
+    pub(crate) fn all(&self) -> Vec<PathBuf> {
+        self.folders(|_| true)
     }
 
     fn folders(&self, wanted: impl Fn(&Shelf) -> bool) -> Vec<PathBuf> {

@@ -6,6 +6,7 @@ use futures_util::future::{Either, select};
 use swarm_core::{
     Plan,
     drive::{DriveError, Driven, Happened, Recorder, Stop, drive},
+    error_code::{Coded, ErrorCode},
     evaluate::{Action, Score},
     journal::LogError,
     machine::Machine,
@@ -76,6 +77,15 @@ pub enum SimulationError {
         "everything waits for something that never happens: see whether an agent needs more than there is; else this is a defect in swarm"
     )]
     Stuck,
+}
+
+impl Coded for SimulationError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Drive(error) => error.code(),
+            Self::Stuck => ErrorCode::Internal,
+        }
+    }
 }
 
 impl Simulation {

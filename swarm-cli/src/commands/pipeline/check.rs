@@ -14,7 +14,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// JSON, a file of JSON or TOML, or stdin for `-`
+    /// The name of a saved pipeline, JSON, a file of JSON or TOML, or stdin for `-`
     #[arg(value_name = "DEFINITION")]
     definition: String,
 }

@@ -18,7 +18,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// JSON, a file of JSON or TOML, or stdin for `-`
+    /// The name of a saved pipeline, JSON, a file of JSON or TOML, or stdin for `-`
     #[arg(value_name = "DEFINITION")]
     definition: String,
     /// Go on with an earlier run, with this definition: from where it was left, or from a step
