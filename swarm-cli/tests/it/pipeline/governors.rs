@@ -1,0 +1,149 @@
+//! Governors: any program that reads how a pipeline stands and answers with a decision.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::steps;
+use crate::common::TestEnvironment;
+
+/// A pipeline of three steps, the first of which is governed by a program that prints `decision`.
+fn governed(decision: &Value, first: &str, when: &str) -> String {
+    let agent = |command: &[&str]| json!({"command": command});
+    json!({
+        "name": "governed",
+        "governors": {"g": {"spec": "Decide.", "agent": agent(&["sh", "-c", "cat > /shared/told; printf %s \"$0\"", &decision.to_string()])}},
+        "steps": [
+            {"id": "a", "prompt": "first", "agent": agent(&["sh", "-c", first]), when: {"governor": "g"}},
+            {"id": "b", "prompt": "second", "agent": agent(&["cat"])},
+            {"id": "c", "prompt": "third", "agent": agent(&["cat"])},
+        ],
+    })
+    .to_string()
+}
+
+fn ran(env: &TestEnvironment, definition: &str) -> Value {
+    let outcome = env.swarm(&["pipeline", "run", "--json", definition]);
+    outcome.value()
+}
+
+#[test]
+fn a_governor_is_told_how_the_pipeline_stands_and_says_where_it_goes() {
+    let env = TestEnvironment::new();
+    let decision =
+        json!({"action": "jump", "target": "c", "reason": "b is not needed", "confidence": 0.8});
+    let report = ran(&env, &governed(&decision, "echo done", "on_success"));
+    assert_eq!(steps(&report), ["a.1", "c.1"]);
+    assert_eq!(report["steps"][0]["decision"], "g: jump to c (1.00)");
+    let run = report["run_id"].as_str().unwrap();
+    let shared = env.swarm_home().join("runs").join(run).join("shared");
+    let told = fs::read_to_string(shared.join("told")).unwrap();
+    for part in [
+        "Decide.",
+        "# Current step",
+        "- a (time 1): succeeded",
+        "done",
+        "\"name\":\"governed\"",
+    ] {
+        assert!(told.contains(part), "{part:?} is not in {told}");
+    }
+    // It counts, and is kept, like any other agent.
+    assert_eq!(report["all_results"].as_array().unwrap().len(), 3);
+    drop(
+        env.swarm(&["unwrap", "-p", &format!("{run}/a.governor")])
+            .ok(),
+    );
+}
+
+#[test]
+fn what_a_governor_wants_remembered_is_where_the_next_agents_find_it() {
+    let env = TestEnvironment::new();
+    let decision = json!({"action": "next", "context": {"colour": "blue"}});
+    let report = ran(&env, &governed(&decision, "echo done", "on_success"));
+    let run = report["run_id"].as_str().unwrap();
+    let file = env
+        .swarm_home()
+        .join("runs")
+        .join(run)
+        .join("shared/governor-context.json");
+    let context: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    assert_eq!(context, json!({"colour": "blue"}));
+}
+
+#[test]
+fn halt_after_a_failure_is_done_and_broken_after_a_success_is_broken() {
+    let env = TestEnvironment::new();
+    let halted = ran(
+        &env,
+        &governed(&json!({"action": "halt"}), "exit 1", "on_fail"),
+    );
+    assert_eq!(
+        (&halted["status"], steps(&halted).len()),
+        (&json!("done"), 1)
+    );
+    let broken = ran(
+        &env,
+        &governed(&json!({"action": "broken"}), "true", "on_success"),
+    );
+    assert_eq!(broken["status"], "broken");
+}
+
+#[test]
+fn an_answer_that_is_no_decision_breaks_a_failure_and_is_ignored_after_a_success() {
+    let env = TestEnvironment::new();
+    let broken = ran(
+        &env,
+        &governed(&json!("I do not know"), "exit 1", "on_fail"),
+    );
+    assert_eq!(broken["status"], "broken");
+    let ignored = ran(
+        &env,
+        &governed(&json!("I do not know"), "true", "on_success"),
+    );
+    assert_eq!(steps(&ignored), ["a.1", "b.1", "c.1"]);
+}
+
+#[test]
+fn a_change_that_stays_within_what_the_pipeline_may_is_made() {
+    let env = TestEnvironment::new();
+    let agent = json!({"command": ["cat"]});
+    let patch = json!({"steps": [
+        {"id": "a", "prompt": "first", "agent": {"command": ["sh", "-c", "true"]}, "on_success": {"governor": "g"}},
+        {"id": "new", "prompt": "something new", "agent": agent},
+    ]});
+    let decision = json!({"action": "patch_pipeline", "pipeline_patch": patch});
+    let report = ran(&env, &governed(&decision, "true", "on_success"));
+    assert_eq!(steps(&report), ["a.1", "new.1"], "{report}");
+}
+
+// A governor reads what agents wrote: it must not be able to give the next step the disk of the host.
+#[test]
+fn a_governor_that_mounts_the_disk_of_the_host_changes_nothing() {
+    let env = TestEnvironment::new();
+    let secret = env.write("outside/secret", "canary");
+    let reaching = |step: Value| {
+        let mut wide = json!({"id": "b", "prompt": "second", "agent": {"command": ["cat"]}});
+        for (field, value) in step.as_object().unwrap() {
+            wide[field] = value.clone();
+        }
+        let first = json!({"id": "a", "prompt": "first", "agent": {"command": ["sh", "-c", "true"]}, "on_success": {"governor": "g"}});
+        json!({"action": "patch_pipeline", "pipeline_patch": {"steps": [first, wide]}})
+    };
+    let folder = secret.parent().unwrap();
+    for wider in [
+        json!({"mounts": [{"host_path": folder, "container_path": "/workspace"}]}),
+        json!({"agent": {"command": ["cat", secret]}}),
+        json!({"env_vars": {"LD_PRELOAD": "/tmp/x.so"}}),
+        json!({"mcps": ["mail"]}),
+        json!({"max_budget": 1000}),
+    ] {
+        let report = ran(
+            &env,
+            &governed(&reaching(wider.clone()), "true", "on_success"),
+        );
+        assert_eq!(steps(&report), ["a.1", "b.1", "c.1"], "{wider}");
+        let decision = report["steps"][0]["decision"].as_str().unwrap();
+        assert!(decision.contains("refused"), "{wider}: {decision}");
+        assert!(!report.to_string().contains("canary"));
+    }
+}
