@@ -605,44 +605,53 @@ fn a_retry_with_a_type_goes_on_until_somebody_else_is_content() {
     assert_eq!(failed["last_ref"]["agent_id"], "attempt-2");
 }
 
-#[test]
-fn what_makes_no_sense_is_refused_before_anything_is_paid() {
+/// Each is refused for what it says, and nothing was begun.
+fn refused(cases: &[(&[&str], &str)]) {
     let env = TestEnvironment::new();
-    for (args, said) in [
+    for (args, said) in cases {
+        drop(env.swarm(args).code(2).says(&[said]));
+    }
+    assert_eq!(env.swarm(&["runs", "list", "--json"]).ok().stdout, "");
+}
+
+#[test]
+fn judging_that_makes_no_sense_is_refused_before_anything_is_paid() {
+    refused(&[
         (
-            vec!["filter", "r/a", "--evaluator", "quality"],
+            &["filter", "r/a", "--evaluator", "quality"],
             "score:<criterion>, validate:<type>, or exec:<shell command>",
         ),
         (
-            vec!["filter", "r/a", "--type", "no-such-type"],
+            &["filter", "r/a", "--type", "no-such-type"],
             "there is no type `no-such-type`",
         ),
-        (vec!["filter", "r/a"], "--evaluator"),
-        (vec!["filter", "--type", "code-review"], "REF"),
+        (&["filter", "r/a"], "--evaluator"),
+        (&["filter", "--type", "code-review"], "REF"),
         (
-            vec!["filter", "r/a", "--type", "x y", "--evaluator", "score:x"],
+            &["filter", "r/a", "--type", "x y", "--evaluator", "score:x"],
             "cannot be used with",
         ),
         (
-            vec!["score-list", "r/a", "--evaluator", "exec:"],
+            &["score-list", "r/a", "--evaluator", "exec:"],
             "`exec:` needs a shell command",
         ),
         (
-            vec!["score-list", "r/a", "--evaluator", "score:x", "--top-k=-1"],
+            &["score-list", "r/a", "--evaluator", "score:x", "--top-k=-1"],
             "--top-k",
         ),
         (
-            vec!["score-list", "r/a", "--evaluator", "exec:echo {input}"],
+            &["score-list", "r/a", "--evaluator", "exec:echo {input}"],
             "\"$INPUT\"",
         ),
-        (vec!["beam", "x", "--width", "0", "--", "cat"], "at least 1"),
+    ]);
+}
+
+#[test]
+fn iterations_that_make_no_sense_are_refused_before_anything_is_paid() {
+    refused(&[
+        (&["iterate", "x", "--", "cat"], "--target-type"),
         (
-            vec!["beam", "x", "--evaluator", "exec", "--", "cat"],
-            "is not an evaluator",
-        ),
-        (vec!["iterate", "x", "--", "cat"], "--target-type"),
-        (
-            vec![
+            &[
                 "iterate",
                 "x",
                 "--evaluator",
@@ -655,7 +664,7 @@ fn what_makes_no_sense_is_refused_before_anything_is_paid() {
             "1.1 is not a score",
         ),
         (
-            vec![
+            &[
                 "iterate",
                 "x",
                 "--evaluator",
@@ -668,7 +677,7 @@ fn what_makes_no_sense_is_refused_before_anything_is_paid() {
             "NaN is not a score",
         ),
         (
-            vec![
+            &[
                 "iterate",
                 "x",
                 "--evaluator",
@@ -681,7 +690,7 @@ fn what_makes_no_sense_is_refused_before_anything_is_paid() {
             "at least 1",
         ),
         (
-            vec![
+            &[
                 "iterate",
                 "x",
                 "--evaluator",
@@ -694,26 +703,37 @@ fn what_makes_no_sense_is_refused_before_anything_is_paid() {
             "at least 1",
         ),
         (
-            vec!["iterate", "x", "--target-type", "no-such-type", "--", "cat"],
+            &["iterate", "x", "--target-type", "no-such-type", "--", "cat"],
             "there is no type",
         ),
-        (vec!["hunt", "[]", "--", "cat"], "strategies list is empty"),
+    ]);
+}
+
+#[test]
+fn searches_that_make_no_sense_are_refused_before_anything_is_paid() {
+    refused(&[
+        (&["beam", "x", "--width", "0", "--", "cat"], "at least 1"),
         (
-            vec!["hunt", "[{\"name\": \"a\"}]", "--", "cat"],
+            &["beam", "x", "--evaluator", "exec", "--", "cat"],
+            "is not an evaluator",
+        ),
+        (&["hunt", "[]", "--", "cat"], "strategies list is empty"),
+        (
+            &["hunt", "[{\"name\": \"a\"}]", "--", "cat"],
             "strategies[0] missing 'planner_template'",
         ),
-        (vec!["validate", "--type", "x y"], "ARTIFACT"),
-        (vec!["validate", "", "--type", "x y"], "the text is empty"),
+        (&["validate", "--type", "x y"], "ARTIFACT"),
+        (&["validate", "", "--type", "x y"], "the text is empty"),
         (
-            vec!["validate", "x", "--ref", "r/a", "--type", "x y"],
+            &["validate", "x", "--ref", "r/a", "--type", "x y"],
             "cannot be used with",
         ),
         (
-            vec!["validate", "x", "--type", "x y", "--judge-agent", "nobody"],
+            &["validate", "x", "--type", "x y", "--judge-agent", "nobody"],
             "nobody",
         ),
         (
-            vec![
+            &[
                 "validate",
                 "x",
                 "--type",
@@ -724,17 +744,10 @@ fn what_makes_no_sense_is_refused_before_anything_is_paid() {
             "there is no sandbox `nowhere`",
         ),
         (
-            vec!["retry", "x", "--type", "no-such-type", "--", "cat"],
+            &["retry", "x", "--type", "no-such-type", "--", "cat"],
             "there is no type",
         ),
-    ] {
-        drop(env.swarm(&args).code(2).says(&[said]));
-    }
-    assert_eq!(
-        env.swarm(&["runs", "list", "--json"]).ok().stdout,
-        "",
-        "nothing was begun"
-    );
+    ]);
 }
 
 /// Fails at the gate until somebody opens it: what has run before that must not run again.
@@ -777,7 +790,7 @@ fn a_search_that_was_killed_goes_on_and_repeats_nobody() {
         assert_eq!(lines("judge"), 2 * judges, "{command}");
         let best = report
             .pointer("/winner")
-            .or(report.pointer("/best_ref"))
+            .or_else(|| report.pointer("/best_ref"))
             .unwrap();
         assert_eq!(best["validation_score"], json!(0.5), "{report:#}");
     }

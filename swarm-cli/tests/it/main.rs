@@ -32,6 +32,7 @@ mod home;
 mod image;
 #[cfg(test)]
 mod interrupted;
+#[cfg(test)]
 mod judging;
 #[cfg(test)]
 mod kinds;

@@ -17,6 +17,7 @@ mod judging;
 mod limits;
 #[cfg(test)]
 mod pipeline;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod resume;

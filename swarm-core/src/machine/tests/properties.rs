@@ -93,7 +93,7 @@ fn judged(inner: &BoxedStrategy<Plan>) -> impl Strategy<Value = Plan> + use<> {
             }
             hunt(ways, top, None)
         }),
-        inner.clone().prop_map(|body| {
+        inner.prop_map(|body| {
             let limits = ScopeLimits {
                 budget: Some(Usd::ZERO),
                 ..ScopeLimits::default()

@@ -36,7 +36,7 @@ pub(super) fn agent(command: &str, sandbox: SandboxSpec) -> Result<AgentSpec, Ev
     Ok(AgentSpec::new(String::new(), sandbox)?)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use std::{
         io::Write as _,
