@@ -204,10 +204,13 @@ impl<'s> Compiler<'s> {
             digest: String::new(),
         };
         program.digest = digest::digest(&program);
-        program.definition = Arc::new(freeze::written(&definition, &program));
+        // Only that of a pipeline within becomes part of another.
+        let is_within = outer.is_some() || !self.within.is_empty();
+        let kept = is_within.then(|| definition.clone());
+        program.definition = Arc::new(freeze::written(definition, &program));
         Some(Made {
             program,
-            definition,
+            definition: kept.unwrap_or_default(),
             works: self.works.saturating_sub(works),
         })
     }

@@ -2,13 +2,13 @@
 
 use swarm_core::{
     error_code::{Coded as _, ErrorCode},
-    plan::Evaluator,
+    plan::{Evaluator, EvaluatorError, Judges},
     spec::SandboxSpec,
+    suggest::nearest,
+    types::{TypeError, TypeRegistry},
 };
 
-pub(crate) const FORMS: &str = "`score:CRITERION`, `validate:TYPE` or `exec:COMMAND`";
-
-/// What is wrong with an evaluator.
+/// What is wrong with something that was looked up.
 #[derive(Clone, Debug)]
 pub(crate) struct Unfit {
     pub(crate) code: ErrorCode,
@@ -19,41 +19,44 @@ pub(crate) struct Unfit {
 /// The evaluator that `text` asks for. It runs with what `judge` says, and a command in the sandbox `work`.
 pub(crate) fn evaluator(
     text: &str,
-    judge: &SandboxSpec,
-    work: &SandboxSpec,
-    define: impl FnOnce(&str) -> Result<String, Unfit>,
+    types: &TypeRegistry,
+    judge: SandboxSpec,
+    work: SandboxSpec,
 ) -> Result<Evaluator, Unfit> {
-    let unfit = |message: &str| Unfit {
-        code: ErrorCode::InvalidInput,
-        message: format!("{message}; write {FORMS}"),
-        suggestion: None,
-    };
-    let Some((form, rest)) = text.split_once(':') else {
-        return Err(unfit("it is no evaluator"));
-    };
-    let rest = rest.trim();
-    if rest.is_empty() {
-        return Err(unfit("nothing follows the colon"));
-    }
-    let cannot_run = |code, error: &dyn std::fmt::Display| Unfit {
-        code,
-        message: format!("who judges cannot run: {error}"),
-        suggestion: None,
-    };
-    match form.trim() {
-        "score" => {
-            Evaluator::by_criterion(rest, judge).map_err(|error| cannot_run(error.code(), &error))
+    let judges = Judges::new(types).by(judge).programs_in(work);
+    judges.evaluator(text).map_err(|error| {
+        let code = error.code();
+        let (message, suggestion) = match error {
+            EvaluatorError::Type(error) => without_suggestion(error),
+            EvaluatorError::Form { .. } => {
+                let (form, rest) = text.split_once(':').unwrap_or((text, ""));
+                let form = nearest(form.trim(), ["score", "validate", "exec"]);
+                let meant = form.map(|form| format!("{form}:{}", rest.trim()));
+                (error.to_string(), meant.filter(|_| !rest.is_empty()))
+            }
+            other => (other.to_string(), None),
+        };
+        Unfit {
+            code,
+            message,
+            suggestion,
         }
-        "validate" => Evaluator::by_type(rest, &define(rest)?, judge)
-            .map_err(|error| cannot_run(error.code(), &error)),
-        "exec" => Evaluator::by_command(rest, work.clone())
-            .map_err(|error| cannot_run(error.code(), &error)),
-        other => {
-            let near = swarm_core::suggest::nearest(other, ["score", "validate", "exec"]);
-            Err(Unfit {
-                suggestion: near.map(|near| format!("{near}:{rest}")),
-                ..unfit("it is no evaluator")
-            })
+    })
+}
+
+/// What is wrong with a type, and what was probably meant.
+pub(crate) fn without_suggestion(error: TypeError) -> (String, Option<String>) {
+    match error {
+        TypeError::Unknown {
+            name,
+            searched,
+            suggestion,
+        } => {
+            let message = format!(
+                "there is no type `{name}`, and a text that says what is wanted has more than one word; looked in: {searched}"
+            );
+            (message, suggestion)
         }
+        other => (other.to_string(), None),
     }
 }

@@ -11,14 +11,12 @@ use swarm_core::{
 use super::{Compiler, Notes, Scope};
 use crate::{
     definition::{Definition, SandboxChoice, Setting},
-    evaluator::Unfit,
+    evaluator::{Unfit, without_suggestion},
     place::Place,
     surroundings::NotFound,
 };
 
-/// How long a judge may take.
-const JUDGE_TIMEOUT: Duration = Duration::from_secs(90);
-/// The model of a judge and of a governor that is a `claude`.
+/// The model of a governor that is a `claude`.
 const SMALL_MODEL: &str = "haiku";
 
 /// What holds for the agents of a work.
@@ -151,19 +149,21 @@ impl Compiler<'_> {
             state: State::Fine,
         };
         let named = place.key("sandbox");
-        self.within_setting(&setting, &outside, scope, (place, &named), notes)
+        self.within_setting(&setting, &outside, scope, (place, Some(&named)), notes)
     }
 
     /// What holds within a work.
     pub(super) fn env(
         &mut self,
-        setting: &Setting,
+        (setting, is_agent): (&Setting, bool),
         outer: &Env,
         scope: &mut Scope<'_>,
         place: &Place<'_>,
         notes: &mut Notes<'_>,
     ) -> Env {
-        self.within_setting(setting, outer, scope, (place, place), notes)
+        // That of a single agent is checked with it.
+        let checked = (!is_agent).then_some(place);
+        self.within_setting(setting, outer, scope, (place, checked), notes)
     }
 
     fn within_setting(
@@ -171,7 +171,7 @@ impl Compiler<'_> {
         setting: &Setting,
         outer: &Env,
         scope: &mut Scope<'_>,
-        (place, checked): (&Place<'_>, &Place<'_>),
+        (place, checked): (&Place<'_>, Option<&Place<'_>>),
         notes: &mut Notes<'_>,
     ) -> Env {
         if setting.says().is_none() {
@@ -185,7 +185,10 @@ impl Compiler<'_> {
             },
         };
         let spec = base.overridden_by(setting.fields.clone());
-        if state != State::Broken && !Self::check(&spec, checked, notes) {
+        if let Some(checked) = checked
+            && state != State::Broken
+            && !Self::check(&spec, checked, notes)
+        {
             state = State::Broken;
         }
         Env { spec, state }
@@ -285,19 +288,7 @@ impl Compiler<'_> {
     fn write_out(&self, declared: &str) -> Result<String, Unfit> {
         let told = |error: TypeError| {
             let code = error.code();
-            let (message, suggestion) = match error {
-                TypeError::Unknown {
-                    name,
-                    searched,
-                    suggestion,
-                } => {
-                    let message = format!(
-                        "there is no type `{name}`, and a text that says what is wanted has more than one word; looked in: {searched}"
-                    );
-                    (message, suggestion)
-                }
-                other => (other.to_string(), None),
-            };
+            let (message, suggestion) = without_suggestion(error);
             Unfit {
                 code,
                 message,
@@ -323,11 +314,10 @@ impl Compiler<'_> {
         place: &Place<'_>,
         notes: &mut Notes<'_>,
     ) -> Option<SandboxSpec> {
-        let chosen = match choice {
-            Some(choice) => self.sandbox(choice, scope, &place.key("judge"), notes)?,
-            None => scope.judge.clone()?,
-        };
-        Some(helper(chosen, JUDGE_TIMEOUT))
+        match choice {
+            Some(choice) => self.sandbox(choice, scope, &place.key("judge"), notes),
+            None => scope.judge.clone(),
+        }
     }
 }
 

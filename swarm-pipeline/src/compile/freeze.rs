@@ -77,9 +77,8 @@ impl Kept {
 }
 
 /// The definition as the program keeps it.
-pub(super) fn written(definition: &Definition, program: &Program) -> Value {
+pub(super) fn written(mut definition: Definition, program: &Program) -> Value {
     let kept = Kept::of(program);
-    let mut definition = definition.clone();
     definition.each_sandbox(&mut |spec| kept.hide(spec));
     definition.to_value()
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use swarm_core::{
     error_code::{Coded as _, ErrorCode},
     plan::{self, Governor},
-    spec::AgentSpec,
+    spec::{AgentSpec, SandboxSpec, SpecError},
     suggest::nearest,
 };
 
@@ -104,7 +104,15 @@ impl Compiler<'_> {
     pub(super) fn governor_agent(text: &GovernorText) -> Result<AgentSpec, Unfit> {
         let prompt = format!("{}\n\n{ANSWER}", text.spec.trim());
         let sandbox = helper(text.setting().fields, TIMEOUT);
-        AgentSpec::new(prompt, sandbox).map_err(|error| Unfit {
+        let made = match AgentSpec::new(prompt.clone(), sandbox.clone()) {
+            // There are kinds that nobody can take the tools away from.
+            Err(SpecError::Shape { place, .. }) if place == "tools" => {
+                let tools = None;
+                AgentSpec::new(prompt, SandboxSpec { tools, ..sandbox })
+            }
+            made => made,
+        };
+        made.map_err(|error| Unfit {
             code: error.code(),
             message: error.to_string(),
             suggestion: None,

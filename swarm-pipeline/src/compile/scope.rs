@@ -99,8 +99,8 @@ impl<'o> Scope<'o> {
     pub(super) fn put_back(self, definition: &mut Definition) {
         definition.agent = self.agent;
         if definition.judge.is_none() {
-            let judge = self.judge.map(Box::new);
-            definition.judge = judge.map(SandboxChoice::Inline);
+            let judge = self.judge.filter(|spec| *spec != SandboxSpec::default());
+            definition.judge = judge.map(|spec| SandboxChoice::Inline(Box::new(spec)));
         }
         definition.sandboxes = self.sandboxes;
         definition.governors = self.governors;

@@ -1,6 +1,6 @@
 //! From a work to a plan.
 
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, time::Duration};
 
 use swarm_core::{
     error_code::{Coded as _, ErrorCode},
@@ -23,6 +23,10 @@ use crate::{
     place::Place,
 };
 
+/// How long somebody who lists seeds may take if nobody says otherwise.
+const FETCH: Duration = Duration::from_mins(2);
+/// How long somebody who works with a seed may take if nobody says otherwise.
+const PLAN: Duration = Duration::from_mins(3);
 /// By what a beam judges if nobody says so.
 const OVERALL: &str = "score:overall quality, rigour, and correctness";
 
@@ -49,7 +53,8 @@ impl Compiler<'_> {
         if !self.count(1, place, notes) {
             return None;
         }
-        let env = self.env(&work.setting, outer, scope, place, notes);
+        let is_agent = matches!(work.kind, WorkKind::Prompt(_));
+        let env = self.env((&work.setting, is_agent), outer, scope, place, notes);
         let mut within = In {
             env: &env,
             scope,
@@ -182,8 +187,7 @@ impl Compiler<'_> {
         (place, at): (&Place<'_>, &Place<'_>),
     ) -> Option<Evaluator> {
         let judge = self.judge(judge, w.scope, place, w.notes)?;
-        let env: &SandboxSpec = &w.env.spec;
-        match evaluator(text, &judge, env, |declared| self.declared(declared)) {
+        match evaluator(text, self.around.types, judge, w.env.spec.clone()) {
             Ok(evaluator) => Some(evaluator),
             Err(error) => {
                 w.notes.unfit(at, &error);
@@ -378,13 +382,14 @@ impl Compiler<'_> {
         place: &Place<'_>,
     ) -> Option<Strategy> {
         let name = strategy_name(&text.name, &place.key("name"), w.notes);
-        let differs = |model: &Option<String>| SandboxSpec {
+        let said = text.timeout.map(|seconds| seconds.0).or(w.env.spec.timeout);
+        let differs = |model: &Option<String>, usual| SandboxSpec {
             model: model.clone(),
-            timeout: text.timeout.map(|seconds| seconds.0),
+            timeout: said.or(Some(usual)),
             ..SandboxSpec::default()
         };
-        let planner = w.env.with(differs(&text.model_planner));
-        let fetcher = w.env.with(differs(&text.model_fetcher));
+        let planner = w.env.with(differs(&text.model_planner, PLAN));
+        let fetcher = w.env.with(differs(&text.model_fetcher, FETCH));
         let template = {
             let place = place.key("planner_template");
             self.work(

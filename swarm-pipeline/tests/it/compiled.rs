@@ -1,11 +1,17 @@
 //! What a definition becomes.
 
+use serde_json::json;
 use swarm_core::{
-    plan::{OnFail, Plan},
+    plan::{OnFail, Patcher as _, Plan},
     spec::Agent,
+    types::TypeRegistry,
 };
+use swarm_pipeline::PipelinePatcher;
 
-use crate::support::{definition, program, wrong};
+use crate::{
+    definitions::valid,
+    support::{Shelf, definition, program, wrong},
+};
 
 const LOOP: &str = r#"
 name = "mend"
@@ -66,4 +72,94 @@ fn an_unknown_step_is_named_with_its_line_and_what_was_meant() {
         wrong(&text),
         ["line 12, column 11: steps[0].on_fail: there is no step `fixx`; did you mean `fix`?"]
     );
+}
+
+#[test]
+fn each_kind_of_work_becomes_the_plan_of_that_name() {
+    let program = program(&valid()[0].to_string());
+    let ops: Vec<&str> = program.steps.iter().map(|step| step.work.op()).collect();
+    assert_eq!(
+        ops,
+        [
+            "run",
+            "par",
+            "chain",
+            "map",
+            "map_reduce",
+            "map_reduce",
+            "retry",
+            "filter",
+            "validate",
+            "beam",
+            "iterate",
+            "score_list",
+            "hunt",
+            "guard",
+            "approve",
+            "pipeline",
+            "run"
+        ]
+    );
+    let limits = |step: usize| match &program.steps[step].work {
+        Plan::Limit { limits, .. } => limits.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(limits(9).budget, Some("2".parse().unwrap()));
+    assert_eq!(limits(10).wall_time.unwrap().as_secs(), 60);
+    let Plan::Par { limit, .. } = &program.steps[1].work else {
+        panic!("{:?}", program.steps[1].work)
+    };
+    assert_eq!(limit.unwrap().get(), 1);
+    let Plan::Map { inputs, .. } = &program.steps[3].work else {
+        panic!("{:?}", program.steps[3].work)
+    };
+    assert_eq!(inputs, &["a", "7", "{\"b\":null}"]);
+}
+
+#[test]
+fn who_judges_is_chosen_from_the_inside_out() {
+    let program = program(
+        r#"{"judge": {"model": "sonnet"}, "steps": [
+            {"filter": {"of": "x", "evaluator": "score:a"}},
+            {"filter": {"of": "x", "evaluator": "score:a", "judge": {"agent": {"command": ["judge"]}}}},
+            {"filter": {"of": "x", "evaluator": "exec:make", "judge": {"model": "opus"}}, "workdir": "/w", "image": "rust"}]}"#,
+    );
+    let judge = |step: usize| program.steps[step].work.agents()[1];
+    assert_eq!(judge(0).sandbox.model.as_deref(), Some("sonnet"));
+    assert!(judge(0).sandbox.tools.is_empty());
+    assert_eq!(judge(1).agent, Agent::Command(vec!["judge".to_owned()]));
+    // A command runs where the work is done.
+    assert_eq!(judge(2).sandbox.workdir, "/w");
+    assert_eq!(judge(2).sandbox.image.as_deref(), Some("rust"));
+}
+
+#[test]
+fn a_program_keeps_what_its_names_stood_for() {
+    let shelf = Shelf {
+        sandboxes: vec![(
+            "off",
+            json!({"network": false, "env_vars": {"A": "secret"}}),
+        )],
+        governors: vec![("boss", "Decide.")],
+        pipelines: vec![(
+            "inner",
+            r#"{"steps": [{"prompt": "x", "sandbox": "off"}]}"#.to_owned(),
+        )],
+    };
+    let program = shelf.program(
+        r#"{"steps": [{"prompt": "x", "sandbox": "off", "on_fail": {"governor": "boss"}}, {"pipeline": "inner"}]}"#,
+    );
+    let kept = &program.definition;
+    assert_eq!(kept["sandboxes"]["off"]["network"], false);
+    assert_eq!(kept["sandboxes"]["off"]["env_vars"]["A"], "<kept 1>");
+    assert_eq!(kept["governors"]["boss"]["spec"], "Decide.");
+    assert_eq!(kept["agent"], "claude");
+    assert_eq!(
+        kept["steps"][1]["pipeline"]["sandboxes"]["off"]["network"],
+        false
+    );
+    // Nothing has to be looked up when it is changed.
+    let patcher = PipelinePatcher::new(TypeRegistry::default());
+    let changed = patcher.patch(&program, &json!({"budget": 1})).unwrap();
+    assert_eq!(changed.steps, program.steps);
 }

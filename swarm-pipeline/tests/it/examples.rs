@@ -5,8 +5,25 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use swarm_core::{catalog::Catalog, spec::SandboxSpec, types::TypeRegistry};
+use swarm_core::{
+    catalog::Catalog,
+    spec::{SandboxSpec, Sandboxes, SpecError},
+    types::TypeRegistry,
+};
 use swarm_pipeline::{GovernorFolders, PipelineFolders, Pipelines as _, Surroundings, compile};
+
+/// Saved sandboxes with absolute paths.
+#[derive(Debug)]
+struct Absolute(Catalog);
+impl Sandboxes for Absolute {
+    fn sandbox(&self, name: &str) -> Result<SandboxSpec, SpecError> {
+        let mut spec = self.0.sandbox(name)?;
+        for mount in spec.mounts.iter_mut().flatten() {
+            mount.host_path = mount.host_path.replacen('.', "/checkout", 1);
+        }
+        Ok(spec)
+    }
+}
 
 fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples")
@@ -22,17 +39,6 @@ fn every_pipeline_compiles_without_a_warning_and_says_what_it_is_for() {
             mount.host_path = mount.host_path.replacen('.', "/checkout", 1);
         }
     };
-    #[derive(Debug)]
-    struct Absolute(Catalog);
-    impl swarm_core::spec::Sandboxes for Absolute {
-        fn sandbox(&self, name: &str) -> Result<SandboxSpec, swarm_core::spec::SpecError> {
-            let mut spec = self.0.sandbox(name)?;
-            for mount in spec.mounts.iter_mut().flatten() {
-                mount.host_path = mount.host_path.replacen('.', "/checkout", 1);
-            }
-            Ok(spec)
-        }
-    }
     let sandboxes = Absolute(Catalog::new(vec![folder.join("sandboxes")]));
     let governors = GovernorFolders::new(vec![folder.join("governors")]);
     let types = TypeRegistry::default();
