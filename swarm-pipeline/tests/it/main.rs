@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod compiled;
 #[cfg(test)]
+mod graph;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod simulation;
