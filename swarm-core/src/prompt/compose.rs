@@ -4,6 +4,7 @@ use super::{Context, Input, Piece, PriorError, StepResult, fence::unfenced, situ
 use crate::{
     evaluate::{Around, begin_mark, end_mark},
     hash,
+    ids::StepId,
     machine::{Attempt, Failure},
 };
 
@@ -140,7 +141,9 @@ impl Composer {
     }
 
     fn step(&mut self, result: &StepResult) {
-        let step = result.step.as_ref().map_or("given", |step| step.as_str());
+        let given = || result.refs.first().map(|id| id.agent.as_str());
+        let step = result.step.as_ref().map(StepId::as_str).or_else(given);
+        let step = step.unwrap_or("none");
         if !result.refs.is_empty() {
             self.text(&format!("\n\n# Context from previous step ({step}):\n"));
             match result.refs.as_ref() {

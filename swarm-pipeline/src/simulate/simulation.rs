@@ -17,7 +17,7 @@ use swarm_core::{
     spec::AgentSpec,
 };
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::{sync::watch, task::unconstrained};
 
 use super::{
     answer::Answer,
@@ -313,7 +313,10 @@ impl Simulation {
                 Either::Right(_) => Ok(Driven::Interrupted),
             }
         };
-        match clock.block_on(driven).ok_or(SimulationError::Stuck)?? {
+        match clock
+            .block_on(unconstrained(driven))
+            .ok_or(SimulationError::Stuck)??
+        {
             Driven::Ended(end) => Ok(world.told(end, machine.account())),
             Driven::Interrupted => Err(SimulationError::Stuck),
         }
