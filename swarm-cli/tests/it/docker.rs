@@ -15,6 +15,7 @@ use crate::{
 
 mod cache;
 mod forgery;
+mod pipeline;
 mod secrets;
 mod warm;
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::common::{TestEnvironment, eventually, is_running};
 
 mod governors;
-mod kill;
+pub(crate) mod kill;
 mod saved;
 
 /// Finds the tests broken, mends them twice, and is done.
