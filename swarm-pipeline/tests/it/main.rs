@@ -11,6 +11,8 @@ mod faults;
 #[cfg(test)]
 mod generated;
 #[cfg(test)]
+mod graph;
+#[cfg(test)]
 mod interpreters;
 #[cfg(test)]
 mod mistakes;
