@@ -39,3 +39,9 @@ pub use file::{InvalidSimulation, SimulationFile};
 pub use many::{Distribution, Seconds, Spread};
 pub use simulated::{Simulated, SimulatedAgent};
 pub use simulation::{Simulation, SimulationError};
+
+/// What the guide shows works.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guide/pipelines-dry-run.md")]
+#[derive(Debug)]
+pub struct Guide;
