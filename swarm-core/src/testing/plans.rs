@@ -1,5 +1,7 @@
 //! Plans and pipelines by chance, for property tests of whoever interprets them.
 
+#![expect(clippy::panic, reason = "this is test code; a failure is a message")]
+
 use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
 
 use proptest::{collection::vec, option, prelude::*};
@@ -147,12 +149,11 @@ pub fn any_plan() -> impl Strategy<Value = Plan> {
     })
 }
 
-fn strategy(
-    (i, (is_fetched, source, template, evaluator, top)): (
-        usize,
-        (bool, AgentSpec, Box<Plan>, Evaluator, u32),
-    ),
-) -> Way {
+/// Whether its seeds are fetched, by whom, what is done with each, who judges, and how many are kept.
+type WayParts = (bool, AgentSpec, Box<Plan>, Evaluator, u32);
+
+fn strategy((i, parts): (usize, WayParts)) -> Way {
+    let (is_fetched, source, template, evaluator, top) = parts;
     Way {
         name: name(&format!("way-{i}")),
         seeds: if is_fetched {

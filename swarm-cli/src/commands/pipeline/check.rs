@@ -81,11 +81,11 @@ impl Checked {
 
 fn human(checked: &Checked) -> String {
     let name = checked.name.as_deref().unwrap_or("the pipeline");
-    let warnings: String = checked
-        .warnings
-        .iter()
+    let warnings = checked.warnings.iter();
+    let warnings: Vec<String> = warnings
         .map(|warning| format!("warning: {warning}\n"))
         .collect();
+    let warnings = warnings.concat();
     format!(
         "{warnings}{name} is in order: {} steps, {} agents",
         checked.steps, checked.agents
