@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     evaluate::{Score, Verdict},
+    ids::AgentId,
     outcome::ExitReason,
     plan::{Evaluator, Plan},
     prompt::Context,
@@ -198,18 +199,27 @@ impl Iterate {
         if !self.failures.is_empty() {
             return self.failures.clone();
         }
-        let worthless = self.attempts.last().and_then(|attempt| {
-            let result = attempt.result.clone()?;
-            let (verdict, score) = (attempt.verdict, attempt.score.as_f64());
-            Some(Failure {
+        let last = self.attempts.last().map(|attempt| match &attempt.result {
+            Some(result) => Failure {
                 agent: result.agent.clone(),
                 exit: ExitReason::Rejected,
-                error: format!("{} says {verdict}, score={score:.2}", self.evaluator.name),
-                result: Some(result),
+                error: format!(
+                    "{} says {}, score={:.2}",
+                    self.evaluator.name,
+                    attempt.verdict,
+                    attempt.score.as_f64()
+                ),
+                result: Some(result.clone()),
                 judged_by: attempt.by.clone(),
-            })
+            },
+            // The body has no agents at all.
+            None => Failure::without_agent(
+                AgentId::from_checked(format!("iter-{}", attempt.iteration)),
+                ExitReason::Rejected,
+                attempt.error.clone().unwrap_or_default(),
+            ),
         });
-        worthless.into_iter().collect()
+        last.into_iter().collect()
     }
 }
 

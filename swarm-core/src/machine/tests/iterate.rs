@@ -48,6 +48,7 @@ fn what_fails_is_never_the_best_and_counts_against_patience() {
 
 #[test]
 fn nothing_good_is_a_failure_that_says_so() {
+    const NONE: [Plan; 0] = [];
     for (judge, threshold) in [("silly", 0), ("silly", 90), ("fail", 0)] {
         let (end, iteration) = iteration(iterate(agent("ok"), by(judge), until(2, threshold, 5)));
         assert_eq!(
@@ -60,6 +61,10 @@ fn nothing_good_is_a_failure_that_says_so() {
         };
         assert_eq!(failures.len(), 1, "{judge}");
     }
+    let (end, _) = iteration(iterate(par(NONE), by("score"), until(9, 90, 2)));
+    assert!(
+        matches!(end, End::Failed { failures, .. } if failures[0].error == "there is no result")
+    );
     let nothing = Evaluator::new("score:x", AgentSpec::command("score", ["x"]).unwrap());
     let body = par([agent("fail")]);
     let (end, _) = iteration(iterate(body, nothing, until(1, 90, 1)));
