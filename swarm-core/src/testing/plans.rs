@@ -1,4 +1,8 @@
 //! Plans and pipelines by chance, for property tests of whoever interprets them.
+#![expect(
+    clippy::panic,
+    reason = "for tests, which can do nothing else about a defect"
+)]
 
 use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -147,12 +151,10 @@ pub fn any_plan() -> impl Strategy<Value = Plan> {
     })
 }
 
-fn strategy(
-    (i, (is_fetched, source, template, evaluator, top)): (
-        usize,
-        (bool, AgentSpec, Box<Plan>, Evaluator, u32),
-    ),
-) -> Way {
+/// Whether its seeds are fetched, by whom, and the rest of a way.
+type AnyWay = (bool, AgentSpec, Box<Plan>, Evaluator, u32);
+
+fn strategy((i, (is_fetched, source, template, evaluator, top)): (usize, AnyWay)) -> Way {
     Way {
         name: name(&format!("way-{i}")),
         seeds: if is_fetched {
