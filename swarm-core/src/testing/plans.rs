@@ -1,6 +1,8 @@
 //! Plans and pipelines by chance, for property tests of whoever interprets them.
-
-#![expect(clippy::panic, reason = "this is test code; a failure is a message")]
+#![expect(
+    clippy::panic,
+    reason = "for tests, which can do nothing else about a defect"
+)]
 
 use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -149,11 +151,10 @@ pub fn any_plan() -> impl Strategy<Value = Plan> {
     })
 }
 
-/// Whether its seeds are fetched, by whom, what is done with each, who judges, and how many are kept.
-type WayParts = (bool, AgentSpec, Box<Plan>, Evaluator, u32);
+/// Whether its seeds are fetched, by whom, and the rest of a way.
+type AnyWay = (bool, AgentSpec, Box<Plan>, Evaluator, u32);
 
-fn strategy((i, parts): (usize, WayParts)) -> Way {
-    let (is_fetched, source, template, evaluator, top) = parts;
+fn strategy((i, (is_fetched, source, template, evaluator, top)): (usize, AnyWay)) -> Way {
     Way {
         name: name(&format!("way-{i}")),
         seeds: if is_fetched {

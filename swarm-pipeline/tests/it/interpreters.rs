@@ -52,7 +52,7 @@ fn is_within(estimate: &Estimate, simulated: &Simulated) -> Result<(), TestCaseE
                 visit.step == step.step && visit.end != Some(swarm_core::machine::VisitEnd::Skipped)
             })
         });
-        let visits: Vec<u32> = visits.map(|(i, _)| i as u32).collect();
+        let visits: Vec<u32> = visits.map(|(i, _)| u32::try_from(i).unwrap()).collect();
         prop_assert!(
             visits.len() as u64 >= step.visits.lowest,
             "visits of {}: {}",

@@ -80,7 +80,7 @@ fn a_script_decides_what_happens_each_time() {
         .agent("test")
         .fails()
         .cost(dollars("0.10"))
-        .takes(Duration::from_secs(60))
+        .takes(Duration::from_mins(1))
         .then_fails()
         .then_succeeds()
         .agent("fix")
@@ -92,10 +92,10 @@ fn a_script_decides_what_happens_each_time() {
         .assert_way(["test", "fix", "test", "fix", "test", "release"])
         .assert_ran(["test", "fix", "test.2", "fix.2", "test.3", "release"])
         .assert_costs_at_most(dollars("1.10"))
-        .assert_takes_at_most(Duration::from_secs(60))
+        .assert_takes_at_most(Duration::from_mins(1))
         .assert_all_used();
     assert_eq!(simulated.cost, dollars("1.10"));
-    assert_eq!(simulated.time, Duration::from_secs(60));
+    assert_eq!(simulated.time, Duration::from_mins(1));
 }
 
 #[test]
@@ -193,9 +193,9 @@ fn budgets_and_deadlines_hold_as_in_a_real_run() {
     let slow = Simulation::of(mending())
         .agent("*")
         .takes(Duration::from_secs(90));
-    let simulated = slow.deadline(Duration::from_secs(120)).run().unwrap();
+    let simulated = slow.deadline(Duration::from_mins(2)).run().unwrap();
     simulated.assert_failed().assert_ran(["test", "release"]);
-    assert_eq!(simulated.time, Duration::from_secs(120));
+    assert_eq!(simulated.time, Duration::from_mins(2));
     assert_eq!(
         simulated.agents.last().unwrap().exit,
         ExitReason::DeadlineExceeded
@@ -203,7 +203,7 @@ fn budgets_and_deadlines_hold_as_in_a_real_run() {
 
     let slow = Simulation::of(mending())
         .agent("*")
-        .takes(Duration::from_secs(900))
+        .takes(Duration::from_mins(15))
         .run();
     let after = Duration::from_secs(100);
     assert_eq!(slow.unwrap().agents[0].exit, ExitReason::TimedOut { after });
@@ -329,7 +329,7 @@ fn who_asks_a_person_has_no_highest_time_and_a_budget_bounds_the_cost() {
     };
     let assumptions = Assumptions {
         budget: Some(dollars("2")),
-        deadline: Some(Duration::from_secs(60)),
+        deadline: Some(Duration::from_mins(1)),
         ..Assumptions::default()
     };
     let estimate = estimate(
