@@ -213,7 +213,13 @@ fn open(context: &Context, args: &RunArgs) -> Result<Session, CliError> {
         runtime: args.runtime,
         ..context.overrides()
     };
-    Session::open(config::load(&overrides)?)
+    let mut config = config::load(&overrides)?;
+    if let Some(limit) = args.max_concurrency {
+        // Whatever the plan is made of: the slots are what all of its agents wait for.
+        let slots = &mut config.settings.max_concurrent;
+        *slots = (*slots).min(limit);
+    }
+    Session::open(config)
 }
 
 /// Drives runs to their end, one at a time.

@@ -24,6 +24,7 @@ pub use program::{Ask, Governor, OnFail, Patcher, Program, RetryIf, Step};
 use serde::{Deserialize, Serialize};
 pub use strategies::{Strategies, StrategyAgent, StrategyError};
 pub use strategy::{Seeds, Strategy};
+pub use walk::MAX_AT_ONCE;
 
 use crate::{
     evaluate::Score, ids::RefId, machine::ScopeLimits, prompt::Input, refs::Check, spec::AgentSpec,

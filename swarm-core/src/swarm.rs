@@ -29,7 +29,7 @@ use crate::{
     },
     machine::{Cursor, Demand, Machine},
     money::Usd,
-    plan::{Patcher, Plan},
+    plan::{MAX_AT_ONCE, Patcher, Plan},
     prices::PriceBook,
     refs::{MemoryRefStore, RefStore},
     resources::{PoolLimits, ResourcePools},
@@ -153,6 +153,14 @@ pub enum SwarmError {
          `swarm runs kill {0}` ends this one"
     )]
     ValuesLost(RunId),
+    /// There would be too many agents at the same time. Nothing was started.
+    #[error(
+        "{agents} agents would be under way, or waiting, at the same time, and at most {MAX_AT_ONCE} can be; nothing was started"
+    )]
+    TooManyAgents {
+        /// How many.
+        agents: usize,
+    },
     /// It has no steps.
     #[error(
         "run {0} is not a pipeline, so it cannot go on from a step; `swarm runs resume {0}` goes on with one that has not ended"
@@ -204,7 +212,9 @@ impl Coded for SwarmError {
             Self::BudgetSpent { .. } => ErrorCode::BudgetExhausted,
             Self::RunNotFound(_) => ErrorCode::RunNotFound,
             Self::RunEnded(_) => ErrorCode::RunEnded,
-            Self::NoPipeline(_) | Self::StepNeeded { .. } => ErrorCode::InvalidInput,
+            Self::NoPipeline(_) | Self::StepNeeded { .. } | Self::TooManyAgents { .. } => {
+                ErrorCode::InvalidInput
+            }
             Self::UnknownStep { .. } | Self::NeverEntered { .. } => ErrorCode::UnknownStep,
             Self::ValuesLost(_) => ErrorCode::StorageFailed,
             Self::Drive(error) => error.code(),
@@ -506,6 +516,10 @@ impl Swarm {
     }
 
     fn check(&self, plan: &Plan) -> Result<(), SwarmError> {
+        let agents = plan.most_at_once();
+        if agents > MAX_AT_ONCE {
+            return Err(SwarmError::TooManyAgents { agents });
+        }
         let agents = plan.agents();
         for spec in &agents {
             if let Ok(kind) = kind_of(&spec.agent) {

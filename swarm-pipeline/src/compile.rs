@@ -16,7 +16,7 @@ use swarm_core::{
     error_code::ErrorCode,
     machine::ScopeLimits,
     money::Usd,
-    plan::{self, Program, Step},
+    plan::{self, MAX_AT_ONCE, Program, Step},
 };
 
 use crate::{
@@ -168,6 +168,12 @@ impl<'s> Compiler<'s> {
                 let place = place.key("on_success");
                 self.ask(ask, &mut scope, &place, notes)
             });
+            if work
+                .as_ref()
+                .is_some_and(|work| work.most_at_once() > MAX_AT_ONCE)
+            {
+                work::too_many(&place, notes);
+            }
             if let (Some(work), Some(id), Some(exits)) = (work, ids.id(i), exits.last()) {
                 steps.push(Step {
                     id,

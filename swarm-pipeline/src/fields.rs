@@ -193,11 +193,17 @@ impl<'n, 'm> Fieldset<'n, 'm> {
 
     /// A field that nobody knows yet and that was probably meant to be called `name`.
     fn misspelt(&self, name: &str) -> Option<&'n str> {
-        let Mode::Reading { fields, .. } = &self.0 else {
+        let Mode::Reading { fields, known, .. } = &self.0 else {
             return None;
         };
         let mut names = fields.iter().map(|(field, _)| field.as_str());
-        names.find(|field| *field != name && nearest(field, [name]).is_some())
+        // What means something by itself is no misspelt word, however much it looks like one.
+        let means_something = |field: &str| {
+            known.contains(&field) || swarm_core::spec::SandboxSpec::FIELDS.contains(&field)
+        };
+        names.find(|field| {
+            *field != name && !means_something(field) && nearest(field, [name]).is_some()
+        })
     }
 
     /// Whether there is a field that was probably meant to be one of `names`.

@@ -14,12 +14,15 @@ use crate::{
     exit_code::Exit,
 };
 
+/// The most agents of one beam.
+const MAX_WIDTH: u32 = 10_000;
+
 #[derive(Debug, Args)]
 pub(crate) struct Beam {
     /// What each of the agents is to do
     prompt: String,
     /// How many agents
-    #[arg(long, value_name = "N", default_value = "3", value_parser = at_least_one::<NonZeroU32>)]
+    #[arg(long, value_name = "N", default_value = "3", value_parser = width)]
     width: NonZeroU32,
     /// score:CRITERION, validate:TYPE, or `exec:SHELL COMMAND`, which finds what it judges in the file {artifact}
     #[arg(long, default_value = "score:overall quality, rigour, and correctness")]
@@ -47,4 +50,13 @@ impl Beam {
         let plan = plan::beam(agent, self.width, evaluator, keep_losers);
         execute(context, &self.run, plan).await
     }
+}
+
+/// As many as anybody could compare.
+fn width(text: &str) -> Result<NonZeroU32, String> {
+    let width = at_least_one::<NonZeroU32>(text)?;
+    if width.get() > MAX_WIDTH {
+        return Err(format!("at most {MAX_WIDTH}"));
+    }
+    Ok(width)
 }

@@ -354,3 +354,48 @@ fn assert_no_canary(path: &Path) {
     let text = String::from_utf8_lossy(&bytes);
     assert!(!text.contains("canary-"), "{}", path.display());
 }
+
+// Work within work multiplies: a short definition must not need all memory of the machine.
+#[test]
+fn a_definition_of_too_many_agents_is_refused_before_it_is_unfolded() {
+    let env = TestEnvironment::new();
+    let beam = |of: Value| json!({"beam": {"width": 1000, "evaluator": "exec:true", "of": of}});
+    let bomb = beam(beam(beam(json!("x"))));
+    let agent = json!({"command": ["true"]});
+    let text = json!({"agent": agent, "steps": [bomb]}).to_string();
+    let refused = env.swarm(&["pipeline", "check", &text]).code(2);
+    drop(refused.says(&["at the same time"]));
+    let map = |of: Value| json!({"map": {"template": of, "inputs": vec!["x"; 1000]}});
+    let text = json!({"agent": agent, "steps": [map(map(json!("x")))]}).to_string();
+    drop(env.swarm(&["pipeline", "run", &text]).code(2));
+    let beam = [
+        "beam",
+        "x",
+        "--width",
+        "100000000",
+        "--agent",
+        "command",
+        "--",
+        "cat",
+    ];
+    drop(env.swarm(&beam).code(2));
+}
+
+#[test]
+fn the_concurrency_of_a_run_holds_for_all_that_its_steps_do() {
+    let env = TestEnvironment::new();
+    let log = env.work().join("log");
+    let script = format!(
+        "echo start >> {0}; sleep 0.05; echo end >> {0}",
+        log.display()
+    );
+    let text = json!({
+        "agent": {"command": ["sh", "-c", script]},
+        "steps": [{"id": "many", "par": ["a", "b", "c"]}],
+    });
+    let text = text.to_string();
+    let args = ["pipeline", "run", "--max-concurrency", "1", &text];
+    drop(env.swarm(&args).ok());
+    let order = fs::read_to_string(&log).unwrap();
+    assert_eq!(order, "start\nend\n".repeat(3));
+}

@@ -234,7 +234,15 @@ fn verdict_of_value(value: &Value) -> Said<Verdict> {
 fn score_of_value(value: &Value) -> Said<Score> {
     match value {
         Value::Null => Said::Nothing,
-        Value::Number(number) => number.as_f64().and_then(Score::from_f64).into(),
+        // On another scale, 8 may be good or bad: nobody knows.
+        Value::Number(number) => number
+            .as_f64()
+            .filter(|score| *score <= 1.0)
+            .and_then(Score::from_f64)
+            .into(),
+        Value::String(text) if text.trim().parse::<f64>().is_ok_and(|score| score > 1.0) => {
+            Said::Unclear
+        }
         Value::String(text) => score_of_text(text).into(),
         _ => Said::Unclear,
     }

@@ -1,7 +1,10 @@
 //! What can be said of a plan without running it.
 
 use super::{Plan, Seeds, Selection, Strategy};
-use crate::spec::AgentSpec;
+use crate::{evaluate::MAX_SEEDS, spec::AgentSpec};
+
+/// How many operations of one run there may be at the same time.
+pub const MAX_AT_ONCE: usize = 200_000;
 
 impl Plan {
     /// Every agent that is described, in the order of the plan; those of a retry or of a template once.
@@ -98,6 +101,53 @@ impl Plan {
             }
             Self::Judge { body, .. } => body.as_ref().is_some_and(|body| body.has_limits()),
             Self::Hunt { strategies, .. } => strategies.iter().any(|s| s.template.has_limits()),
+        }
+    }
+
+    /// How many operations may be under way, or waiting for their turn, at the same time: each takes memory. No more than
+    /// [`MAX_AT_ONCE`] can be run.
+    pub fn most_at_once(&self) -> usize {
+        let sum = |plans: &[Self]| {
+            let each = plans.iter().map(Self::most_at_once);
+            each.fold(0, usize::saturating_add)
+        };
+        let judged = |body: usize| body.saturating_mul(2);
+        match self {
+            Self::Run { .. } | Self::Guard { .. } | Self::Approve { .. } => 1,
+            Self::Seq { stages: plans }
+            | Self::Par {
+                branches: plans, ..
+            }
+            | Self::Race { branches: plans } => sum(plans),
+            Self::Map {
+                template, inputs, ..
+            } => template.most_at_once().saturating_mul(inputs.len()),
+            Self::Retry { body, .. } | Self::Limit { body, .. } => body.most_at_once(),
+            Self::Reduce { body, reducer, .. } => {
+                let body = body.as_ref().map_or(0, |body| body.most_at_once());
+                body.saturating_add(reducer.most_at_once())
+            }
+            Self::Judge { given, body, .. } => {
+                let body = body.as_ref().map_or(0, |body| body.most_at_once());
+                judged(body).saturating_add(given.len())
+            }
+            Self::Iterate { body, .. } => judged(body.most_at_once()),
+            Self::FanOut { template, .. } => template.most_at_once().saturating_mul(MAX_SEEDS),
+            Self::Hunt { strategies, .. } => {
+                let each = strategies.iter().map(|strategy| {
+                    let seeds = match &strategy.seeds {
+                        Seeds::Listed(seeds) => seeds.len(),
+                        Seeds::Fetched(_) => MAX_SEEDS,
+                    };
+                    judged(strategy.template.most_at_once().saturating_mul(seeds))
+                });
+                each.fold(0, usize::saturating_add)
+            }
+            // One step at a time.
+            Self::Pipeline { program } => {
+                let each = program.steps.iter().map(|step| step.work.most_at_once());
+                each.max().unwrap_or(0)
+            }
         }
     }
 

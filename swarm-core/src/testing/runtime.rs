@@ -185,11 +185,16 @@ pub async fn an_agent_sees_what_another_left_in_the_shared_folder(subject: &Runt
         "cat /shared/note $SWARM_SHARED/deeper/note && echo three >> /shared/note && rm /shared/deeper/note",
     );
     assert_eq!(subject.complete(&second).await.text(), "one\ntwo\n");
-    // At the same time, and not in a container of their own.
-    let both = [
+    // At the same time, and not in a container of their own. Agents of one run have different names.
+    let mut both = [
         sharing("echo a > /shared/a; until [ -e /shared/b ]; do sleep 0.1; done; cat /shared/b"),
         sharing("echo b > /shared/b; until [ -e /shared/a ]; do sleep 0.1; done; cat /shared/a"),
     ];
+    let [a, b] = &mut both;
+    b.id = RefId::new(
+        a.id.run.clone(),
+        AgentId::new("agent-1").expect("a valid name"),
+    );
     let printed = join_all(both.iter().map(async |job| {
         let (exit, sink) = subject.run(job).await;
         assert_eq!(

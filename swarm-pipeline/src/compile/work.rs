@@ -6,7 +6,7 @@ use swarm_core::{
     error_code::{Coded as _, ErrorCode},
     ids::{RefId, StepId},
     machine::ScopeLimits,
-    plan::{self, Evaluator, Plan, Seeds, Selection, Strategy},
+    plan::{self, Evaluator, MAX_AT_ONCE, Plan, Seeds, Selection, Strategy},
     prompt::Input,
     refs::Check,
     spec::SandboxSpec,
@@ -296,7 +296,13 @@ impl Compiler<'_> {
         if !is_fine {
             return None;
         }
-        let branches = plan::par(std::iter::repeat_n(body?, width));
+        let body = body?;
+        // Before it is made: beams within beams multiply.
+        if body.most_at_once().saturating_mul(width) > MAX_AT_ONCE {
+            too_many(&place.key("width"), w.notes);
+            return None;
+        }
+        let branches = plan::par(std::iter::repeat_n(body, width));
         let select = Selection::Best {
             keep_losers: beam.keep_losers,
         };
@@ -560,4 +566,12 @@ fn strategy_name(name: &str, place: &Place<'_>, notes: &mut Notes<'_>) -> Option
             None
         }
     }
+}
+
+/// More agents at the same time than can be.
+pub(super) fn too_many(place: &Place<'_>, notes: &mut Notes<'_>) {
+    let message = format!(
+        "more than {MAX_AT_ONCE} agents would be under way, or waiting, at the same time; make it narrower"
+    );
+    notes.mistakes.add(place, ErrorCode::InvalidInput, message);
 }

@@ -353,3 +353,24 @@ fn a_secret_is_not_in_what_is_told() {
     assert_eq!(told.len(), 3, "{told:?}");
     assert!(!format!("{told:?}").contains("7001"), "{told:?}");
 }
+
+#[test]
+fn a_step_without_work_is_a_mistake_whatever_else_it_says() {
+    for field in [
+        r#""on_fail": "b""#,
+        r#""retry_if": {"K": "b"}"#,
+        r#""next": "b""#,
+        r#""model": "haiku""#,
+    ] {
+        let text =
+            format!(r#"{{"steps": [{{"id": "a", {field}}}, {{"id": "b", "prompt": "x"}}]}}"#);
+        let source = Source::json(&text).unwrap();
+        let wrong = Shelf::default().compile(&source).unwrap_err();
+        assert!(
+            wrong
+                .to_string()
+                .contains("nothing says what is to be done"),
+            "{field}: {wrong}"
+        );
+    }
+}

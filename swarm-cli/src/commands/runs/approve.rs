@@ -47,13 +47,28 @@ impl Answer {
             return Err(SwarmError::RunEnded(self.run).into());
         }
         let (at, approval) = self.asked(&view)?;
-        RunJournal::new(Arc::clone(&session.log), Arc::new(SystemClock), &self.run)
+        let journal = RunJournal::new(Arc::clone(&session.log), Arc::new(SystemClock), &self.run);
+        let ours = journal
             .append(vec![RunEvent::ApprovalAnswered {
                 at: at.clone(),
                 approved,
                 note: self.note.clone(),
             }])
             .await?;
+        // Somebody may have answered at the same time. Who comes first in the log counts.
+        let events = journal.read().await?;
+        let first = events.iter().find(|(_, event)| {
+            matches!(event, RunEvent::ApprovalAnswered { at: other, .. } if other == at)
+        });
+        if first.is_none_or(|(recorded, _)| recorded.sequence != ours) {
+            return Err(CliError::new(
+                ErrorCode::InvalidInput,
+                format!(
+                    "somebody else has just answered `{}` of run {}; `swarm runs show {1}` shows how it went on",
+                    approval.name, self.run
+                ),
+            ));
+        }
         let answered = Answered {
             run_id: &self.run,
             name: approval.name.as_str(),

@@ -196,16 +196,20 @@ fn several_judgements_that_differ_are_told() {
 }
 
 #[test]
-fn a_score_outside_of_the_range_is_cut_and_told() {
-    let judgement = judgement_of_answer(r#"{"score": 8}"#);
-    assert_eq!(
-        (judgement.verdict, judgement.score),
-        (Verdict::Valid, Score::ONE)
-    );
-    assert_eq!(
-        judgement.issues,
-        ["the evaluator's score is 8, which is not between 0 and 1"]
-    );
+fn a_score_on_another_scale_says_nothing_and_one_below_the_range_is_the_lowest() {
+    for answer in [
+        r#"{"score": 8}"#,
+        r#"{"score": "95"}"#,
+        r#"{"verdict": "VALID", "score": 1.5}"#,
+    ] {
+        let judgement = judgement_of_answer(answer);
+        assert_eq!(
+            (judgement.verdict, judgement.score),
+            (Verdict::Unknown, Score::ZERO),
+            "{answer}"
+        );
+        assert!(!judgement.issues.is_empty(), "{answer}");
+    }
     is(r#"{"score": -3}"#, Verdict::Invalid, "0.00");
 }
 
