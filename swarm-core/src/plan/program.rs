@@ -68,6 +68,25 @@ pub struct Step {
     pub max_retries: u32,
 }
 
+impl Step {
+    /// How often a step may be entered by a jump if nobody says otherwise.
+    pub const MAX_RETRIES: u32 = 3;
+
+    /// A step that is followed by the next one in the list, and that ends the pipeline if it fails.
+    pub const fn new(id: StepId, work: Plan) -> Self {
+        Self {
+            id,
+            work,
+            only_after_error: false,
+            on_fail: None,
+            on_success: None,
+            retry_if: Vec::new(),
+            next: None,
+            max_retries: Self::MAX_RETRIES,
+        }
+    }
+}
+
 /// What happens if a step fails.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -19,16 +19,7 @@ use swarm_core::{
 use crate::fixtures::{agent, agent_in, ref_of};
 
 fn step(id: &str) -> Step {
-    Step {
-        id: StepId::new(id).unwrap(),
-        work: plan::run(agent(id)),
-        only_after_error: false,
-        on_fail: None,
-        on_success: None,
-        retry_if: Vec::new(),
-        next: None,
-        max_retries: 3,
-    }
+    Step::new(StepId::new(id).unwrap(), plan::run(agent(id)))
 }
 
 fn program(steps: Vec<Step>) -> Program {
@@ -308,7 +299,7 @@ async fn a_person_who_does_not_agree_ends_it_and_can_be_asked_again() {
 }
 
 #[tokio::test]
-async fn the_classification_of_a_pipeline_is_that_of_its_results_and_keeps_servers_away() {
+async fn the_classification_of_a_pipeline_is_that_of_its_results() {
     let log = Arc::new(MemoryEventLog::new());
     let swarm = Swarm::builder(Arc::new(runtime()))
         .log(Arc::<MemoryEventLog>::clone(&log))

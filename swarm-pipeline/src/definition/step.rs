@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How often a step may be entered by a jump if nobody says otherwise.
-const MAX_RETRIES: u32 = 3;
+const MAX_RETRIES: u32 = swarm_core::plan::Step::MAX_RETRIES;
 
 /// One step of a pipeline, as it was written.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -30,16 +30,7 @@ fn agent(prompt: &str) -> AgentSpec {
 }
 
 pub(crate) fn step(id: &str) -> Step {
-    Step {
-        id: StepId::new(id).unwrap(),
-        work: plan::run(agent(id)),
-        only_after_error: false,
-        on_fail: None,
-        on_success: None,
-        retry_if: Vec::new(),
-        next: None,
-        max_retries: 3,
-    }
+    Step::new(StepId::new(id).unwrap(), plan::run(agent(id)))
 }
 
 pub(crate) fn program(steps: Vec<Step>) -> Program {

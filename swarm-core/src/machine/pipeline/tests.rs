@@ -19,16 +19,7 @@ fn agent(prompt: &str) -> AgentSpec {
 }
 
 fn step(id: &str) -> Step {
-    Step {
-        id: StepId::new(id).unwrap(),
-        work: plan::run(agent(id)),
-        only_after_error: false,
-        on_fail: None,
-        on_success: None,
-        retry_if: Vec::new(),
-        next: None,
-        max_retries: 3,
-    }
+    Step::new(StepId::new(id).unwrap(), plan::run(agent(id)))
 }
 
 fn ask(governor: &str, width: u32) -> Ask {
