@@ -197,8 +197,8 @@ fn is_restart(view: &RunView, restart: &Restart) -> bool {
 pub(crate) async fn known(session: &Session, run: &RunId) -> Result<RunView, CliError> {
     let journal =
         swarm_core::journal::RunJournal::new(Arc::clone(&session.log), Arc::new(SystemClock), run);
-    let events = journal.read().await?;
-    RunView::fold(run, &events).ok_or_else(|| SwarmError::RunNotFound(run.clone()).into())
+    let view = journal.view().await?;
+    view.ok_or_else(|| SwarmError::RunNotFound(run.clone()).into())
 }
 
 pub(crate) fn is_live(run: &RunId) -> CliError {

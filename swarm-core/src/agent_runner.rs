@@ -130,14 +130,15 @@ impl AgentRunner {
     async fn run_agent(&self, start: &Start, halt: &Halt) -> Result<AgentOutcome, Stopped> {
         let id = RefId::new(self.run.clone(), start.agent.clone());
         let bounds = self.bounds(start);
-        let (launch, holds) = match self.how_to_launch(&id, &start.at, &bounds).await? {
+        let (launch, holds) = match self.how_to_launch(&id, &start.at, &bounds).boxed().await? {
             ToLaunch::Ended(outcome) => return Ok(outcome),
             ToLaunch::As(launch, holds) => (launch, holds),
         };
         let spec = start.spec.as_ref();
         let kind =
             kind_of(&spec.agent).map_err(|error| denied(ExitReason::Refused, error.to_string()))?;
-        let work = match self.look_up((start, &bounds), kind, launch, halt).await {
+        let looked = self.look_up((start, &bounds), kind, launch, halt);
+        let work = match looked.boxed().await {
             Looked::Found(outcome) => return Ok(outcome),
             Looked::Absent(work) => work,
         };
@@ -147,17 +148,36 @@ impl AgentRunner {
             is_new: launch != Launch::TakeOver && self.runtime.starts_programs(),
             bounds: &bounds,
         };
-        let mut admission = self
+        let admission = self
             .limits
             .admit(applicant, holds, halt, &self.journal)
             .await?;
+        // Few run at once, and thousands may wait: these need not have room for all of it.
+        let run = self.run_admitted(start, halt, &bounds, (kind, launch), admission);
+        let outcome = run.boxed().await?;
+        self.keep_for_others(work, start, kind, &outcome)
+            .boxed()
+            .await;
+        Ok(outcome)
+    }
+
+    /// The rest, once nothing is in its way.
+    async fn run_admitted(
+        &self,
+        start: &Start,
+        halt: &Halt,
+        bounds: &Bounds,
+        (kind, launch): (&'static dyn AgentKind, Launch),
+        mut admission: Admission,
+    ) -> Result<AgentOutcome, Stopped> {
+        let id = RefId::new(self.run.clone(), start.agent.clone());
         let shared = self.shared_folder(start).await?;
         let told = (start, shared.as_ref());
-        let mut recording = self.open_record(&id, told, kind, &bounds).await?;
+        let mut recording = self.open_record(&id, told, kind, bounds).await?;
         if launch != Launch::TakeOver {
             self.note_start(start, &mut admission).await?;
         }
-        let timeout = self.limits.timeout(spec, &bounds);
+        let timeout = self.limits.timeout(&start.spec, bounds);
         let mut job = self.job(id, kind, &start.spec, recording.as_ref(), (launch, timeout));
         job.shared = shared;
         let ran = self
@@ -168,9 +188,7 @@ impl AgentRunner {
             return Err(Stopped::Broken(error.into()));
         }
         let stderr = recording.stderr_tail();
-        let mut end = self
-            .end_of(ran, &job, (start, &bounds), kind, &stderr)
-            .await;
+        let mut end = self.end_of(ran, &job, (start, bounds), kind, &stderr).await;
         if end.exit == ExitReason::Cancelled && halt.is_interruption() {
             end.error = Some(format!(
                 "interrupted; `swarm runs resume {}` runs it again",
@@ -182,9 +200,7 @@ impl AgentRunner {
             return Err(Stopped::Interrupted);
         }
         end.stamps.budget = Some(admission.settle(end.cost));
-        let outcome = keep(recording, end).await;
-        self.keep_for_others(work, start, kind, &outcome).await;
-        Ok(outcome)
+        Ok(keep(recording, end).await)
     }
 
     /// What is written down about the end of an agent, but for the budget.

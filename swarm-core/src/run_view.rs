@@ -1,13 +1,17 @@
 //! What is known about a run: a fold over its events, and nothing else.
 
+mod fold;
+
 use std::{collections::BTreeMap, sync::Arc};
+
+pub use fold::{RunFold, replay};
 
 use serde::Serialize;
 
 use crate::{
     ids::{AgentId, RefId, RunId},
     journal::{Recorded, RunEvent, RunLimits},
-    machine::{Account, AgentEnded, Cursor, End, Machine, UnexpectedEvent},
+    machine::{Account, Cursor, End},
     money::Usd,
     outcome::AgentOutcome,
     plan::{Plan, Program},
@@ -86,29 +90,6 @@ pub struct Approval {
     pub approved: Option<bool>,
 }
 
-/// The machine of a run as its log leaves it, whether or not it is to be stopped.
-///
-/// # Errors
-///
-/// The first event that does not belong to the plan.
-pub fn replay<'e>(
-    plan: &Plan,
-    events: impl IntoIterator<Item = &'e RunEvent>,
-) -> Result<Machine, UnexpectedEvent> {
-    let mut machine = Machine::new(plan.clone());
-    for event in events {
-        match event {
-            RunEvent::AgentEnded(ended) => machine.apply(ended)?,
-            RunEvent::EffectDone(done) => machine.apply(done)?,
-            RunEvent::Restarted { step, program, .. } => {
-                machine.restart(*step, program.as_deref())?;
-            }
-            _ => {}
-        }
-    }
-    Ok(machine)
-}
-
 /// An agent that is not started yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WaitingAgent {
@@ -150,150 +131,13 @@ impl AgentView {
 impl RunView {
     /// Folds `events` of `run`; `None` without a first event, since then there is no such run.
     pub fn fold(run: &RunId, events: &[(Recorded, RunEvent)]) -> Option<Self> {
-        let (
-            (
-                first,
-                RunEvent::Started {
-                    plan,
-                    limits,
-                    runtime,
-                },
-            ),
-            later,
-        ) = events.split_first()?
-        else {
-            return None;
-        };
-        let mut view = Self {
-            run: run.clone(),
-            plan: plan.clone(),
-            limits: *limits,
-            runtime: runtime.clone(),
-            state: RunState::Open {
-                cancel_requested: false,
-                interrupted: false,
-            },
-            agents: BTreeMap::new(),
-            waiting: BTreeMap::new(),
-            approvals: BTreeMap::new(),
-            account: None,
-            program: None,
-            spent: Usd::ZERO,
-            started: first.at,
-            updated: first.at,
-        };
-        for (recorded, event) in later {
-            view.updated = recorded.at;
-            view.apply(event);
+        let mut events = events.iter();
+        let (first, started) = events.next()?;
+        let mut fold = RunFold::begin(run, first, started)?;
+        for (recorded, event) in events {
+            fold.apply(recorded, event);
         }
-        if let Ok(machine) = replay(plan, events.iter().map(|(_, event)| event)) {
-            view.account = machine.account();
-            view.program = machine.program().cloned();
-        }
-        Some(view)
-    }
-
-    fn apply(&mut self, event: &RunEvent) {
-        let now = self.updated;
-        match event {
-            RunEvent::Started { .. } => {}
-            RunEvent::AgentStarted {
-                at,
-                agent,
-                reserved,
-            } => {
-                self.waiting.remove(at);
-                let view = self
-                    .agents
-                    .entry(at.clone())
-                    .and_modify(|lost| {
-                        // It was started before, and nobody knows what that did cost.
-                        self.spent = self.spent + lost.reserved;
-                        lost.counted = lost.counted + lost.reserved;
-                    })
-                    .or_insert_with(|| AgentView::new(agent, now));
-                view.outcome = None;
-                view.reserved = *reserved;
-            }
-            RunEvent::AgentWaits {
-                at,
-                agent,
-                kind,
-                until,
-            } => {
-                let waiting = WaitingAgent {
-                    agent: agent.clone(),
-                    kind: kind.clone(),
-                    until: *until,
-                };
-                self.waiting.insert(at.clone(), waiting);
-            }
-            RunEvent::AgentEnded(ended) => self.ended(ended),
-            RunEvent::EffectDone(done) => {
-                self.approvals.remove(&done.at);
-            }
-            RunEvent::ApprovalAsked {
-                at,
-                name,
-                question,
-                refs,
-            } => {
-                let approval = Approval {
-                    name: name.clone(),
-                    question: question.clone(),
-                    refs: refs.clone(),
-                    asked: now,
-                    approved: None,
-                };
-                self.approvals.insert(at.clone(), approval);
-            }
-            RunEvent::ApprovalAnswered { at, approved, .. } => {
-                if let Some(approval) = self.approvals.get_mut(at) {
-                    approval.approved.get_or_insert(*approved);
-                }
-            }
-            RunEvent::Restarted { limits, .. } => {
-                self.limits = *limits;
-                self.state = RunState::Open {
-                    cancel_requested: false,
-                    interrupted: false,
-                };
-            }
-            RunEvent::LimitsChanged { limits } => self.limits = *limits,
-            RunEvent::CancelRequested => self.open(|cancel_requested, _| *cancel_requested = true),
-            RunEvent::Interrupted => self.open(|_, interrupted| *interrupted = true),
-            RunEvent::Resumed => self.open(|_, interrupted| *interrupted = false),
-            RunEvent::Ended { end } => self.state = RunState::Ended(end.clone()),
-        }
-    }
-
-    fn ended(&mut self, ended: &AgentEnded) {
-        let now = self.updated;
-        self.waiting.remove(&ended.at);
-        let view = self
-            .agents
-            .entry(ended.at.clone())
-            .or_insert_with(|| AgentView::new(&ended.agent, now));
-        let outcome = &ended.outcome;
-        let cost = outcome.cost.unwrap_or(view.reserved);
-        let counted = match outcome.result {
-            Some(_) => cost,
-            // It was started by a process that died, and then not wanted any more: nobody knows what it did cost.
-            None => cost.max(view.reserved),
-        };
-        self.spent = self.spent + counted;
-        view.counted = view.counted + counted;
-        view.outcome = Some(ended.outcome.clone());
-    }
-
-    fn open(&mut self, change: impl FnOnce(&mut bool, &mut bool)) {
-        if let RunState::Open {
-            cancel_requested,
-            interrupted,
-        } = &mut self.state
-        {
-            change(cancel_requested, interrupted);
-        }
+        Some(fold.finish())
     }
 
     /// Agents that were started and have not ended, as far as the log knows.

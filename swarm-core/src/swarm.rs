@@ -496,8 +496,8 @@ impl Swarm {
 
     /// What is known about `run`.
     pub async fn view(&self, run: &RunId) -> Result<RunView, SwarmError> {
-        let events = self.journal(run).read().await?;
-        RunView::fold(run, &events).ok_or_else(|| SwarmError::RunNotFound(run.clone()))
+        let view = self.journal(run).view().await?;
+        view.ok_or_else(|| SwarmError::RunNotFound(run.clone()))
     }
 
     /// The journal of `run`.
@@ -624,7 +624,11 @@ impl Swarm {
         if is_over {
             journal.forget_values().await;
         }
-        self.view(&runner.run).await
+        // Both are as large as the run is wide.
+        drop(machine);
+        let run = runner.run.clone();
+        drop(runner);
+        self.view(&run).await
     }
 }
 

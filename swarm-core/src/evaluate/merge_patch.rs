@@ -166,6 +166,11 @@ mod tests {
         })
     }
 
+    fn any_object() -> impl Strategy<Value = Value> {
+        prop::collection::btree_map("[a-d]", any_json(), 0..4)
+            .prop_map(|fields| Value::Object(fields.into_iter().collect()))
+    }
+
     proptest! {
         #[test]
         fn a_patch_twice_is_the_patch_once(target in any_json(), patch in any_json()) {
@@ -174,14 +179,12 @@ mod tests {
         }
 
         #[test]
-        fn an_empty_patch_leaves_an_object_alone(target in any_json()) {
-            prop_assume!(target.is_object());
+        fn an_empty_patch_leaves_an_object_alone(target in any_object()) {
             prop_assert_eq!(patched(target.clone(), json!({})), target);
         }
 
         #[test]
-        fn a_field_that_is_not_in_the_patch_stays(target in any_json(), patch in any_json()) {
-            prop_assume!(target.is_object() && patch.is_object());
+        fn a_field_that_is_not_in_the_patch_stays(target in any_object(), patch in any_object()) {
             let result = patched(target.clone(), patch.clone());
             for (key, value) in target.as_object().unwrap() {
                 if patch.get(key).is_none() {

@@ -9,6 +9,7 @@ use super::{EventLog, LogError, NewEvent, Recorded, RunEvent, Sequence, StreamId
 use crate::{
     drive::{Happened, Recorder},
     ids::RunId,
+    run_view::{RunFold, RunView},
     time::Clock,
 };
 
@@ -193,21 +194,39 @@ impl RunJournal {
     }
 
     /// What has happened after `after`.
-    pub async fn read_after(
+    pub async fn read_after(&self, after: Sequence) -> Result<Vec<(Recorded, RunEvent)>, LogError> {
+        let mut events = Vec::new();
+        self.each_after(after, |recorded, event| events.push((recorded, event)))
+            .await?;
+        Ok(events)
+    }
+
+    /// What is known about the run; `None` if there is none. Its events are read a page at a time.
+    pub async fn view(&self) -> Result<Option<RunView>, LogError> {
+        let mut fold: Option<RunFold> = None;
+        self.each_after(Sequence::default(), |recorded, event| match &mut fold {
+            Some(fold) => fold.apply(&recorded, &event),
+            None => fold = RunFold::begin(&self.run, &recorded, &event),
+        })
+        .await?;
+        Ok(fold.map(RunFold::finish))
+    }
+
+    async fn each_after(
         &self,
         mut after: Sequence,
-    ) -> Result<Vec<(Recorded, RunEvent)>, LogError> {
-        let mut events = Vec::new();
+        mut each: impl FnMut(Recorded, RunEvent),
+    ) -> Result<(), LogError> {
         loop {
             let page = self.log.read(&self.stream, after, PAGE).await?;
             let full = page.len() == PAGE;
             for recorded in page {
                 after = recorded.sequence;
                 let event = self.parse(&recorded).await?;
-                events.push((recorded, event));
+                each(recorded, event);
             }
             if !full {
-                return Ok(events);
+                return Ok(());
             }
         }
     }

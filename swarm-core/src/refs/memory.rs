@@ -21,7 +21,8 @@ use crate::{
     time::{Clock, SystemClock},
 };
 
-type Kept = Arc<Mutex<BTreeMap<RefId, (Ref, Content)>>>;
+/// Boxed, since nodes of the map are half empty.
+type Kept = Arc<Mutex<BTreeMap<RefId, Box<(Ref, Content)>>>>;
 
 /// Keeps results in memory: for tests, and for programs that need no more.
 #[derive(Clone, Debug)]
@@ -43,7 +44,7 @@ impl MemoryRefStore {
     fn find(&self, id: &RefId) -> Result<(Ref, Content), RefError> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.get(id)
-            .cloned()
+            .map(|entry| entry.as_ref().clone())
             .ok_or_else(|| RefError::NotFound(id.clone()))
     }
 
@@ -125,8 +126,8 @@ impl RefStore for MemoryRefStore {
     fn stamp<'a>(&'a self, id: &'a RefId, judged: Judged) -> BoxFuture<'a, Result<(), RefError>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let stamped = match kept.get_mut(id) {
-            Some((found, _)) => {
-                found.stamps.judge(judged);
+            Some(entry) => {
+                entry.0.stamps.judge(judged);
                 Ok(())
             }
             None => Err(RefError::NotFound(id.clone())),
@@ -198,7 +199,7 @@ impl Recording for MemoryRecording {
             self.clock.as_ref(),
         );
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.insert(found.id.clone(), (found.clone(), text.into()));
+        kept.insert(found.id.clone(), Box::new((found.clone(), text.into())));
         ready(Ok(found)).boxed()
     }
 }
