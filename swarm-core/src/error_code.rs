@@ -151,6 +151,22 @@ error_codes! {
     RunEnded = "run_ended",
     /// Another process drives this run.
     RunIsLive = "run_is_live",
+    /// Nobody has this id or name.
+    UnknownPeer = "unknown_peer",
+    /// Somebody has this id, name or identity already.
+    PeerExists = "peer_exists",
+    /// Something is somebody else's to change.
+    NotYours = "not_yours",
+    /// Something is larger than it may be.
+    TooLarge = "too_large",
+    /// Too much was sent in too little time.
+    RateLimited = "rate_limited",
+    /// There is no room for more.
+    Full = "full",
+    /// A task is not in a state in which this can be done.
+    TaskState = "task_state",
+    /// There is nothing with this number.
+    NotFound = "not_found",
     /// A defect in swarm itself.
     Internal = "internal",
 }

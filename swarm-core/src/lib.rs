@@ -39,6 +39,7 @@ pub mod budget;
 pub mod cache;
 pub mod catalog;
 pub mod content;
+pub mod decider;
 pub mod drive;
 pub mod error_code;
 pub mod evaluate;

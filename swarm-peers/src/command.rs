@@ -1,0 +1,65 @@
+//! What may be asked for.
+
+use crate::{PeerId, alert, file, peer, pin, post, snippet, sweep::Sweep, task};
+
+/// Something that somebody wants to happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// Who wants it. Whoever makes the command has made sure that it is.
+    pub by: PeerId,
+    /// What.
+    pub request: Request,
+}
+
+/// What somebody wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Request {
+    /// Something about itself.
+    Peer(peer::Request),
+    /// Something about messages.
+    Post(post::Request),
+    /// Something about tasks.
+    Task(task::Request),
+    /// Something about snippets.
+    Snippet(snippet::Request),
+    /// Something about files.
+    File(file::Request),
+    /// Something about alerts.
+    Alert(alert::Request),
+    /// Something about pins.
+    Pin(pin::Request),
+    /// That time has passed.
+    Sweep(Sweep),
+}
+
+macro_rules! request {
+    ($($name:ident($request:ty),)*) => {
+        $(impl From<$request> for Request {
+            fn from(request: $request) -> Self {
+                Self::$name(request)
+            }
+        })*
+    };
+}
+
+request! {
+    Peer(peer::Request),
+    Post(post::Request),
+    Task(task::Request),
+    Snippet(snippet::Request),
+    File(file::Request),
+    Alert(alert::Request),
+    Pin(pin::Request),
+    Sweep(Sweep),
+}
+
+impl Command {
+    /// What `by` wants.
+    pub fn new(by: PeerId, request: impl Into<Request>) -> Self {
+        Self {
+            by,
+            request: request.into(),
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! What holds between peers.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod alerts;
+mod joining;
+mod messages;
+mod properties;
+mod shared;
+mod sweeping;
+mod tasks;
+mod village;
