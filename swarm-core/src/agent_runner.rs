@@ -101,6 +101,14 @@ enum Stopped {
 }
 
 impl Performer for AgentRunner {
+    fn refuses(&self, start: &Start) -> Option<AgentOutcome> {
+        // What an earlier process has started has to be ended, and what is remembered takes no time.
+        if start.spec.sandbox.cache || lock(&self.under_way).contains_key(&start.at) {
+            return None;
+        }
+        self.limits.refuses(&self.bounds(start))
+    }
+
     fn give_up(&self, at: &Cursor) -> Option<BoxFuture<'_, AgentOutcome>> {
         let start = lock(&self.left_behind).remove(at)?;
         Some(self.close(start).boxed())

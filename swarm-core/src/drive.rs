@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::{sync::watch, task::coop::unconstrained};
 use tokio_util::sync::CancellationToken;
 
 pub use crate::machine::Start;
@@ -27,6 +27,9 @@ use crate::{
     runtime::RuntimeError,
 };
 
+/// How many ends at most are recorded together, roughly: they are in memory until that is done.
+const TOGETHER: usize = 1000;
+
 /// How an interpreter meets a demand for an agent: by running it, by pricing it, by making it up.
 pub trait Performer: Sync {
     /// Runs one agent to its end. Dropping the future must stop the agent.
@@ -42,6 +45,13 @@ pub trait Performer: Sync {
     ) -> impl Future<Output = Performed<EffectOutcome>> + Send {
         drop(halt);
         std::future::ready(Performed::Ended(what.effect.goes_well()))
+    }
+
+    /// Why an agent cannot be started any more, if nobody has to wait or look anything up to know that: its deadline has passed,
+    /// for one. It ends so, and many that end so are recorded together.
+    fn refuses(&self, start: &Start) -> Option<AgentOutcome> {
+        let _ = start;
+        None
     }
 
     /// Ends an agent that nobody wants any more, and that an earlier process has started; `None` if none has.
@@ -181,59 +191,98 @@ pub async fn drive<P: Performer, R: Recorder>(
     let mut flight = Flight::default();
     let mut stopping = None;
     loop {
-        let mut events = Vec::new();
         if stopping != Some(Stop::Interrupt) {
-            for demand in machine.demands() {
-                match demand {
-                    Demand::Start(start) => flight.start(performer, start),
-                    Demand::Do(what) => flight.carry_out(performer, what),
-                    Demand::Cancel {
-                        at,
-                        agent,
-                        is_agent,
-                    } => {
-                        if flight.cancel(&at) {
-                            continue;
-                        }
-                        match performer.give_up(&at) {
-                            Some(given_up) if is_agent => flight.give_up(at, agent, given_up),
-                            _ => events.push(never_started(at, agent, is_agent)),
-                        }
-                    }
-                }
+            let (settled, unwanted) = settle(machine, performer, &mut flight)?;
+            if !settled.is_empty() {
+                recorder.happened(&settled).await?;
+            }
+            // Only now: nobody is stopped because of something that a crash could undo.
+            for halt in unwanted {
+                halt.token.cancel();
+            }
+            if !settled.is_empty() {
+                continue;
             }
         }
-        if events.is_empty() {
-            if let Some(end) = machine.end() {
-                return Ok(Driven::Ended(end.clone()));
-            }
-            if flight.is_empty() {
-                return if stopping.is_some() {
-                    Ok(Driven::Interrupted)
-                } else {
-                    Err(DriveError::Stuck)
-                };
-            }
-            tokio::select! {
-                batch = flight.next() => events = batch?,
-                request = requested(&mut stop, stopping), if stopping != Some(Stop::Interrupt) => {
-                    match request {
-                        Stop::Cancel => {
-                            recorder.cancel_requested().await?;
-                            machine.cancel();
-                        }
-                        Stop::Interrupt => flight.interrupt(),
-                    }
-                    stopping = Some(request);
-                    continue;
-                }
-            }
+        if let Some(end) = machine.end() {
+            return Ok(Driven::Ended(end.clone()));
         }
+        if flight.is_empty() {
+            return if stopping.is_some() {
+                Ok(Driven::Interrupted)
+            } else {
+                Err(DriveError::Stuck)
+            };
+        }
+        let events = tokio::select! {
+            batch = flight.next() => batch?,
+            request = requested(&mut stop, stopping), if stopping != Some(Stop::Interrupt) => {
+                match request {
+                    Stop::Cancel => {
+                        recorder.cancel_requested().await?;
+                        machine.cancel();
+                    }
+                    Stop::Interrupt => flight.interrupt(),
+                }
+                stopping = Some(request);
+                continue;
+            }
+        };
         if !events.is_empty() {
             recorder.happened(&events).await?;
         }
         for event in &events {
             machine.apply(event)?;
+        }
+    }
+}
+
+/// Puts everything that is to be done into `flight`, where nothing begins before it is waited for. What ends without anybody's doing is
+/// returned, and the machine knows of it; so is what is under way and no longer wanted.
+///
+/// An end may make room for others that end at once, too, such as the next ten of five thousand after the deadline: a commit for
+/// each ten of them took longer than the work.
+fn settle<'p, P: Performer>(
+    machine: &mut Machine,
+    performer: &'p P,
+    flight: &mut Flight<'p>,
+) -> Result<(Vec<Happened>, Vec<Halt>), DriveError> {
+    let (mut settled, mut unwanted) = (Vec::new(), Vec::new());
+    loop {
+        let before = settled.len();
+        for demand in machine.demands() {
+            match demand {
+                Demand::Start(start) => match performer.refuses(&start) {
+                    Some(outcome) => settled.push(Happened::Agent(AgentEnded {
+                        at: start.at,
+                        agent: start.agent,
+                        outcome,
+                    })),
+                    None => flight.start(performer, start),
+                },
+                Demand::Do(what) => flight.carry_out(performer, what),
+                Demand::Cancel {
+                    at,
+                    agent,
+                    is_agent,
+                } => {
+                    if let Some(halt) = flight.halts.get(&at) {
+                        unwanted.push(halt.clone());
+                        continue;
+                    }
+                    match performer.give_up(&at) {
+                        Some(given_up) if is_agent => flight.give_up(at, agent, given_up),
+                        _ => settled.push(never_started(at, agent, is_agent)),
+                    }
+                }
+            }
+        }
+        let new = settled.get(before..).unwrap_or_default();
+        for event in new {
+            machine.apply(event)?;
+        }
+        if new.is_empty() || settled.len() >= TOGETHER {
+            return Ok((settled, unwanted));
         }
     }
 }
@@ -320,11 +369,6 @@ impl<'p> Flight<'p> {
         halt
     }
 
-    /// Whether there was something.
-    fn cancel(&self, at: &Cursor) -> bool {
-        self.halts.get(at).map(|halt| halt.token.cancel()).is_some()
-    }
-
     fn interrupt(&self) {
         self.halts.values().for_each(Halt::interrupt);
     }
@@ -344,7 +388,11 @@ impl<'p> Flight<'p> {
                 Performed::Interrupted => {}
                 Performed::Broken(error) => return Err(error),
             }
-            next = self.tasks.next().now_or_never().flatten();
+            if events.len() >= TOGETHER {
+                break;
+            }
+            // Else tokio lets a task have no more than 128 of them, and each handful gets a commit.
+            next = unconstrained(self.tasks.next()).now_or_never().flatten();
         }
         Ok(events)
     }

@@ -63,6 +63,12 @@ impl Admission {
 }
 
 impl Limits {
+    /// How an agent ends for which it is too late already.
+    pub(super) fn refuses(&self, bounds: &Bounds) -> Option<AgentOutcome> {
+        let remaining = bounds.remaining(self.clock.as_ref());
+        (remaining == Some(Duration::ZERO)).then(|| not_in_time(bounds))
+    }
+
     /// Waits for everything the agent needs; gives up at the deadline and when halted. An agent that is under way
     /// `holds` its money already.
     pub(super) async fn admit(
@@ -74,8 +80,8 @@ impl Limits {
     ) -> Result<Admission, Stopped> {
         let bounds = applicant.bounds;
         let remaining = || bounds.remaining(self.clock.as_ref());
-        if remaining() == Some(Duration::ZERO) {
-            return Err(too_late(bounds));
+        if let Some(outcome) = self.refuses(bounds) {
+            return Err(Stopped::Denied(outcome));
         }
         let left = remaining();
         let deadline = async {
@@ -211,11 +217,15 @@ impl Limits {
 }
 
 fn too_late(bounds: &Bounds) -> Stopped {
+    Stopped::Denied(not_in_time(bounds))
+}
+
+fn not_in_time(bounds: &Bounds) -> AgentOutcome {
     let when = bounds.deadline.unwrap_or_default();
-    Stopped::Denied(AgentOutcome::not_started(
+    AgentOutcome::not_started(
         ExitReason::DeadlineExceeded,
         format!("the deadline of the run, {when}, had passed before it could start; {MORE_TIME}"),
-    ))
+    )
 }
 
 fn halted(halt: &Halt) -> Stopped {

@@ -195,6 +195,11 @@ impl FailingLog {
         }
     }
 
+    /// How many appends there were.
+    pub(crate) fn appends(&self) -> usize {
+        self.appends.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn has_failed(&self) -> bool {
         self.appends.load(Ordering::SeqCst) > self.fails_from
     }

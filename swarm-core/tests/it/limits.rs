@@ -16,7 +16,7 @@ use swarm_core::{
 };
 
 use crate::fixtures::{
-    TokioClock, agent, agent_in, events, outcome, ref_of, scripted, story, succeeded,
+    FailingLog, TokioClock, agent, agent_in, events, outcome, ref_of, scripted, story, succeeded,
 };
 
 fn dollars(text: &str) -> Usd {
@@ -200,6 +200,54 @@ async fn a_deadline_stops_who_runs_and_turns_away_who_waits() {
     let stamp = stamped.stamps.deadline.unwrap();
     assert_eq!(stamp.deadline, deadline.seconds());
     assert!((stamp.time_remaining - 10.0).abs() < 0.001, "{stamp:?}");
+}
+
+/// A map over 2500 inputs with ten slots, of which the first ten run at the deadline; how many appends its log saw, and its view.
+async fn many_too_late(at_once: Option<NonZeroUsize>) -> (usize, RunView) {
+    let log = Arc::new(FailingLog::new(usize::MAX));
+    let slots = PoolLimits {
+        slots: NonZeroUsize::new(10).unwrap(),
+        queue_timeout: Duration::from_hours(1),
+        ..PoolLimits::default()
+    };
+    let swarm = Swarm::builder(Arc::new(scripted()))
+        .clock(Arc::new(TokioClock::new()))
+        .log(Arc::<FailingLog>::clone(&log))
+        .limits(slots)
+        .build();
+    let inputs: Vec<String> = (0..2500).map(|i| i.to_string()).collect();
+    let mut plan = map(
+        agent("60 number-{input}"),
+        inputs.iter().map(String::as_str),
+    );
+    if let Some(at_once) = at_once {
+        plan = plan.with_limit(at_once);
+    }
+    let limits = RunLimits {
+        budget: None,
+        deadline: Some(TokioClock::START.plus(Duration::from_secs(30))),
+    };
+    let view = ran(&swarm, limited(plan, limits)).await;
+    (log.appends(), view)
+}
+
+// A commit for each ten of them, or for each 128, made a run of thousands end seconds after its deadline.
+#[tokio::test(start_paused = true)]
+async fn those_that_wait_at_the_deadline_end_in_a_few_commits() {
+    for at_once in [None, NonZeroUsize::new(10)] {
+        let (appends, view) = many_too_late(at_once).await;
+        let ends = view.agents.values().map(|agent| &agent.outcome);
+        assert_eq!(ends.len(), 2500);
+        for end in ends {
+            assert_eq!(
+                end.as_ref().unwrap().exit,
+                ExitReason::DeadlineExceeded,
+                "{at_once:?}"
+            );
+        }
+        // The run begins, ten agents start, perhaps each in a commit of its own, and the run ends.
+        assert!(appends <= 12 + 10, "{at_once:?}: {appends}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

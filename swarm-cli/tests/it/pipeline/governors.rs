@@ -103,6 +103,31 @@ fn an_answer_that_is_no_decision_breaks_a_failure_and_is_ignored_after_a_success
     assert_eq!(steps(&ignored), ["a.1", "b.1", "c.1"]);
 }
 
+// A governor that misspelt a step ended the run as if a control had denied it something.
+#[test]
+fn a_jump_to_a_step_that_is_not_there_is_told_with_the_nearest_name_and_is_no_decision() {
+    let env = TestEnvironment::new();
+    let jump = json!({"action": "jump", "target": "step-d"});
+    let text = |first: &str, when: &str| {
+        governed(&jump, first, when).replace("\"id\":\"c\"", "\"id\":\"step-c\"")
+    };
+    let problem = "the governor `g` wants to jump to a step `step-d`, and there is none; did you mean `step-c`?";
+    let ignored = env.json(&["pipeline", "run", &text("true", "on_success")]);
+    assert_eq!(steps(&ignored), ["a.1", "b.1", "step-c.1"]);
+    assert_eq!(ignored["status"], "done");
+    assert_eq!(
+        ignored["steps"][0]["decision"],
+        format!("ignored: {problem}")
+    );
+    // Without a decision a failure is what it was.
+    let outcome = env
+        .swarm(&["pipeline", "run", "--json", &text("exit 1", "on_fail")])
+        .code(1);
+    let broken = outcome.value();
+    assert_eq!(steps(&broken), ["a.1"]);
+    assert_eq!(broken["broken_reason"], problem);
+}
+
 #[test]
 fn a_change_that_stays_within_what_the_pipeline_may_is_made() {
     let env = TestEnvironment::new();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Pipeline;
+use super::{Pipeline, transition::MAX_SHOWN};
 use crate::{
     evaluate::{Action, Decision, Finding, Reading, Score, vote},
     ids::RefId,
@@ -15,6 +15,7 @@ use crate::{
         path::{Path, Word},
         run::Run,
     },
+    plain_text::one_line,
     plan::{Ask, Program},
     prompt::{Context, PipelineSituation},
 };
@@ -136,11 +137,16 @@ impl Governing {
         });
     }
 
+    /// Who is asked.
+    pub(super) fn governor(&self) -> &str {
+        &self.governor
+    }
+
     /// What was decided, for people.
     pub(super) fn decision(&self) -> Option<String> {
         let vote = self.vote.as_ref()?;
         let what = match &vote.action {
-            Action::Jump { target } => format!("jump to {target}"),
+            Action::Jump { target } => format!("jump to {}", one_line(target, MAX_SHOWN)),
             action => action.name().to_owned(),
         };
         let (governor, confidence) = (&self.governor, vote.confidence.as_f64());

@@ -321,16 +321,42 @@ fn a_governor_that_halts_after_a_failure_ends_it_well() {
 
 // Spec, section 10: governors jumped without any bound.
 #[test]
-fn jumps_of_governors_are_bounded_and_a_jump_to_nowhere_breaks_it() {
-    let jump = |target: &str| Action::Jump {
-        target: target.to_owned(),
-    };
+fn jumps_of_governors_are_bounded() {
     let (names, trace) = ran(governed(false, 1), deciding(&jump("a"), &[]));
     assert_eq!(names.len(), 2 * (1 + 3));
     assert_eq!(trace.state, PipelineState::Broken);
-    let (names, trace) = ran(governed(false, 1), deciding(&jump("z"), &[]));
+}
+
+// Spec, section 10: after a success such a jump ended the pipeline at once.
+#[test]
+fn a_jump_to_a_step_that_is_not_there_is_no_decision_and_is_told_with_the_nearest_name() {
+    let mut plan = governed(false, 1);
+    if let Plan::Pipeline { program } = &mut plan {
+        Arc::make_mut(program).steps[2].id = StepId::new("release").unwrap();
+    }
+    let (names, trace) = ran(plan, deciding(&jump("relaese"), &[]));
+    assert_eq!(names, ["a", "a.governor", "b", "release"]);
+    assert_eq!(trace.state, PipelineState::Done);
+    assert_eq!(
+        trace.visits[0].decision.as_deref(),
+        Some(
+            "ignored: the governor `g` wants to jump to a step `relaese`, and there is none; did you mean `release`?"
+        )
+    );
+    let (names, trace) = ran(governed(true, 1), deciding(&jump("z\n# z"), &["a"]));
     assert_eq!(names, ["a", "a.governor"]);
-    assert!(trace.reason.unwrap().contains("step `z`"));
+    assert_eq!(trace.state, PipelineState::Broken);
+    let reason = trace.reason.unwrap();
+    assert!(
+        reason.contains("a step `z # z`, and there is none"),
+        "{reason}"
+    );
+}
+
+fn jump(target: &str) -> Action {
+    Action::Jump {
+        target: target.to_owned(),
+    }
 }
 
 #[test]

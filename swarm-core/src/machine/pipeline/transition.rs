@@ -7,10 +7,15 @@ use crate::{
     evaluate::Action,
     machine::{EffectOutcome, effect::Errand, path::index},
     outcome::ExitReason,
+    plain_text::one_line,
     plan::{Ask, OnFail, Step},
+    suggest::{did_you_mean, nearest},
 };
 
 use super::governing::Governed;
+
+/// How much is shown of the name of a step that is not there, in characters.
+pub(super) const MAX_SHOWN: usize = 80;
 
 /// What happens next.
 #[derive(Debug)]
@@ -153,8 +158,9 @@ impl Pipeline {
             Governed::Cancelled => Move::Finish(PipelineState::Killed, None),
             Governed::Failed(problem) => self.not_governed(problem),
             Governed::Decided(action, remembered) => {
+                let governor = governing.governor().to_owned();
                 self.memory.extend(remembered);
-                self.act(action)
+                self.act(action, &governor)
             }
             Governed::Patched(program, remembered) => {
                 self.memory.extend(remembered);
@@ -174,17 +180,17 @@ impl Pipeline {
         self.after_success()
     }
 
-    fn act(&mut self, action: Action) -> Move {
+    fn act(&mut self, action: Action, governor: &str) -> Move {
         match action {
             Action::Next | Action::Patch { .. } => self.in_order(),
             Action::Jump { target } => match self.program.step(&target) {
                 Some(step) => Move::Go(index(step), Entered::Governor),
-                None => Move::Finish(
-                    PipelineState::Broken,
-                    Some(format!(
-                        "a governor wants to go to a step `{target}`, and there is none"
-                    )),
-                ),
+                // It is as good as no decision: the pipeline must not end because somebody cannot spell.
+                None => self.not_governed(format!(
+                    "the governor `{governor}` wants to jump to a step `{}`, and there is none{}",
+                    one_line(&target, MAX_SHOWN),
+                    did_you_mean(self.nearest_step(&target))
+                )),
             },
             Action::Halt => Move::Finish(
                 PipelineState::Done,
@@ -195,6 +201,11 @@ impl Pipeline {
                 Some("a governor gave it up".to_owned()),
             ),
         }
+    }
+
+    fn nearest_step(&self, target: &str) -> Option<&str> {
+        let steps = self.program.steps.iter();
+        nearest(target, steps.map(|step| step.id.as_str()))
     }
 
     /// Goes on after the present step in a changed pipeline. Steps are known by their names, and have used up what they
