@@ -167,29 +167,42 @@ impl<'a> AgentInput<'a> {
 
 /// The text of a file, or of stdin for `-`.
 pub(crate) fn read(source: &str, folders: &Folders) -> Result<String, CliError> {
+    let advice = "give the agent a mount, or wrap the file and reduce its ref";
+    read_at_most(MAX_TEXT, source, folders, advice)
+}
+
+/// The same, if it has no more than `most` bytes; else `advice` says what to do. Of a larger file nothing is read, and of stdin no more
+/// than that.
+pub(crate) fn read_at_most(
+    most: u64,
+    source: &str,
+    folders: &Folders,
+    advice: &str,
+) -> Result<String, CliError> {
     let path = Path::new(source);
     let mut bytes = Vec::new();
-    let read = if source == "-" {
-        std::io::stdin()
-            .lock()
-            .take(MAX_TEXT + 1)
-            .read_to_end(&mut bytes)
-    } else {
-        std::fs::File::open(folders.absolute(path))
-            .and_then(|file| file.take(MAX_TEXT + 1).read_to_end(&mut bytes))
+    let too_large = || {
+        let mib = most >> 20;
+        CliError::usage(format!("{source} is larger than {mib} MiB; {advice}"))
     };
-    read.map_err(|error| CliError::file("read", path, &error))?;
-    if bytes.len() as u64 > MAX_TEXT {
-        return Err(CliError::usage(format!(
-            "{source} is larger than {} MiB; give the agent a mount, or wrap the file and reduce its ref",
-            MAX_TEXT >> 20
-        )));
+    let failed = |error: std::io::Error| CliError::file("read", path, &error);
+    if source == "-" {
+        let stdin = std::io::stdin().lock();
+        stdin.take(most + 1).read_to_end(&mut bytes)
+    } else {
+        let file = std::fs::File::open(folders.absolute(path)).map_err(failed)?;
+        if file.metadata().map_err(failed)?.len() > most {
+            return Err(too_large());
+        }
+        // It may be a pipe, or grow.
+        file.take(most + 1).read_to_end(&mut bytes)
     }
-    String::from_utf8(bytes).map_err(|_| {
-        CliError::usage(format!(
-            "{source} is not UTF-8 text; give the agent a mount, or wrap the file and reduce its ref"
-        ))
-    })
+    .map_err(failed)?;
+    if bytes.len() as u64 > most {
+        return Err(too_large());
+    }
+    String::from_utf8(bytes)
+        .map_err(|_| CliError::usage(format!("{source} is not UTF-8 text; {advice}")))
 }
 
 /// What was said on the command line, and nothing else.

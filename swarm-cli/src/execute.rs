@@ -57,11 +57,8 @@ pub(crate) async fn start(
     let session = open(context, args)?;
     trust::check_images(&session.config, &new.plan)?;
     let (chosen, recording) =
-        playback::choose(&session, context.out, &args.playback, (&new.id, true)).await?;
-    if let Some(ahead) = args.warm {
-        let max_output = session.config.settings.max_output;
-        warm::keep(&chosen, context.out, &new.id, &new.plan, ahead, max_output);
-    }
+        playback::choose(&session, context.out, args, (&new.id, true)).await?;
+    keep_warm(&session, context.out, args, &chosen, (&new.id, &new.plan));
     let driver = Driver {
         session: &session,
         out: context.out,
@@ -99,8 +96,8 @@ pub(crate) async fn resume(
     trust::check_images(&session.config, &work)?;
     let lock = session.lock(run)?.ok_or_else(|| is_live(run))?;
     // Locked first: the sweep leaves alone what belongs to a live run, and from here on this one is.
-    let (chosen, recording) =
-        playback::choose(&session, context.out, &args.playback, (run, false)).await?;
+    let (chosen, recording) = playback::choose(&session, context.out, args, (run, false)).await?;
+    keep_warm(&session, context.out, args, &chosen, (run, &work));
     let driver = Driver {
         session: &session,
         out: context.out,
@@ -136,10 +133,14 @@ pub(crate) async fn fork(
     context: &Context,
     args: &RunArgs,
     (run, step): (&RunId, &str),
-    change: impl FnOnce(Program) -> Result<Program, CliError>,
+    change: impl Fn(Program) -> Result<Program, CliError>,
 ) -> Result<Exit, CliError> {
     let mut session = open(context, args)?;
     let view = known(&session, run).await?;
+    // What cannot be done is said before an engine is asked for anything.
+    if let Some(program) = &view.program {
+        change(Program::clone(program))?;
+    }
     if args.runtime.is_none() {
         session.config.settings.runtime = runtime_of(&view);
     }
@@ -156,6 +157,7 @@ pub(crate) async fn fork(
             program: change(program)?.into(),
         };
         trust::check_images(&session.config, &plan)?;
+        keep_warm(&session, context.out, args, &chosen, (&new.id, &plan));
         let limits = RunLimits {
             budget: args.budget.or(new.limits.budget),
             deadline: deadline(args),
@@ -170,6 +172,20 @@ pub(crate) async fn fork(
     .await;
     chosen.close().await;
     answer(&session, context.out, &ended?, args.text).await
+}
+
+/// Starts containers ahead, if that was asked for.
+fn keep_warm(
+    session: &Session,
+    out: Output,
+    args: &RunArgs,
+    chosen: &Chosen,
+    (run, plan): (&RunId, &Plan),
+) {
+    if let Some(ahead) = args.warm {
+        let max_output = session.config.settings.max_output;
+        warm::keep(chosen, out, run, plan, ahead, max_output);
+    }
 }
 
 fn runtime_of(view: &RunView) -> config::RuntimeChoice {

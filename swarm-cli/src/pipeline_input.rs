@@ -8,7 +8,7 @@ use swarm_core::{
 use swarm_pipeline::{Compiled, Diagnostics, Pipelines as _, Source, Surroundings, compile};
 
 use crate::{
-    agent_input::read,
+    agent_input::read_at_most,
     config::{Config, Folders},
     error::CliError,
     localize::{Localized, absolute, check_mounts},
@@ -98,7 +98,12 @@ impl<'a> PipelineInput<'a> {
                 CliError::new(error.code, format!("{}{hint}", error.message))
             })?);
         }
-        let text = read(definition, self.folders)?;
+        let text = read_at_most(
+            Source::MAX_BYTES as u64,
+            definition,
+            self.folders,
+            "a pipeline is a text of at most that size: what agents need to read belongs into a mount",
+        )?;
         let is_json = Path::new(definition)
             .extension()
             .is_some_and(|extension| extension.eq_ignore_ascii_case("json"));

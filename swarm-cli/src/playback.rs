@@ -11,9 +11,10 @@ use swarm_core::{
 use swarm_refs::{RecordingRuntime, ReplayRuntime};
 
 use crate::{
-    args::PlaybackArgs,
+    args::{PlaybackArgs, RunArgs},
+    config::RuntimeChoice,
     error::CliError,
-    output::{Output, report::how_to_resume},
+    output::{Output, first_line, printable, report::how_to_resume},
     runtime::{self, Chosen},
     session::Session,
 };
@@ -23,18 +24,19 @@ use crate::{
 pub(crate) async fn choose(
     session: &Session,
     out: Output,
-    args: &PlaybackArgs,
+    args: &RunArgs,
     (run, is_new): (&RunId, bool),
 ) -> Result<(Chosen, Option<Recording>), CliError> {
     let absolute = |path: &Path| session.config.folders.absolute(path);
-    if let Some(path) = &args.replay {
+    if let Some(path) = &args.playback.replay {
         let path = absolute(path);
         check_apart(session, &path)?;
         let runtime = ReplayRuntime::open(&path).await?;
+        check_runtime(args.runtime, runtime.recorded_runtime(), &path)?;
         return Ok((Chosen::of(Arc::new(runtime)), None));
     }
     let chosen = runtime::choose(session, out).await?;
-    let Some(path) = &args.record else {
+    let Some(path) = &args.playback.record else {
         return Ok((chosen, None));
     };
     let path = absolute(path);
@@ -55,6 +57,25 @@ pub(crate) async fn choose(
             Err(error.into())
         }
     }
+}
+
+/// A replay runs nothing, and so in no runtime. The one that was recorded may be named, so that the same command records and replays; to
+/// take another one for granted would be to answer a question that was not asked.
+fn check_runtime(said: Option<RuntimeChoice>, recorded: &str, path: &Path) -> Result<(), CliError> {
+    let said = match said {
+        None | Some(RuntimeChoice::Auto) => return Ok(()),
+        Some(RuntimeChoice::Docker) => "docker",
+        Some(RuntimeChoice::Process) => "process",
+    };
+    if said == recorded {
+        return Ok(());
+    }
+    Err(CliError::usage(format!(
+        "--replay runs nothing, so agents cannot run in `--runtime {said}`: what is told again from {} ran in `{}`; leave \
+         --runtime out, or leave --replay out to run the agents",
+        path.display(),
+        printable(&first_line(recorded, 40))
+    )))
 }
 
 /// A run that is being recorded.

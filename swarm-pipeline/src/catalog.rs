@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Larger files are neither governors nor pipelines.
-const MAX_FILE: u64 = 16 << 20;
+const MAX_FILE: u64 = Source::MAX_BYTES as u64;
 
 /// Folders in which pipelines are looked for, the most specific first: `NAME.json` and `NAME.toml`. Its methods block.
 #[derive(Clone, Debug)]

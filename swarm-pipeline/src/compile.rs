@@ -20,6 +20,7 @@ use swarm_core::{
 };
 
 use crate::{
+    bounds::MAX_WORKS,
     definition::{Definition, OnFail},
     diagnostics::{Diagnostic, Diagnostics, Mistakes},
     digest,
@@ -28,9 +29,6 @@ use crate::{
     source::Source,
     surroundings::Surroundings,
 };
-
-/// How many works a pipeline may have in all, with those of pipelines within it.
-const MAX_WORKS: usize = 20_000;
 
 /// A pipeline that can be run.
 #[derive(Clone, Debug, PartialEq)]

@@ -33,6 +33,7 @@ pub use work::{
 pub(crate) use setting::InlineSandbox;
 
 use crate::{
+    bounds,
     diagnostics::{Diagnostics, Mistakes},
     fields::Fieldset,
     forms::{Form, Record, Words},
@@ -97,6 +98,9 @@ impl Definition {
 
     /// What can be read of it; what cannot is in `mistakes`.
     pub(crate) fn read_from(source: &Source, mistakes: &mut Mistakes) -> Option<Self> {
+        if !bounds::check(source.root(), mistakes) {
+            return None;
+        }
         Self::read_at(source.root(), &Place::ROOT, mistakes)
     }
 

@@ -29,6 +29,7 @@
 //! # Ok::<(), swarm_pipeline::Diagnostics>(())
 //! ```
 
+mod bounds;
 mod catalog;
 mod compile;
 mod definition;

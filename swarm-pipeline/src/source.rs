@@ -11,8 +11,6 @@ use crate::{
     place::{Path, Segment},
 };
 
-/// The longest text that is read, in bytes.
-const MAX_TEXT: usize = 16 << 20;
 /// How deep objects and lists may be nested in each other.
 const MAX_DEPTH: usize = 64;
 
@@ -52,6 +50,9 @@ pub(crate) enum Written {
 }
 
 impl Source {
+    /// The longest text that is read, in bytes: 16 MiB.
+    pub const MAX_BYTES: usize = 16 << 20;
+
     /// Reads JSON. Space around it is fine.
     ///
     /// # Errors
@@ -223,12 +224,13 @@ impl Node {
 }
 
 fn check_length(text: &str) -> Result<(), Diagnostics> {
-    if text.len() <= MAX_TEXT {
+    if text.len() <= Source::MAX_BYTES {
         return Ok(());
     }
     let message = format!(
-        "the definition has {} bytes, and at most {MAX_TEXT} are read",
-        text.len()
+        "the definition has {} bytes, and at most {} are read",
+        text.len(),
+        Source::MAX_BYTES
     );
     Err(unreadable(ErrorCode::InvalidInput, None, message))
 }

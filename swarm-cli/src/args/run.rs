@@ -40,6 +40,6 @@ pub(crate) struct PlaybackArgs {
     #[arg(long, value_name = "FOLDER", conflicts_with = "replay")]
     pub(crate) record: Option<PathBuf>,
     /// Run nothing: take what the agents print from a folder that --record has made
-    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["runtime", "warm"])]
+    #[arg(long, value_name = "FOLDER", conflicts_with = "warm")]
     pub(crate) replay: Option<PathBuf>,
 }

@@ -127,6 +127,21 @@ fn a_definition_may_be_json_on_the_command_line_or_come_from_stdin() {
 }
 
 #[test]
+fn a_definition_that_is_too_large_is_refused_without_being_read() {
+    let env = TestEnvironment::new();
+    let file = fs::File::create(env.work().join("large.json")).unwrap();
+    // Nobody could read that.
+    file.set_len(1 << 40).unwrap();
+    for args in [
+        &["pipeline", "run", "large.json"][..],
+        &["pipeline", "check", "large.json"],
+    ] {
+        let refused = env.swarm(args).code(2);
+        drop(refused.says(&["large.json is larger than 16 MiB"]));
+    }
+}
+
+#[test]
 fn the_schema_that_is_printed_is_json_that_knows_the_fields_of_steps() {
     let env = TestEnvironment::new();
     let schema = env.swarm(&["pipeline", "schema"]).ok().value();
@@ -283,6 +298,55 @@ fn a_fork_begins_with_what_its_step_was_given_and_pays_for_nothing_before_it() {
         env.swarm(&["runs", "fork", &format!("{run}/third")])
             .code(2),
     );
+}
+
+// `--prompt` of a step that asks a person was left out without a word, and the person was asked again.
+#[test]
+fn an_option_that_cannot_apply_to_the_step_of_a_fork_is_refused_before_anything_starts() {
+    let env = TestEnvironment::new();
+    let cat = json!({"command": ["cat"]});
+    let text = json!({
+        "agent": cat,
+        "steps": [
+            {"id": "one", "prompt": "x"},
+            {"id": "check", "guard": ["exists"]},
+            {"id": "many", "par": ["x", "y"]},
+            {"id": "best", "beam": {"of": "x", "width": 2, "evaluator": "exec:true"}},
+            {"id": "gate", "approve": "Publish it?"},
+        ],
+    });
+    let mut run = env.start(&["pipeline", "run", &text.to_string()]);
+    eventually("somebody is asked", || {
+        let list = env.swarm(&["runs", "list", "--json"]).stdout;
+        let id = list.lines().next().and_then(|line| {
+            let run: Value = serde_json::from_str(line).ok()?;
+            Some(run["run_id"].as_str()?.to_owned())
+        });
+        id.is_some_and(|id| {
+            let shown = env.swarm(&["runs", "show", "--json", &id]).value();
+            !shown["report"]["approvals"].is_null()
+        })
+    });
+    let id = newest(&env);
+    drop(env.swarm(&["runs", "approve", &id]).ok());
+    assert!(run.wait().unwrap().success());
+    let before = env.swarm(&["runs", "list", "--json"]).ok().stdout;
+    for (step, option, problem) in [
+        ("gate", "--prompt", "asks a person"),
+        ("gate", "--model", "asks a person"),
+        ("check", "--prompt", "checks results"),
+        ("many", "--prompt", "several agents"),
+        ("one", "--model", "programs, which have no model"),
+    ] {
+        let step = format!("{id}/{step}");
+        let refused = env.swarm(&["runs", "fork", &step, option, "opus"]).code(2);
+        drop(refused.says(&[option, "cannot apply", problem, "leave it out"]));
+    }
+    assert_eq!(env.swarm(&["runs", "list", "--json"]).ok().stdout, before);
+    // Who judges is no agent of the step that a prompt could be meant for.
+    let best = format!("{id}/best");
+    let forked = env.json(&["runs", "fork", &best, "--prompt", "y", "--deadline", "1m"]);
+    assert_eq!(forked["steps"][0]["end"], "succeeded", "{forked}");
 }
 
 #[test]

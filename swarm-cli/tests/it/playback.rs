@@ -338,6 +338,24 @@ fn what_a_hostile_recording_holds_is_refused_and_no_link_is_followed() {
     assert!(outcome.stdout.contains("no links"), "{outcome:?}");
 }
 
+// `--runtime` was refused with every replay, so that a command could not be repeated with `--replay` instead of `--record`.
+#[test]
+fn a_replay_takes_the_runtime_that_was_recorded_and_refuses_another_one() {
+    let stage = Stage::new();
+    drop(stage.record(&["run", "x", "--runtime", "process"]).ok());
+    for runtime in ["process", "auto"] {
+        drop(stage.replay(&["run", "x", "--runtime", runtime]).ok());
+    }
+    let refused = stage.replay(&["run", "x", "--runtime", "docker"]).code(2);
+    drop(refused.says(&[
+        "runs nothing",
+        "`--runtime docker`",
+        "ran in `process`",
+        "leave --runtime out",
+    ]));
+    assert_eq!(stage.starts(), 1);
+}
+
 #[test]
 fn a_recording_that_is_larger_than_what_may_be_printed_is_cut_there() {
     let stage = Stage::new();

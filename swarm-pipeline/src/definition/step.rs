@@ -6,6 +6,7 @@ use swarm_core::error_code::ErrorCode;
 
 use super::{Ask, Work};
 use crate::{
+    bounds::MAX_WORKS,
     diagnostics::Mistakes,
     fields::Fieldset,
     forms::{Form, Record, expected, unique},
@@ -126,7 +127,7 @@ impl Form for Steps {
     fn schema(schemas: &mut Schemas) -> Value {
         let step = Step::schema(schemas);
         let items = json!({"anyOf": [{"type": "string", "pattern": "\\S"}, step]});
-        json!({"type": "array", "items": items, "minItems": 1})
+        json!({"type": "array", "items": items, "minItems": 1, "maxItems": MAX_WORKS})
     }
 }
 

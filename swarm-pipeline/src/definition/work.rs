@@ -11,6 +11,7 @@ use super::{
     setting,
 };
 use crate::{
+    bounds::MAX_INPUTS,
     diagnostics::Mistakes,
     fields::Fieldset,
     forms::{Form, Record, Some1, expected},
@@ -447,7 +448,7 @@ impl Form for Texts {
     }
 
     fn schema(_: &mut Schemas) -> Value {
-        json!({"type": "array", "minItems": 1})
+        json!({"type": "array", "minItems": 1, "maxItems": MAX_INPUTS})
     }
 }
 

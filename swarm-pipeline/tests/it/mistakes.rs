@@ -304,6 +304,43 @@ fn pipelines_that_double_each_other_do_not_grow_without_bound() {
     );
 }
 
+// Each of these took seconds, since everything was read, looked up and checked before anybody counted.
+#[test]
+fn what_is_too_large_is_told_alone_with_its_number_and_nothing_of_it_is_read() {
+    let shelf = Shelf::default();
+    let one = |text: &str| {
+        let told = shelf.wrong(text);
+        assert_eq!(told.len(), 1, "{:?}", told.first());
+        told.into_iter().next().unwrap()
+    };
+    // Each of these steps has a mistake of its own.
+    let steps = vec![r#"{"promt": "x"}"#; 100_000].join(",");
+    let told = one(&format!("{{\"steps\": [{steps}]}}"));
+    assert!(told.contains("it has 100000 steps and works"), "{told}");
+    assert!(told.contains("at most 20000"), "{told}");
+
+    let par = vec![r#""x""#; 15_000].join(",");
+    let told = one(&format!(
+        "{{\"steps\": [{{\"par\": [{par}]}}, {{\"chain\": [{{\"race\": [{par}]}}]}}]}}"
+    ));
+    assert!(told.contains("it has 30003 steps and works"), "{told}");
+
+    let inputs = vec!["1"; 200_001].join(",");
+    let map = format!("{{\"map\": {{\"template\": \"{{input}}\", \"inputs\": [{inputs}]}}}}");
+    let told = one(&format!("{{\"steps\": [\"x\", {map}]}}"));
+    assert!(told.contains("steps[1].map.inputs"), "{told}");
+    assert!(told.contains("200001 items, and at most 200000"), "{told}");
+}
+
+#[test]
+fn lists_in_what_is_no_work_are_not_counted_as_work() {
+    let many = vec!["1"; 20_001].join(",");
+    let text = format!(
+        "{{\"steps\": [{{\"prompt\": \"x\", \"output_schema\": {{\"enum\": [1], \"examples\": [{{\"steps\": [{many}]}}]}}}}]}}"
+    );
+    drop(program(&text));
+}
+
 #[test]
 fn what_is_wrong_in_another_pipeline_is_told_with_its_name_and_its_line() {
     let shelf = Shelf {

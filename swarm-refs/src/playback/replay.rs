@@ -55,6 +55,7 @@ struct Shared {
     path: PathBuf,
     agents: Folder,
     order: Order,
+    recorded: String,
 }
 
 /// The files of an agent, open, and found to be what is written down of them.
@@ -82,9 +83,15 @@ impl ReplayRuntime {
             shared: Arc::new(Shared {
                 path: path.to_owned(),
                 agents: tape.agents,
+                recorded: tape.runtime,
                 order: Order::new(tape.known),
             }),
         })
+    }
+
+    /// The name of the runtime that was recorded, as the recording has it: whoever made that may have written anything.
+    pub fn recorded_runtime(&self) -> &str {
+        &self.shared.recorded
     }
 }
 

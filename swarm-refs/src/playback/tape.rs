@@ -25,6 +25,8 @@ pub(super) struct Tape {
     pub(super) agents: Folder,
     /// What is known of each agent that can be told again.
     pub(super) known: Vec<Known>,
+    /// The runtime that was recorded, as it is written down.
+    pub(super) runtime: String,
 }
 
 /// When an agent began and ended, among all that did.
@@ -42,7 +44,7 @@ impl Tape {
         match read_note::<Manifest>(&folder, MANIFEST)? {
             Some(manifest) if manifest.run == *run => {
                 check_private(&folder)?;
-                Self::open_agents(&folder, true)
+                Self::open_agents(&folder, true, manifest.runtime)
             }
             found => {
                 let has = found.map_or_else(
@@ -103,22 +105,22 @@ impl Tape {
             .map_err(|error| RefError::io("write", path.join(MANIFEST), error.into()))?;
         folder.make(AGENTS)?;
         atomic::replace_bytes(&folder, MANIFEST, &text)?;
-        Self::open_agents(&folder, true)
+        Self::open_agents(&folder, true, manifest.runtime)
     }
 
     /// Opens the recording in `path` for reading.
     pub(super) fn open(path: &Path) -> Result<Self, RefError> {
         let folder = open(path)?;
-        if read_note::<Manifest>(&folder, MANIFEST)?.is_none() {
-            return Err(unusable(
+        match read_note::<Manifest>(&folder, MANIFEST)? {
+            Some(manifest) => Self::open_agents(&folder, false, manifest.runtime),
+            None => Err(unusable(
                 path,
                 format!("it has no {MANIFEST}; `--record` makes such a folder"),
-            ));
+            )),
         }
-        Self::open_agents(&folder, false)
     }
 
-    fn open_agents(folder: &Folder, tidy: bool) -> Result<Self, RefError> {
+    fn open_agents(folder: &Folder, tidy: bool, runtime: String) -> Result<Self, RefError> {
         let agents = match folder.subfolder(AGENTS)? {
             Some(agents) => agents,
             None if tidy => folder.make(AGENTS)?,
@@ -154,7 +156,11 @@ impl Tape {
                 });
             }
         }
-        Ok(Self { agents, known })
+        Ok(Self {
+            agents,
+            known,
+            runtime,
+        })
     }
 }
 
