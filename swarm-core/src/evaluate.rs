@@ -7,6 +7,7 @@ mod answer;
 mod decision;
 mod exit;
 mod finding;
+mod in_order;
 mod judgement;
 mod merge_patch;
 mod prompt;

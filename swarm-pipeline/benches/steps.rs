@@ -139,6 +139,7 @@ fn pipeline(count: u32) -> Res<Plan> {
         limits: ScopeLimits::default(),
         governors: std::collections::BTreeMap::new(),
         definition: Arc::default(),
+        input: None,
         digest: String::new(),
     };
     Ok(Plan::Pipeline {

@@ -205,6 +205,7 @@ impl<'s> Compiler<'s> {
             },
             governors,
             definition: Arc::default(),
+            input: None,
             digest: String::new(),
         };
         program.digest = digest::digest(&program);

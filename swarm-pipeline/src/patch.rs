@@ -59,6 +59,10 @@ impl Patcher for PipelinePatcher {
         let compiled = compile(&Source::value(&definition), &around);
         let mut changed = compiled.map_err(|error| error.to_string())?.program;
         changed.given.clone_from(&program.given);
+        // The definition still has `{input}` where the steps that run have what it stands for.
+        if let Some(input) = &program.input {
+            changed.fill(input);
+        }
         let objections = envelope::objections(program, &changed);
         if objections.is_empty() {
             Ok(changed)

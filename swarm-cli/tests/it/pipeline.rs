@@ -311,8 +311,8 @@ fn an_option_that_cannot_apply_to_the_step_of_a_fork_is_refused_before_anything_
             {"id": "one", "prompt": "x"},
             {"id": "check", "guard": ["exists"]},
             {"id": "many", "par": ["x", "y"]},
-            {"id": "best", "beam": {"of": "x", "width": 2, "evaluator": "exec:true"}},
             {"id": "gate", "approve": "Publish it?"},
+            {"id": "best", "beam": {"of": "x", "width": 2, "evaluator": "exec:true"}},
         ],
     });
     let mut run = env.start(&["pipeline", "run", &text.to_string()]);
@@ -345,7 +345,7 @@ fn an_option_that_cannot_apply_to_the_step_of_a_fork_is_refused_before_anything_
     assert_eq!(env.swarm(&["runs", "list", "--json"]).ok().stdout, before);
     // Who judges is no agent of the step that a prompt could be meant for.
     let best = format!("{id}/best");
-    let forked = env.json(&["runs", "fork", &best, "--prompt", "y", "--deadline", "1m"]);
+    let forked = env.json(&["runs", "fork", &best, "--prompt", "y"]);
     assert_eq!(forked["steps"][0]["end"], "succeeded", "{forked}");
 }
 

@@ -15,6 +15,8 @@ use serde::{
 };
 use serde_json::Value;
 
+use super::in_order::InOrder;
+
 /// Stands in the prose where a JSON value was.
 const VALUE: char = '\u{fffc}';
 
@@ -244,8 +246,9 @@ impl<'de> Visitor<'de> for JsonVisitor {
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Json, M::Error> {
         let mut fields = Vec::new();
-        while let Some(field) = map.next_entry()? {
-            fields.push(field);
+        while let Some(name) = map.next_key::<String>()? {
+            let value = map.next_value_seed(InOrder::Any)?;
+            fields.push((name, value));
         }
         Ok(Json::Object(Fields(fields)))
     }

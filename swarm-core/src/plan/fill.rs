@@ -14,7 +14,7 @@ impl Plan {
         filled
     }
 
-    fn fill(&mut self, input: &str) {
+    pub(super) fn fill(&mut self, input: &str) {
         let each = |plans: &mut Vec<Self>| plans.iter_mut().for_each(|plan| plan.fill(input));
         match self {
             Self::Run { agent } => fill(agent, input),
@@ -54,10 +54,7 @@ impl Plan {
             }
             Self::Guard { .. } => {}
             Self::Approve { question } => *question = question.replace("{input}", input),
-            Self::Pipeline { program } => {
-                let steps = Arc::make_mut(program).steps.iter_mut();
-                steps.for_each(|step| step.work.fill(input));
-            }
+            Self::Pipeline { program } => Arc::make_mut(program).fill(input),
         }
     }
 }

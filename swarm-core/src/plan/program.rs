@@ -35,8 +35,11 @@ pub struct Program {
     /// Who may be asked how to go on, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub governors: BTreeMap<String, Governor>,
-    /// What it was made from, for governors that change it.
+    /// What it was made from, for governors that change it. What a template is filled with is not in it, but in `input`.
     pub definition: Arc<Value>,
+    /// What `{input}` was replaced by in its steps, if it stands in a template. In what a governor makes of it, it stands for the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
     /// SHA-256 of what it was made from, with every name replaced by what it stood for. Two programs with the same digest
     /// do the same.
     pub digest: String,
@@ -134,6 +137,15 @@ pub trait Patcher: Send + Sync + std::fmt::Debug {
 }
 
 impl Program {
+    /// Replaces `{input}` in the work of every step.
+    pub fn fill(&mut self, input: &str) {
+        for step in &mut self.steps {
+            step.work.fill(input);
+        }
+        // Whoever comes later finds nothing to replace, but perhaps in what the first has put there.
+        self.input.get_or_insert_with(|| input.to_owned());
+    }
+
     /// The step called `id`.
     pub fn step(&self, id: &str) -> Option<u32> {
         let at = self.steps.iter().position(|step| step.id.as_str() == id)?;

@@ -92,6 +92,8 @@ pub struct PipelineSituation {
     pub pipeline: Option<String>,
     /// What it was made from.
     pub definition: Arc<Value>,
+    /// What `{input}` stands for in it, if it stands in a template.
+    pub input: Option<String>,
     /// The way through it so far; the last visit is what has just ended.
     pub visits: Vec<Visit>,
     /// Decisions that are to be remembered.

@@ -204,6 +204,7 @@ fn program_of(work: BoxedStrategy<Plan>) -> impl Strategy<Value = Program> {
                         },
                         governors: BTreeMap::from([("g".to_owned(), Governor { agent })]),
                         definition: Arc::new(json!({})),
+                        input: None,
                         digest: "any".to_owned(),
                     }
                 },

@@ -32,6 +32,7 @@ fn program(steps: Vec<Step>) -> Program {
         limits: ScopeLimits::default(),
         governors: BTreeMap::new(),
         definition: Arc::new(json!({})),
+        input: None,
         digest,
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use swarm_core::{
-    plan::{Patcher as _, Program},
+    plan::{Patcher as _, Plan, Program},
     types::TypeRegistry,
 };
 use swarm_pipeline::PipelinePatcher;
@@ -405,4 +405,82 @@ fn a_patch_that_makes_no_sense_is_told_why() {
         let error = patch(&program, &change).unwrap_err();
         assert!(error.contains(expected), "{change}: {error}");
     }
+}
+
+/// The prompts of all agents of a program.
+fn prompts(program: &Program) -> Vec<&str> {
+    let agents = program.steps.iter().flat_map(|step| step.work.agents());
+    agents.map(|agent| agent.prompt.as_str()).collect()
+}
+
+/// What a pipeline in the template of a `map` is for one of its inputs.
+fn filled(input: &str) -> Program {
+    let outer = program(
+        r#"{"steps": [{"id": "each", "map": {"inputs": ["-"], "template": {"pipeline": {
+            "agent": {"command": ["cat", "{input}"]}, "governors": {"boss": {"spec": "Decide."}},
+            "steps": [
+                {"id": "a", "prompt": "Read {input}.", "on_success": {"governor": "boss"}},
+                {"id": "b", "prompt": "Mend {input}."},
+                {"id": "c", "map": {"template": "Look at {input}.", "inputs": ["{input}.md", "all"]}}
+            ]}}}}]}"#,
+    );
+    let Plan::Map { template, .. } = &outer.steps[0].work else {
+        panic!("it is no map");
+    };
+    match template.with_input(input) {
+        Plan::Pipeline { program } => (*program).clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+// The definition that a governor changes has `{input}` in it, and so had the changed pipeline: agents were asked to mend "{input}", and a
+// program with it in its arguments counted as another one.
+#[test]
+fn a_change_within_a_map_is_filled_with_the_same_input_and_only_once() {
+    for input in ["notes", "{input}", "a {input} b"] {
+        let program = filled(input);
+        let words = patch(&program, &json!({"description": "Said better."})).unwrap();
+        assert_eq!(words.steps, program.steps, "{input}");
+        let mut steps = steps(&program);
+        steps[1]["prompt"] = json!("Mend {input} well.");
+        let changed = patch(&program, &json!({ "steps": steps })).unwrap();
+        let (read, mend) = (format!("Read {input}."), format!("Mend {input} well."));
+        assert_eq!(
+            prompts(&changed),
+            [read.as_str(), &mend, "Look at {input}."],
+            "{input}"
+        );
+        let again = patch(&changed, &json!({"description": "Said once more."})).unwrap();
+        assert_eq!(again.steps, changed.steps, "{input}");
+    }
+}
+
+#[test]
+fn a_change_within_a_map_cannot_take_the_input_of_another_one() {
+    let program = filled("notes");
+    let mut steps = steps(&program);
+    steps[1]["agent"] = json!({"command": ["cat", "secrets"]});
+    let error = patch(&program, &json!({ "steps": steps })).unwrap_err();
+    assert!(error.contains("runs the program `cat secrets`"), "{error}");
+}
+
+// The first word that is found counts, and a JSON object in memory has its fields in the order of the alphabet.
+#[test]
+fn words_of_retry_if_in_a_change_keep_the_order_in_which_the_governor_wrote_them() {
+    use swarm_core::evaluate::{Action, Decision};
+    let program = program(
+        r#"{"governors": {"boss": {"spec": "Decide."}},
+            "steps": [{"id": "a", "prompt": "x", "on_success": {"governor": "boss"}}, {"id": "b", "prompt": "y"}]}"#,
+    );
+    let answer = r#"{"action": "patch_pipeline", "pipeline_patch": {"steps": [
+        {"id": "a", "prompt": "x", "on_success": {"governor": "boss"}},
+        {"id": "b", "prompt": "y", "retry_if": {"WORSE": "a", "BAD": "c", "A": "a"}},
+        {"id": "c", "prompt": "y"}]}}"#;
+    let Action::Patch { patch: wanted } = Decision::of_answer(answer).unwrap().action else {
+        panic!("it is no change");
+    };
+    let changed = patch(&program, &wanted).unwrap();
+    let words = changed.steps[1].retry_if.iter();
+    let words: Vec<&str> = words.map(|word| word.keyword.as_str()).collect();
+    assert_eq!(words, ["WORSE", "BAD", "A"]);
 }

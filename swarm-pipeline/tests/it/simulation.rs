@@ -45,6 +45,7 @@ pub(crate) fn program(steps: Vec<Step>) -> Program {
         limits: ScopeLimits::default(),
         governors: BTreeMap::from([("chief".to_owned(), governor)]),
         definition: Arc::new(json!({})),
+        input: None,
         digest: "d".to_owned(),
     }
 }

@@ -71,6 +71,7 @@ impl Governing {
         let situation = Context::Situation(Arc::new(PipelineSituation {
             pipeline: pipeline.program.name.clone(),
             definition: Arc::clone(&pipeline.program.definition),
+            input: pipeline.program.input.clone(),
             visits: pipeline.visits.clone(),
             memory: pipeline.memory.clone(),
         }));

@@ -42,6 +42,7 @@ fn program(steps: Vec<Step>) -> Program {
         limits: ScopeLimits::default(),
         governors: BTreeMap::from(["g", "h"].map(governor)),
         definition: Arc::new(json!({})),
+        input: None,
         digest: "d".to_owned(),
     }
 }
