@@ -122,6 +122,9 @@ pub(crate) enum Command {
     /// Save, list and show named sandboxes
     #[command(subcommand)]
     Sandbox(commands::sandbox::Sandbox),
+    /// Save, list, show and delete governors, which decide how pipelines go on
+    #[command(subcommand)]
+    Governor(commands::governor::Governor),
     /// List and show types: what agents are given and have to produce
     #[command(subcommand)]
     Type(commands::types::Type),

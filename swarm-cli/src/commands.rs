@@ -12,6 +12,7 @@ pub(crate) mod egress_forward;
 pub(crate) mod encrypt;
 pub(crate) mod filter;
 pub(crate) mod gc;
+pub(crate) mod governor;
 pub(crate) mod guard;
 pub(crate) mod hunt;
 pub(crate) mod image;
@@ -167,6 +168,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError> {
             Command::Decrypt(command) => command.execute(context),
             Command::Gc(command) => command.execute(context).await,
             Command::Sandbox(command) => command.execute(context),
+            Command::Governor(command) => command.execute(context),
             Command::Type(command) => command.execute(context),
             Command::Project(command) => command.execute(context),
             Command::Image(command) => command.execute(context).await,

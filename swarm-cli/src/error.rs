@@ -45,6 +45,38 @@ impl CliError {
         Self::new(self.code, format!("{place}: {}", self.message))
     }
 
+    /// All of several that were found in `what`; at least one.
+    pub(crate) fn all(what: &str, errors: Vec<Self>) -> Self {
+        match <[Self; 1]>::try_from(errors) {
+            Ok([only]) => only,
+            Err(all) => {
+                let each: Vec<String> = all.iter().map(|e| format!("\n- {}", e.message)).collect();
+                // Each may have another code.
+                let message = format!(
+                    "{} things are wrong with {what}:{}",
+                    all.len(),
+                    each.concat()
+                );
+                Self::usage(message)
+            }
+        }
+    }
+
+    /// Both, or all that is wrong with them.
+    pub(crate) fn both<A, B>(
+        what: &str,
+        a: Result<A, Self>,
+        b: Result<B, Self>,
+    ) -> Result<(A, B), Self> {
+        match (a, b) {
+            (Ok(a), Ok(b)) => Ok((a, b)),
+            (a, b) => Err(Self::all(
+                what,
+                a.err().into_iter().chain(b.err()).collect(),
+            )),
+        }
+    }
+
     pub(crate) fn message(&self) -> &str {
         &self.message
     }

@@ -6,8 +6,12 @@ use std::{
     path::Path,
 };
 
-/// Writes `text` to `path`, which only its owner may read. It is on disk when this returns. Blocks.
-pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
+/// Writes `text` to `path`, which only its owner may read; the folder is made if it is not there. It is on disk when this returns. Blocks.
+///
+/// # Errors
+///
+/// If it cannot be written; then what was at `path` is as it was.
+pub fn write(path: &Path, text: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }

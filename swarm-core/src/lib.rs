@@ -33,7 +33,7 @@
 mod agent_runner;
 pub mod agents;
 pub mod artifacts;
-mod aside;
+pub mod aside;
 mod breaker;
 pub mod budget;
 pub mod cache;

@@ -22,6 +22,7 @@ mod layout;
 mod mermaid;
 mod model;
 mod progress;
+mod routes;
 mod svg;
 mod text;
 

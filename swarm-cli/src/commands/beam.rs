@@ -44,8 +44,12 @@ pub(crate) struct Beam {
 impl Beam {
     pub(crate) async fn execute(self, context: &Context) -> Result<Exit, CliError> {
         let config = context.config()?;
-        let agent = AgentInput::new(&self.agent, &config)?.agent(&self.prompt)?;
-        let evaluator = evaluator(&self.evaluator, &self.judge, &config)?;
+        let input = AgentInput::new(&self.agent, &config);
+        let (agent, evaluator) = CliError::both(
+            "this",
+            input.and_then(|input| input.agent(&self.prompt)),
+            evaluator(&self.evaluator, &self.judge, &config),
+        )?;
         let keep_losers = self.keep_losers || !self.no_losers;
         let plan = plan::beam(agent, self.width, evaluator, keep_losers);
         execute(context, &self.run, plan).await

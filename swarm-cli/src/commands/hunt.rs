@@ -42,10 +42,15 @@ impl Hunt {
         let source = self.strategies.strip_prefix('@');
         let text = input.text(source.unwrap_or(&self.strategies))?;
         let strategies = Strategies {
-            agent: |prompt: &str, own: StrategyAgent| input.strategy_agent(prompt, own),
+            agent: |prompt: &str, own: StrategyAgent| {
+                let place = own.place.clone();
+                let agent = input.strategy_agent(prompt, own);
+                agent.map_err(|error| error.at(&place))
+            },
             evaluator: |rubric: &str| judges.evaluator(rubric),
         };
-        let strategies = strategies.parse(&text)?;
+        let strategies = strategies.parse(&text);
+        let strategies = strategies.map_err(|wrong| CliError::all("the strategies", wrong))?;
         for strategy in &strategies {
             judging.check(&strategy.evaluator)?;
         }

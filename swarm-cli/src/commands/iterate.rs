@@ -59,8 +59,12 @@ impl Iterate {
             (Some(evaluator), _) => evaluator.clone(),
             (None, declared) => validate(declared.as_deref().unwrap_or_default()),
         };
-        let evaluator = evaluator(&written, &self.judge, &config)?;
-        let agent = AgentInput::new(&self.agent, &config)?.agent(&self.prompt)?;
+        let input = AgentInput::new(&self.agent, &config);
+        let (agent, evaluator) = CliError::both(
+            "this",
+            input.and_then(|input| input.agent(&self.prompt)),
+            evaluator(&written, &self.judge, &config),
+        )?;
         let until = Patience {
             max_iterations: self.max_iterations,
             success_threshold: self.success_threshold,

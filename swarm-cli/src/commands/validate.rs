@@ -7,6 +7,7 @@ use super::Context;
 use crate::{
     agent_input::{evaluator, read},
     args::{CriterionArgs, JudgeArgs, RunArgs},
+    config::Config,
     error::CliError,
     execute::execute,
     exit_code::Exit,
@@ -32,22 +33,26 @@ impl Validate {
     pub(crate) async fn execute(self, context: &Context) -> Result<Exit, CliError> {
         let config = context.config()?;
         let given = match (self.result, self.artifact) {
-            (Some(id), _) => Input::Ref(id),
-            (None, artifact) => {
-                let artifact = artifact.unwrap_or_default();
-                Input::Text(match artifact.strip_prefix('@') {
-                    Some(file) => read(file, &config.folders)?,
-                    None if artifact == "-" => read("-", &config.folders)?,
-                    None => artifact,
-                })
-            }
+            (Some(id), _) => Ok(Input::Ref(id)),
+            (None, artifact) => text(artifact.unwrap_or_default(), &config),
         };
-        if matches!(&given, Input::Text(text) if text.is_empty()) {
-            return Err(CliError::usage(
-                "there is nothing to judge: the text is empty",
-            ));
-        }
-        let evaluator = evaluator(&self.by.written(), &self.judge, &config)?;
+        let evaluator = evaluator(&self.by.written(), &self.judge, &config);
+        let (given, evaluator) = CliError::both("this", given, evaluator)?;
         execute(context, &self.run, plan::validate([given], evaluator)).await
     }
+}
+
+/// What is to be judged: the text itself, that of a file, or of stdin.
+fn text(artifact: String, config: &Config) -> Result<Input, CliError> {
+    let text = match artifact.strip_prefix('@') {
+        Some(file) => read(file, &config.folders)?,
+        None if artifact == "-" => read("-", &config.folders)?,
+        None => artifact,
+    };
+    if text.is_empty() {
+        return Err(CliError::usage(
+            "there is nothing to judge: the text is empty",
+        ));
+    }
+    Ok(Input::Text(text))
 }

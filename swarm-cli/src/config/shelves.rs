@@ -101,8 +101,8 @@ impl Shelves {
     }
 
     /// The same without projects that are only wrapped: what somebody saves elsewhere is not theirs.
-    pub(crate) fn to_save_in(&self) -> Catalog {
-        Catalog::new(self.folders(|shelf| !shelf.is_wrapped))
+    pub(crate) fn to_save_in(&self) -> Vec<PathBuf> {
+        self.folders(|shelf| !shelf.is_wrapped)
     }
 
     /// All folders, the most specific first.

@@ -795,3 +795,35 @@ fn a_search_that_was_killed_goes_on_and_repeats_nobody() {
         assert_eq!(best["validation_score"], json!(0.5), "{report:#}");
     }
 }
+
+#[test]
+fn all_that_is_wrong_with_a_hunt_or_a_beam_is_said_at_once() {
+    let env = TestEnvironment::new();
+    let strategies = json!([
+        {"name": "a", "planner_template": "p", "rubrik": "score:x", "seeds": []},
+        {"name": "a", "planner_template": "p", "rubric": "wrong", "fetcher_prompt": "list", "topk": 1},
+    ]);
+    let outcome = env
+        .swarm(&["hunt", &strategies.to_string(), "--", "cat"])
+        .code(2);
+    drop(outcome.says(&[
+        "5 things are wrong",
+        "missing 'rubric'; is `rubrik`",
+        "seeds: expected a list",
+        "another one has this name",
+        "unknown field `topk`; did you mean `top_k`?",
+        "is not an evaluator",
+    ]));
+    let beam = ["beam", "x", "--evaluator", "wrong", "--agent", "cloude"];
+    drop(env.swarm(&beam).code(2).says(&[
+        "2 things are wrong",
+        "`claude`?",
+        "is not an evaluator",
+    ]));
+    let validate = ["validate", "@nowhere", "--evaluator", "wrong"];
+    drop(env.swarm(&validate).code(2).says(&[
+        "2 things are wrong",
+        "nowhere",
+        "is not an evaluator",
+    ]));
+}

@@ -27,6 +27,8 @@ mod docker;
 #[cfg(test)]
 mod fallback;
 #[cfg(test)]
+mod governor;
+
 mod home;
 #[cfg(test)]
 mod image;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::common::{TestEnvironment, eventually, is_running};
 
+mod classification;
 mod governors;
 pub(crate) mod kill;
 mod saved;

@@ -45,6 +45,8 @@ pub struct Strategies<A, E> {
 /// What a strategy says of one of its agents.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StrategyAgent {
+    /// Which strategy it is, such as `strategies[0] (a)`: what is wrong with its agents is told with it.
+    pub place: String,
     /// What it says itself, and therefore wins.
     pub said: SandboxSpec,
     /// What holds if nobody says otherwise: little time.
@@ -101,88 +103,126 @@ where
     /// # Errors
     ///
     /// If it is not JSON, and those of [`read`](Self::read).
-    pub fn parse(&self, text: &str) -> Result<Vec<Strategy>, X> {
-        self.read(serde_json::from_str(text).map_err(StrategyError::Json)?)
+    pub fn parse(&self, text: &str) -> Result<Vec<Strategy>, Vec<X>> {
+        let list = serde_json::from_str(text);
+        self.read(list.map_err(|error| vec![StrategyError::Json(error).into()])?)
     }
 
     /// Reads a list.
     ///
     /// # Errors
     ///
-    /// The first thing that is wrong with it, with its place: an empty list, a field that is missing, unknown or of the wrong kind, a name
-    /// that is there twice.
-    pub fn read(&self, list: Value) -> Result<Vec<Strategy>, X> {
+    /// Everything that is wrong with it, each with its place: an empty list, a field that is missing, unknown or of the wrong kind, a name
+    /// that is there twice. At least one thing.
+    pub fn read(&self, list: Value) -> Result<Vec<Strategy>, Vec<X>> {
         let Value::Array(list) = list else {
-            return Err(
-                shape("strategies must be a JSON array: it is something else".to_owned()).into(),
-            );
+            let problem = "strategies must be a JSON array: it is something else";
+            return Err(vec![shape(problem.to_owned()).into()]);
         };
         if list.is_empty() {
-            return Err(shape("strategies list is empty".to_owned()).into());
+            return Err(vec![shape("strategies list is empty".to_owned()).into()]);
         }
         let mut names = BTreeSet::new();
-        let mut strategies = Vec::with_capacity(list.len());
-        for (i, one) in list.into_iter().enumerate() {
-            let strategy = self.strategy(i, one)?;
-            if !names.insert(strategy.name.clone()) {
-                let name = &strategy.name;
-                return Err(shape(format!(
-                    "strategies[{i}] ({name}): another one has this name already"
-                ))
-                .into());
-            }
-            strategies.push(strategy);
+        let mut wrong = Wrong(Vec::new());
+        let strategies = list.into_iter().enumerate();
+        let strategies: Vec<Strategy> = strategies
+            .filter_map(|(i, one)| self.strategy(i, one, &mut names, &mut wrong))
+            .collect();
+        if wrong.0.is_empty() {
+            Ok(strategies)
+        } else {
+            Err(wrong.0)
         }
-        Ok(strategies)
     }
 
-    fn strategy(&self, i: usize, one: Value) -> Result<Strategy, X> {
+    /// One of them; none if something is wrong with it, which is noted.
+    fn strategy(
+        &self,
+        i: usize,
+        one: Value,
+        names: &mut BTreeSet<StepId>,
+        wrong: &mut Wrong<X>,
+    ) -> Option<Strategy> {
         let place = format!("strategies[{i}]");
         let Value::Object(fields) = one else {
-            return Err(shape(format!("{place} must be an object")).into());
+            return wrong.note(Err(shape(format!("{place} must be an object"))));
         };
         let mut written = Written {
             place: place.clone(),
             fields,
         };
-        let name = written.needed("name")?;
-        let template = written.needed("planner_template")?;
-        let rubric = written.needed("rubric")?;
-        let name = step_id(&place, &name)?;
-        written.place = format!("{place} ({name})");
-        let timeout = written.timeout()?;
-        let planner = own(written.text("model_planner")?, timeout, PLAN);
-        let fetcher = own(written.text("model_fetcher")?, timeout, FETCH);
-        let fetch = written.text("fetcher_prompt")?;
-        let seeds = match (written.seeds()?, fetch) {
-            (Some(seeds), _) => Seeds::Listed(seeds),
-            (None, Some(prompt)) => Seeds::Fetched(Box::new((self.agent)(&prompt, fetcher)?)),
-            (None, None) => {
-                let place = written.place;
-                return Err(shape(format!(
-                    "{place} must have either 'seeds' or 'fetcher_prompt'"
-                ))
-                .into());
+        let name = wrong.note(written.needed("name"));
+        let name = name.and_then(|name| wrong.note(step_id(&place, &name)));
+        let template = wrong.note(written.needed("planner_template"));
+        let rubric = wrong.note(written.needed("rubric"));
+        if let Some(name) = &name {
+            written.place = format!("{place} ({name})");
+            if !names.insert(name.clone()) {
+                let problem = "another one has this name already";
+                let _: Option<()> = wrong.note(Err(shape(format!("{}: {problem}", written.place))));
             }
+        }
+        let timeout = wrong.note(written.timeout());
+        let planner = wrong.note(written.text("model_planner"));
+        let fetcher = wrong.note(written.text("model_fetcher"));
+        let fetch = wrong.note(written.text("fetcher_prompt"));
+        let seeds = wrong.note(written.seeds());
+        let top = wrong.note(written.top());
+        for unknown in written.unknown() {
+            let _: Option<()> = wrong.note(Err(unknown));
+        }
+        let own = |model, usual| own(&written.place, model, timeout.flatten(), usual);
+        let seeds = match (seeds, fetch) {
+            (Some(Some(seeds)), _) => Some(Seeds::Listed(seeds)),
+            (Some(None), Some(Some(prompt))) => {
+                let fetcher = (self.agent)(&prompt, own(fetcher.flatten(), FETCH));
+                wrong
+                    .keep(fetcher)
+                    .map(|agent| Seeds::Fetched(Box::new(agent)))
+            }
+            (Some(None), Some(None)) => wrong.note(Err(shape(format!(
+                "{} must have either 'seeds' or 'fetcher_prompt'",
+                written.place
+            )))),
+            _ => None,
         };
-        let top = written.top()?;
-        written.nothing_else()?;
-        let evaluator = (self.evaluator)(&rubric).map_err(|source| StrategyError::Rubric {
-            place: place.clone(),
-            source,
-        })?;
-        Ok(Strategy {
-            name,
-            seeds,
-            template: Box::new((self.agent)(&template, planner)?.into()),
-            evaluator,
-            top,
+        let evaluator = rubric.and_then(|rubric| {
+            let evaluator = (self.evaluator)(&rubric);
+            wrong.note(evaluator.map_err(|source| StrategyError::Rubric { place, source }))
+        });
+        let template = template
+            .and_then(|template| wrong.keep((self.agent)(&template, own(planner.flatten(), PLAN))));
+        Some(Strategy {
+            name: name?,
+            seeds: seeds?,
+            template: Box::new(template?.into()),
+            evaluator: evaluator?,
+            top: top?,
         })
     }
 }
 
-fn own(model: Option<String>, timeout: Option<Duration>, usual: Duration) -> StrategyAgent {
+/// Everything that is wrong so far.
+struct Wrong<X>(Vec<X>);
+
+impl<X: From<StrategyError>> Wrong<X> {
+    fn note<T>(&mut self, read: Result<T, StrategyError>) -> Option<T> {
+        self.keep(read.map_err(X::from))
+    }
+
+    fn keep<T>(&mut self, read: Result<T, X>) -> Option<T> {
+        read.map_err(|error| self.0.push(error)).ok()
+    }
+}
+
+fn own(
+    place: &str,
+    model: Option<String>,
+    timeout: Option<Duration>,
+    usual: Duration,
+) -> StrategyAgent {
     StrategyAgent {
+        place: place.to_owned(),
         said: SandboxSpec {
             model,
             timeout,
@@ -239,19 +279,20 @@ impl Written {
         match self.text(field)?.filter(|text| !text.is_empty()) {
             Some(text) => Ok(text),
             None => {
-                let hint = self.misspelt(field);
+                let misspelt = self.misspelt(field);
+                // It is told once.
+                let misspelt = misspelt.inspect(|key| drop(self.fields.remove(key)));
+                let hint = misspelt.map(|key| format!("; is `{key}` meant to be that?"));
+                let hint = hint.unwrap_or_default();
                 Err(shape(format!("{} missing '{field}'{hint}", self.place)))
             }
         }
     }
 
-    fn misspelt(&self, field: &str) -> String {
+    fn misspelt(&self, field: &str) -> Option<String> {
         let unknown = |key: &&String| !FIELDS.contains(&key.as_str());
         let mut unknown = self.fields.keys().filter(unknown);
-        unknown
-            .find(|key| nearest(key, [field]).is_some())
-            .map(|key| format!("; is `{key}` meant to be that?"))
-            .unwrap_or_default()
+        unknown.find(|key| nearest(key, [field]).is_some()).cloned()
     }
 
     /// What is no text is told as JSON.
@@ -289,17 +330,16 @@ impl Written {
         }
     }
 
-    fn nothing_else(&self) -> Result<(), StrategyError> {
-        match self.fields.keys().next() {
-            None => Ok(()),
-            Some(field) => {
-                let hint = did_you_mean(nearest(field, FIELDS));
-                Err(shape(format!(
-                    "{} has an unknown field `{field}`{hint}",
-                    self.place
-                )))
-            }
-        }
+    /// What nobody has taken, and nobody knows.
+    fn unknown(&self) -> Vec<StrategyError> {
+        let unknown = self.fields.keys().map(|field| {
+            let hint = did_you_mean(nearest(field, FIELDS));
+            shape(format!(
+                "{} has an unknown field `{field}`{hint}",
+                self.place
+            ))
+        });
+        unknown.collect()
     }
 }
 
@@ -319,7 +359,7 @@ mod tests {
         }
     }
 
-    fn read(text: &str) -> Result<Vec<Strategy>, Problem> {
+    fn read(text: &str) -> Result<Vec<Strategy>, Vec<Problem>> {
         let types = TypeRegistry::default();
         let judges = Judges::new(&types);
         let strategies = Strategies {
@@ -426,15 +466,47 @@ mod tests {
             ),
             (one(json!({"name": "a b"})), "is not a valid name"),
         ] {
-            let error = read(&text).unwrap_err().0;
+            let errors = read(&text).unwrap_err();
+            let [Problem(error)] = errors.as_slice() else {
+                panic!("{text}: {errors:?}");
+            };
             assert!(error.contains(problem), "{text}: {error}");
         }
         let same =
             json!({"name": "a", "planner_template": "p", "rubric": "score:x", "seeds": ["s"]});
-        let error = read(&json!([same, same]).to_string()).unwrap_err().0;
+        let errors = read(&json!([same, same]).to_string()).unwrap_err();
         assert_eq!(
-            error,
+            errors[0].0,
             "strategies[1] (a): another one has this name already"
         );
+    }
+
+    #[test]
+    fn all_mistakes_of_all_strategies_are_named_at_once() {
+        let text = json!([
+            {"name": "a", "planner_template": 7, "rubrik": "score:x", "seeds": [], "top_k": "many", "x1": 1, "x2": 2},
+            3,
+            {"name": "a", "planner_template": "p", "rubric": "wrong", "seeds": ["s"], "timeout": -1},
+        ]);
+        let errors = read(&text.to_string()).unwrap_err();
+        let errors: Vec<&str> = errors.iter().map(|Problem(error)| error.as_str()).collect();
+        for (i, problem) in [
+            "strategies[0].planner_template: expected a string",
+            "strategies[0] missing 'rubric'; is `rubrik`",
+            "strategies[0] (a).seeds: expected a list",
+            "strategies[0] (a).top_k: expected a number",
+            "strategies[0] (a) has an unknown field `x1`",
+            "strategies[0] (a) has an unknown field `x2`",
+            "strategies[1] must be an object",
+            "strategies[2] (a): another one has this name",
+            "strategies[2] (a).timeout: expected",
+            "strategies[2].rubric: \"wrong\" is not an evaluator",
+        ]
+        .iter()
+        .enumerate()
+        {
+            assert!(errors[i].starts_with(problem), "{i}: {errors:#?}");
+        }
+        assert_eq!(errors.len(), 10, "{errors:#?}");
     }
 }

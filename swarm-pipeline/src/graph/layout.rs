@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 
-use super::model::{Graph, Part};
+use super::{
+    model::{Graph, Part},
+    routes::{Route, Routing, Rows},
+};
 
 pub(super) const LINE: u32 = 16;
 const CHAR: u32 = 8;
 const PADDING: u32 = 12;
-const GAP: u32 = 28;
-/// Room for arrows that do not lead to what is next, each with its label.
-const LANE: u32 = 26;
+pub(super) const GAP: u32 = 28;
 
 /// A place in pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,49 +21,73 @@ pub(super) struct Spot {
     pub(super) height: u32,
 }
 
-/// Where every part is, and how large all of it is.
-pub(super) struct Layout {
-    pub(super) spots: HashMap<Part, Spot>,
-    pub(super) width: u32,
-    pub(super) height: u32,
+impl Spot {
+    pub(super) const fn right(self) -> u32 {
+        self.x.saturating_add(self.width)
+    }
+
+    pub(super) const fn bottom(self) -> u32 {
+        self.y.saturating_add(self.height)
+    }
 }
 
-/// What is in a box, in rows.
-struct Rows {
-    rows: Vec<Vec<Part>>,
-    /// Room on the right.
-    lanes: u32,
+/// Where every part and every arrow is, and how large all of it is.
+pub(super) struct Layout {
+    pub(super) spots: HashMap<Part, Spot>,
+    /// The arrows between parts of the same box, by the box; those between parts that are in none at the end of it.
+    pub(super) routes: HashMap<Option<usize>, Vec<Route>>,
+    pub(super) width: u32,
+    pub(super) height: u32,
 }
 
 impl Layout {
     pub(super) fn of(graph: &Graph) -> Self {
         let mut layout = Self {
             spots: HashMap::new(),
+            routes: HashMap::new(),
             width: 0,
             height: 0,
         };
-        let root = layout.place_all(graph, &graph.roots, GAP, GAP);
-        layout.width = root.0 + 2 * GAP;
-        layout.height = root.1 + 2 * GAP;
+        let root = layout.place_all(graph, None, &graph.roots, (GAP, GAP));
+        layout.width = root.0.saturating_add(2 * GAP);
+        layout.height = root.1.saturating_add(2 * GAP);
         layout
     }
 
-    /// Places `parts` from the corner on; returns the width and height that they take.
-    fn place_all(&mut self, graph: &Graph, parts: &[Part], x: u32, y: u32) -> (u32, u32) {
-        let Rows { rows, lanes } = rows(graph, parts);
+    /// Places `parts`, which are what is in a box, from the corner on; returns the width and height that they take.
+    fn place_all(
+        &mut self,
+        graph: &Graph,
+        within: Option<usize>,
+        parts: &[Part],
+        (x, y): (u32, u32),
+    ) -> (u32, u32) {
+        let rows = Rows::of(graph, parts);
+        let mut routing = Routing::new(graph, &rows);
         let (mut width, mut below) = (0, y);
-        for row in rows {
+        for (at, row) in rows.rows.iter().enumerate() {
             let (mut right, mut height) = (x, 0);
             for part in row {
-                let spot = self.place(graph, part, right, below);
+                let spot = self.place(graph, *part, right, below);
                 right = right.saturating_add(spot.width).saturating_add(GAP);
                 height = height.max(spot.height);
             }
             width = width.max(right.saturating_sub(x).saturating_sub(GAP));
-            below = below.saturating_add(height).saturating_add(GAP);
+            below = below.saturating_add(height);
+            routing.ends(at, below);
+            below = below.saturating_add(routing.gap(at));
         }
-        let height = below.saturating_sub(y).saturating_sub(GAP);
-        (width.saturating_add(lanes.saturating_mul(LANE)), height)
+        let last = routing.gap(rows.rows.len().saturating_sub(1));
+        let height = below.saturating_sub(y).saturating_sub(last);
+        let content = Spot {
+            x,
+            y,
+            width,
+            height,
+        };
+        let (routes, taken) = routing.routes(&self.spots, content);
+        self.routes.insert(within, routes);
+        (taken.width, taken.height)
     }
 
     fn place(&mut self, graph: &Graph, part: Part, x: u32, y: u32) -> Spot {
@@ -74,7 +99,8 @@ impl Layout {
             Part::Box(at) => {
                 let parts = graph.boxes.get(at).map(|found| found.parts.clone());
                 let (left, top) = (x + PADDING, y.saturating_add(text) + PADDING + GAP / 2);
-                let inner = self.place_all(graph, &parts.unwrap_or_default(), left, top);
+                let inner =
+                    self.place_all(graph, Some(at), &parts.unwrap_or_default(), (left, top));
                 (longest.max(inner.0), text.saturating_add(inner.1) + GAP / 2)
             }
         };
@@ -87,44 +113,6 @@ impl Layout {
         self.spots.insert(part, spot);
         spot
     }
-}
-
-/// In the first row is what nothing leads to; each other part is below all that leads to it from further up.
-fn rows(graph: &Graph, parts: &[Part]) -> Rows {
-    let order: HashMap<Part, usize> = parts
-        .iter()
-        .enumerate()
-        .map(|(i, part)| (*part, i))
-        .collect();
-    let mut row = vec![0_usize; parts.len()];
-    let mut forward: Vec<(usize, usize)> = Vec::new();
-    let mut lanes = 0;
-    for arrow in &graph.arrows {
-        if let (Some(from), Some(to)) = (order.get(&arrow.from), order.get(&arrow.to)) {
-            if from < to {
-                forward.push((*from, *to));
-            }
-            if from.abs_diff(*to) != 1 {
-                lanes += 1;
-            }
-        }
-    }
-    // In the order of their ends, so that whatever leads to a part has its place before the part itself.
-    forward.sort_unstable_by_key(|&(from, to)| (to, from));
-    for (from, to) in forward {
-        let below = row.get(from).map_or(0, |row| row + 1);
-        if let Some(row) = row.get_mut(to) {
-            *row = below.max(*row);
-        }
-    }
-    let count = row.iter().max().map_or(0, |last| last + 1);
-    let mut rows = vec![Vec::new(); count];
-    for (part, at) in parts.iter().zip(row) {
-        if let Some(row) = rows.get_mut(at) {
-            row.push(*part);
-        }
-    }
-    Rows { rows, lanes }
 }
 
 /// Letters of other scripts may be twice as wide.

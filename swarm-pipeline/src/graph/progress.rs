@@ -75,6 +75,19 @@ impl State {
         }
     }
 
+    /// How the line around is drawn in SVG, so that states differ without colours, too.
+    pub(super) const fn stroke(self) -> &'static str {
+        match self {
+            Self::NotReached => " stroke-dasharray=\"2 4\"",
+            Self::Skipped => " stroke-dasharray=\"8 4\"",
+            Self::Running => " stroke-width=\"2\" stroke-dasharray=\"12 3\"",
+            Self::Waiting => " stroke-width=\"2\" stroke-dasharray=\"12 3 2 3\"",
+            Self::Done => "",
+            Self::Failed => " stroke-width=\"4\"",
+            Self::Cancelled => " stroke-width=\"4\" stroke-dasharray=\"4 2\"",
+        }
+    }
+
     /// A name that is safe in every format.
     pub(super) const fn class(self) -> &'static str {
         match self {

@@ -8,19 +8,11 @@ use super::{
     text,
 };
 
-/// How far arrows that do not lead to what is next keep from each other.
-const LANE: u32 = 26;
-
 impl Graph {
     /// As a picture in SVG. It has no links, no scripts and nothing from elsewhere.
     pub fn svg(&self) -> String {
         let layout = Layout::of(self);
-        let labels = self
-            .arrows
-            .iter()
-            .map(|a| super::layout::width_of(&a.label));
-        let width = layout.width.saturating_add(labels.max().unwrap_or(0));
-        let height = layout.height;
+        let (width, height) = (layout.width, layout.height);
         let mut out = String::new();
         // Writing to a string cannot fail.
         let _ = writeln!(
@@ -28,44 +20,50 @@ impl Graph {
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" font-family=\"monospace\" font-size=\"12\">"
         );
         out.push_str("<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" fill=\"#444444\"/></marker></defs>\n");
-        for part in &self.roots {
-            self.svg_part(*part, &layout, &mut out);
-        }
-        let mut lanes = 0;
-        for arrow in &self.arrows {
-            let (Some(from), Some(to)) = (
-                layout.spots.get(&arrow.from).copied(),
-                layout.spots.get(&arrow.to).copied(),
-            ) else {
-                continue;
-            };
-            let is_next = to.y >= from.y + from.height && to.y - from.y - from.height <= 2 * LANE;
-            let (path, at) = if is_next {
-                straight(from, to)
-            } else {
-                lanes += 1;
-                around(from, to, lanes)
-            };
-            let dashes = if arrow.arrow.is_dashed() {
+        self.svg_parts(&self.roots, None, &layout, &mut out);
+        out.push_str("</svg>\n");
+        out
+    }
+
+    /// What is in a box, or in none: first the arrows, so that they pass behind everything, and their labels last.
+    fn svg_parts(&self, parts: &[Part], within: Option<usize>, layout: &Layout, out: &mut String) {
+        let routes = layout.routes.get(&within);
+        let routes = || routes.into_iter().flatten();
+        for route in routes() {
+            let is_dashed = self.arrows.get(route.arrow);
+            let is_dashed = is_dashed.is_some_and(|arrow| arrow.arrow.is_dashed());
+            let dashes = if is_dashed {
                 " stroke-dasharray=\"5 3\""
             } else {
                 ""
             };
+            let path = &route.path;
             let _ = writeln!(
                 out,
                 "<path d=\"{path}\" fill=\"none\" stroke=\"#444444\"{dashes} marker-end=\"url(#tip)\"/>"
             );
-            if !arrow.label.is_empty() {
-                let label = text::xml(&arrow.label);
-                let (x, y) = at;
+            if let Some(leader) = &route.leader {
                 let _ = writeln!(
                     out,
-                    "<text x=\"{x}\" y=\"{y}\" fill=\"#444444\">{label}</text>"
+                    "<path d=\"{leader}\" fill=\"none\" stroke=\"#999999\" stroke-dasharray=\"1 3\"/>"
                 );
             }
         }
-        out.push_str("</svg>\n");
-        out
+        for part in parts {
+            self.svg_part(*part, layout, out);
+        }
+        for route in routes() {
+            let label = self.arrows.get(route.arrow).map(|arrow| &arrow.label);
+            let Some(label) = label.filter(|label| !label.is_empty()) else {
+                continue;
+            };
+            let (label, (x, y)) = (text::xml(label), route.label);
+            // The broad line around the letters keeps other lines out of them.
+            let _ = writeln!(
+                out,
+                "<text x=\"{x}\" y=\"{y}\" fill=\"#444444\" stroke=\"#ffffff\" stroke-width=\"4\" paint-order=\"stroke\">{label}</text>"
+            );
+        }
     }
 
     fn svg_part(&self, part: Part, layout: &Layout, out: &mut String) {
@@ -85,6 +83,8 @@ impl Graph {
             (None, Some(Shape::Person | Shape::Guard)) => ("#fffbeb", "#b45309"),
             (None, Some(Shape::Start | Shape::End | Shape::Note)) => ("#f4f4f4", "#888888"),
         };
+        // Whoever sees no colours sees how thick a line is, or that it is broken; and it is said in words.
+        let stroke = self.progress(part).map_or("", |found| found.state.stroke());
         let round = match shape {
             Some(Shape::Start | Shape::End) => 18,
             Some(Shape::Note) => 8,
@@ -98,7 +98,7 @@ impl Graph {
         } = *spot;
         let _ = writeln!(
             out,
-            "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"{round}\" fill=\"{fill}\" stroke=\"{line}\"/>"
+            "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"{round}\" fill=\"{fill}\" stroke=\"{line}\"{stroke}/>"
         );
         let mut below = y + LINE + 6;
         for line in self.lines(part) {
@@ -111,30 +111,7 @@ impl Graph {
         }
         if let Part::Box(at) = part {
             let parts = self.boxes.get(at).map(|found| found.parts.as_slice());
-            for part in parts.unwrap_or_default() {
-                self.svg_part(*part, layout, out);
-            }
+            self.svg_parts(parts.unwrap_or_default(), Some(at), layout, out);
         }
     }
-}
-
-/// From the lower edge to the upper edge.
-fn straight(from: Spot, to: Spot) -> (String, (u32, u32)) {
-    let (x, y) = (from.x + from.width / 2, from.y + from.height);
-    let (to_x, to_y) = (to.x + to.width / 2, to.y);
-    let path = format!("M{x} {y}L{to_x} {to_y}");
-    (
-        path,
-        (u32::midpoint(x, to_x) + 4, u32::midpoint(y, to_y) + 4),
-    )
-}
-
-/// From the right edge to the right edge, past everything between.
-fn around(from: Spot, to: Spot, lane: u32) -> (String, (u32, u32)) {
-    let (x, y) = (from.x + from.width, from.y + from.height / 2);
-    let (to_x, to_y) = (to.x + to.width, to.y + to.height / 2 + lane % 7);
-    let right = x.max(to_x) + LANE.saturating_mul(lane % 12 + 1) / 2 + 8;
-    let path = format!("M{x} {y}C{right} {y} {right} {to_y} {to_x} {to_y}");
-    let middle = right - (right - x.max(to_x)) / 4;
-    (path, (middle, u32::midpoint(y, to_y)))
 }

@@ -112,6 +112,28 @@ fn what_a_run_came_to_is_painted_in_words_too() {
     );
 }
 
+#[test]
+fn states_of_a_run_differ_in_words_and_in_their_lines_and_not_in_colour_alone() {
+    let svg = half_way().svg();
+    let line_around = |word: &str| {
+        let (before, _) = svg.split_once(&format!(">{word}")).unwrap();
+        let rect = before.rfind("<rect").unwrap();
+        let rect = svg[rect..].lines().next().unwrap();
+        rect.split_once(" stroke=")
+            .unwrap()
+            .1
+            .split_once('"')
+            .unwrap()
+            .1
+            .split_once('"')
+            .unwrap()
+            .1
+            .to_owned()
+    };
+    let lines: BTreeSet<String> = ["done", "failed", "not reached"].map(line_around).into();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+}
+
 const HOSTILE: &str = "a\"]; end --> evil \\ </text><script>alert(1)</script> `x` %%{init}%% \u{202e}#quot;\u{0}\nclick n1 \"javascript:x\"";
 
 #[test]
@@ -219,6 +241,41 @@ fn is_well_formed(svg: &str) -> bool {
     open.is_empty()
 }
 
+/// An attribute of an element.
+fn number(element: &str, name: &str) -> u32 {
+    let (_, value) = element.split_once(&format!(" {name}=\"")).unwrap();
+    value.split('"').next().unwrap().parse().unwrap()
+}
+
+/// Width and height of a picture.
+fn size(svg: &str) -> (u32, u32) {
+    (number(svg, "width"), number(svg, "height"))
+}
+
+/// Each text: where it begins, its base line, and how wide it is in a font whose letters are 7 wide, or 14 in other scripts.
+fn texts(svg: &str) -> Vec<(u32, u32, u32)> {
+    let texts = svg.lines().filter(|line| line.starts_with("<text "));
+    let texts = texts.map(|line| {
+        let (_, inner) = line.split_once('>').unwrap();
+        let mut text = inner.strip_suffix("</text>").unwrap().to_owned();
+        for (written, means) in [
+            ("&amp;", "&"),
+            ("&lt;", "<"),
+            ("&gt;", ">"),
+            ("&quot;", "\""),
+            ("&#39;", "'"),
+        ] {
+            text = text.replace(written, means);
+        }
+        let width = text
+            .chars()
+            .map(|c| if c < '\u{300}' { 7 } else { 14 })
+            .sum();
+        (number(line, "x"), number(line, "y"), width)
+    });
+    texts.collect()
+}
+
 proptest! {
     #[test]
     fn the_graph_has_exactly_the_steps_and_transitions_of_the_program(program in any_program()) {
@@ -244,6 +301,24 @@ proptest! {
             }
             let way = (Place::Step(from.step.clone()), Place::Step(to.step.clone()));
             prop_assert!(drawn.contains(&way), "{:?}\n{}", way, simulated);
+        }
+    }
+
+    #[test]
+    fn no_text_of_a_picture_is_cut_or_under_another(program in any_program(), seed: u64) {
+        let plan = plan_of(program);
+        let simulated = Simulation::of(plan.clone()).dice(seed).run().unwrap();
+        for graph in [Graph::of(&plan), Graph::of(&plan).painted(&Progress::of_simulated(&simulated))] {
+            let svg = graph.svg();
+            let (texts, picture) = (texts(&svg), size(&svg));
+            for (i, one) in texts.iter().enumerate() {
+                prop_assert!(one.0 + one.2 <= picture.0 && one.1 < picture.1, "{:?} is cut: {}", one, svg);
+                for other in &texts[i + 1..] {
+                    let beside = one.0 + one.2 <= other.0 || other.0 + other.2 <= one.0;
+                    let above = one.1.abs_diff(other.1) >= 14;
+                    prop_assert!(beside || above, "{:?} is over {:?}: {}", one, other, svg);
+                }
+            }
         }
     }
 

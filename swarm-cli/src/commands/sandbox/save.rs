@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 use swarm_core::{
+    catalog::Catalog,
     ids::SandboxName,
     spec::{SandboxSpec, SpecError},
 };
@@ -65,7 +66,7 @@ impl Save {
         localize::absolute(&mut usable, &config.folders);
         usable.resolve()?;
         let shelves = config.shelves()?;
-        let written = shelves.to_save_in().save(&self.name, &spec)?;
+        let written = Catalog::new(shelves.to_save_in()).save(&self.name, &spec)?;
         let used = shelves.catalog().locate(self.name.as_str())?;
         if used != written.path {
             context.out.warn(&format!(
