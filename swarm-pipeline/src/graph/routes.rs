@@ -225,6 +225,9 @@ struct Ports {
     ends: HashMap<usize, (Point, Point)>,
 }
 
+/// Where the other end is, which arrow it is, and whether it begins here.
+type End = (u32, usize, bool);
+
 /// A side of a part.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Side {
@@ -235,8 +238,7 @@ enum Side {
 
 impl Ports {
     fn of(routing: &Routing<'_>, spots: &HashMap<Part, Spot>) -> Self {
-        // By the side: where the other end is, the arrow, and whether it begins here.
-        let mut sides: HashMap<(Part, Side), Vec<(u32, usize, bool)>> = HashMap::new();
+        let mut sides: HashMap<(Part, Side), Vec<End>> = HashMap::new();
         let straight = routing.straight.iter().flatten();
         let straight = straight.map(|arrow| (*arrow, Side::Bottom, Side::Top));
         let around = routing.around.iter();
@@ -262,7 +264,12 @@ impl Ports {
             let Some(spot) = spots.get(&part) else {
                 continue;
             };
-            arrows.sort_unstable();
+            let middle = spot.y.saturating_add(spot.height / 2);
+            arrows.sort_unstable_by_key(|&(other, arrow, begins)| match side {
+                // Short ways are within long ones here, too: the nearest above is the first, and the nearest below the last.
+                Side::Right => (other > middle, u32::MAX - other, arrow, begins),
+                Side::Top | Side::Bottom => (false, other, arrow, begins),
+            });
             let count = u32::try_from(arrows.len()).unwrap_or(u32::MAX);
             for (at, (_, arrow, begins)) in (1_u32..).zip(arrows) {
                 let share = |length: u32| {

@@ -117,18 +117,11 @@ fn states_of_a_run_differ_in_words_and_in_their_lines_and_not_in_colour_alone() 
     let svg = half_way().svg();
     let line_around = |word: &str| {
         let (before, _) = svg.split_once(&format!(">{word}")).unwrap();
-        let rect = before.rfind("<rect").unwrap();
-        let rect = svg[rect..].lines().next().unwrap();
-        rect.split_once(" stroke=")
-            .unwrap()
-            .1
-            .split_once('"')
-            .unwrap()
-            .1
-            .split_once('"')
-            .unwrap()
-            .1
-            .to_owned()
+        let (_, rect) = before.rsplit_once("<rect").unwrap();
+        let (rect, _) = rect.split_once("/>").unwrap();
+        // What follows the colour.
+        let (_, line) = rect.rsplit_once(" stroke=\"#").unwrap();
+        line.split_once('"').unwrap().1.to_owned()
     };
     let lines: BTreeSet<String> = ["done", "failed", "not reached"].map(line_around).into();
     assert_eq!(lines.len(), 3, "{lines:?}");
