@@ -98,7 +98,7 @@ fn a_governor_that_no_pipeline_could_ask_is_not_saved() {
         ),
         (&["../boss", "x"], "../boss"),
         (&["boss", "@nowhere.md"], "nowhere.md"),
-        (&["boss"], "--from"),
+        (&["boss"], "<SPEC>"),
     ] {
         let outcome = env.swarm(&[&["governor", "save"], args].concat());
         assert!(matches!(outcome.code, 1 | 2), "{outcome:?}");
