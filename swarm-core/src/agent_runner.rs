@@ -229,10 +229,8 @@ impl AgentRunner {
             }
             self.limits.learn(kind, &end.exit, reset);
         }
-        let finding = match start.reading {
-            Some(reading) => reading::read(reading, &end, noted.stdout.as_deref(), stderr).await,
-            None => None,
-        };
+        let printed = (noted.stdout.as_deref(), stderr);
+        let finding = self.finding(start, &end, printed).await;
         if let Some(schema) = &spec.sandbox.output_schema {
             hold_to_schema(&mut end, schema, noted.stdout).await;
         }
