@@ -31,6 +31,7 @@ use crate::{
     agents::{AgentKind, Onlooker, Verdict, kind_of, reset::wait_in},
     budget::Reservation,
     drive::{DriveError, Halt, Performed, Performer, Start},
+    evaluate::Finding,
     ids::{RefId, RunId},
     journal::{RunEvent, RunJournal},
     machine::{Cursor, Do, EffectOutcome},
@@ -410,7 +411,12 @@ impl AgentRunner {
                 }
             };
             if let Some(problem) = empty {
-                return Err(denied(ExitReason::NotStarted, problem));
+                let outcome = AgentOutcome::not_started(ExitReason::NotStarted, problem.clone());
+                // It is not for whoever judges that this cannot be judged.
+                return Err(Stopped::Denied(AgentOutcome {
+                    finding: Some(Finding::Unreadable { problem }),
+                    ..outcome
+                }));
             }
         }
         Ok(())
