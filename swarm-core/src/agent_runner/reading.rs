@@ -76,12 +76,14 @@ fn read_text(reading: Reading, exit: &ExitReason, answer: &str, stderr: &str) ->
                     count: u32::try_from(items.len()).unwrap_or(u32::MAX),
                 },
                 words: Vec::new(),
+                are_reasons: false,
             },
             Err(error) => unreadable(error.to_string()),
         },
         Reading::Decision => match Decision::of_answer(answer) {
             Ok(decision) => FindingStamp {
                 words: vec![decision.reason],
+                are_reasons: true,
                 finding: Finding::Decision {
                     action: decision.action,
                     confidence: decision.confidence,
@@ -111,8 +113,9 @@ fn not_compared(error: &dyn std::fmt::Display) -> FindingStamp {
 }
 
 fn judged(judgement: Judgement) -> FindingStamp {
+    let are_reasons = judgement.issues.is_empty();
     let mut words = judgement.issues;
-    if words.is_empty() && !judgement.reason.is_empty() {
+    if are_reasons && !judgement.reason.is_empty() {
         words.push(judgement.reason);
     }
     FindingStamp {
@@ -121,6 +124,7 @@ fn judged(judgement: Judgement) -> FindingStamp {
             score: judgement.score,
         },
         words,
+        are_reasons,
     }
 }
 
@@ -128,6 +132,7 @@ fn unreadable(problem: String) -> FindingStamp {
     FindingStamp {
         finding: Finding::Unreadable { problem },
         words: Vec::new(),
+        are_reasons: false,
     }
 }
 
