@@ -295,10 +295,7 @@ impl Judge {
         let (exit, error) = match &ranked.error {
             Some(error) if ranked.has_no_judge => (
                 exit.clone(),
-                format!(
-                    "it could not be judged, since {} could not be started: {error}",
-                    judge
-                ),
+                format!("it could not be judged, since {judge} could not be started: {error}"),
             ),
             Some(error) => {
                 // Its judge did its task, but no verdict can be read out of that.
