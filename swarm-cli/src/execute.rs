@@ -103,17 +103,18 @@ pub(crate) async fn resume(
         out: context.out,
         chosen: &chosen,
     };
-    let limits = args.budget.map(|budget| RunLimits {
-        budget: Some(budget),
-        ..view.limits
-    });
+    let limits = RunLimits {
+        budget: args.budget.or(view.limits.budget),
+        deadline: deadline(args).or(view.limits.deadline),
+    };
     let ended = async {
         if is_restart(&view, &restart) {
-            let limits = limits.or(restart.limits);
+            let asked = (limits != view.limits).then_some(limits);
+            let limits = restart.limits.or(asked);
             let restart = Restart { limits, ..restart };
             return driver.restart(run, &view, restart).await;
         }
-        if let Some(limits) = limits {
+        if limits != view.limits {
             driver.swarm()?.change_limits(run, limits).await?;
         }
         driver.go_on(run, &view).await

@@ -31,6 +31,7 @@ use crate::{
     agents::{AgentKind, Onlooker, Verdict, kind_of, reset::wait_in},
     budget::Reservation,
     drive::{DriveError, Halt, Performed, Performer, Start},
+    evaluate::Finding,
     ids::{RefId, RunId},
     journal::{RunEvent, RunJournal},
     machine::{Cursor, Do, EffectOutcome},
@@ -237,10 +238,8 @@ impl AgentRunner {
             }
             self.limits.learn(kind, &end.exit, reset);
         }
-        let finding = match start.reading {
-            Some(reading) => reading::read(reading, &end, noted.stdout.as_deref(), stderr).await,
-            None => None,
-        };
+        let printed = (noted.stdout.as_deref(), stderr);
+        let finding = self.finding(start, &end, printed).await;
         if let Some(schema) = &spec.sandbox.output_schema {
             hold_to_schema(&mut end, schema, noted.stdout).await;
         }
@@ -420,7 +419,12 @@ impl AgentRunner {
                 }
             };
             if let Some(problem) = empty {
-                return Err(denied(ExitReason::NotStarted, problem));
+                let outcome = AgentOutcome::not_started(ExitReason::NotStarted, problem.clone());
+                // It is not for whoever judges that this cannot be judged.
+                return Err(Stopped::Denied(AgentOutcome {
+                    finding: Some(Finding::Unreadable { problem }),
+                    ..outcome
+                }));
             }
         }
         Ok(())

@@ -4,13 +4,16 @@
 //! and where an answer can be understood in two ways, the one that claims less counts.
 
 mod answer;
+mod claim;
 mod decision;
+mod doubt;
 mod exit;
 mod finding;
 mod in_order;
 mod judgement;
 mod merge_patch;
 mod prompt;
+mod quotation;
 mod score;
 mod seeds;
 mod verdict;
@@ -19,7 +22,9 @@ mod vote;
 pub use decision::{Action, Decision, DecisionError};
 pub use exit::judgement_of_exit;
 pub use finding::{Finding, Reading};
-pub use judgement::{Judgement, MAX_ISSUE, MAX_ISSUES, MAX_REASON, judgement_of_answer};
+pub use judgement::{
+    Judgement, MAX_ISSUE, MAX_ISSUES, MAX_REASON, judgement_about, judgement_of_answer,
+};
 pub use merge_patch::{MAX_PATCH_DEPTH, PatchError, merge_patch};
 pub use prompt::{Around, score_prompt, validation_prompt};
 pub(crate) use prompt::{begin_mark, end_mark};

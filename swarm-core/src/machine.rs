@@ -155,9 +155,17 @@ pub struct Failure {
     /// The result of who judged, if it did its task and that was not good enough. What there is to mend is said there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judged_by: Option<RefId>,
+    /// Whether it did its task, and who was to judge that could not be started: another attempt would not be judged either.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_no_judge: bool,
 }
 
 impl Failure {
+    /// Whether another attempt could end differently.
+    fn is_worth_a_retry(&self) -> bool {
+        !self.has_no_judge && self.exit.is_worth_a_retry()
+    }
+
     /// Something that went wrong without an agent's doing.
     fn without_agent(name: AgentId, exit: ExitReason, error: impl Into<String>) -> Self {
         Self {
@@ -166,6 +174,7 @@ impl Failure {
             error: error.into(),
             result: None,
             judged_by: None,
+            has_no_judge: false,
         }
     }
 }

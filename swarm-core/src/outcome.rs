@@ -93,6 +93,14 @@ impl ExitReason {
         }
     }
 
+    /// Whether it never began, for a reason that does not pass by itself. One that waited too long for a slot may get one later.
+    pub const fn never_began(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused | Self::NotStarted | Self::BudgetExhausted | Self::DeadlineExceeded
+        )
+    }
+
     /// The status as a number: the agent's own, 128 + signal as shells have it, −1 if there is none. A failure that an agent
     /// reports in spite of its status zero is 1, and so is an answer of the wrong shape.
     pub const fn exit_code(&self) -> i32 {

@@ -119,7 +119,7 @@ impl Report {
             Plan::Reduce { .. } => Self::MapReduce(MapReduceReport::new(run, agents)),
             Plan::Retry { .. } => match agents.iter().rposition(|agent| agent.is_among(won)) {
                 Some(at) => Self::Retry(Box::new(agents.swap_remove(at))),
-                None => Self::RetryFailed(FailedAttempts::new(run, agents)),
+                None => Self::RetryFailed(FailedAttempts::new(run, agents, view.end())),
             },
             Plan::Par { .. }
             | Plan::Map { .. }

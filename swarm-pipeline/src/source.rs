@@ -235,6 +235,16 @@ fn check_length(text: &str) -> Result<(), Diagnostics> {
     Err(unreadable(ErrorCode::InvalidInput, None, message))
 }
 
+/// The line and the column of a byte, both from 1. Looks through all that is ahead of it.
+fn position_in(text: &str, offset: usize) -> Option<Position> {
+    let before = text.get(..offset)?;
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    Some(Position {
+        line: before.matches('\n').count() + 1,
+        column: line.chars().count() + 1,
+    })
+}
+
 fn unreadable(code: ErrorCode, position: Option<Position>, message: String) -> Diagnostics {
     Diagnostics::new(vec![Diagnostic {
         code,
@@ -284,6 +294,17 @@ mod tests {
         let first = error.iter().next().unwrap();
         assert_eq!(first.code, ErrorCode::InvalidJson);
         assert_eq!(first.position.unwrap().line, 2);
+        // A number that is none, which only its own line can tell.
+        for (text, column) in [
+            ("{\"é\": [1,\n  {\"ü\": 1e999}]}", 9),
+            ("{\n  \"b\": 1, \"a\": -1e999}", 16),
+        ] {
+            let error = Source::json(text).unwrap_err();
+            let first = error.iter().next().unwrap();
+            let position = first.position.unwrap();
+            assert_eq!((position.line, position.column), (2, column), "{error}");
+            assert!(!first.message.contains("column"), "{error}");
+        }
         let error = Source::toml("a = 1\nb = = 2\n").unwrap_err();
         let first = error.iter().next().unwrap();
         assert_eq!(first.code, ErrorCode::InvalidToml);

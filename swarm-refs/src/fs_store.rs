@@ -125,6 +125,18 @@ impl FsRefStore {
             .await
     }
 
+    /// Who has read this result to judge it, and may have quoted it: their records, as far as they can be read and are not encrypted. Looks
+    /// into every run.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub async fn judges_of(&self, id: &RefId) -> Result<Vec<RefId>, RefError> {
+        let id = id.clone();
+        self.blocking(move |store| judge::judges_of(store, &id))
+            .await
+    }
+
     /// Encrypts a result with a key of its own. When this returns, its text is in no file of any run any more, neither
     /// in its own record nor in the prompts that quote it.
     ///

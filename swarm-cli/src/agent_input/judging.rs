@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use swarm_core::{
+    evaluate::Reading,
     plan::{Evaluator, Judges},
     spec::{Agent, SandboxRef, SandboxSpec, Sandboxes as _},
     types::TypeRegistry,
@@ -23,8 +24,25 @@ pub(crate) fn evaluator(
 ) -> Result<Evaluator, CliError> {
     let judging = Judging::new(args, config)?;
     let evaluator = judging.judges().evaluator(written)?;
+    if evaluator.reading == Reading::ExitStatus {
+        refuse_agent(args)?;
+    }
     judging.check(&evaluator)?;
     Ok(evaluator)
+}
+
+/// A command judges by itself: who asks for an agent with it would wait for one in vain.
+fn refuse_agent(args: &JudgeArgs) -> Result<(), CliError> {
+    let useless = [
+        ("--judge-agent", args.judge_agent.is_some()),
+        ("--judge-model", args.judge_model.is_some()),
+    ];
+    match useless.into_iter().find(|(_, is_given)| *is_given) {
+        Some((flag, _)) => Err(CliError::usage(format!(
+            "{flag} says which agent judges, and with `exec:` a command does; leave it out, or give `score:` or `validate:`"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Who judges, as the arguments and the sandbox say.
@@ -41,6 +59,12 @@ pub(crate) struct Judging {
 
 impl Judging {
     pub(crate) fn new(args: &JudgeArgs, config: &Config) -> Result<Self, CliError> {
+        if args.judge_agent.as_deref() == Some("command") {
+            return Err(CliError::usage(
+                "--judge-agent command does not say which program judges; give it with --judge-sandbox '{\"agent\": {\"command\": \
+                 [\"PROGRAM\"]}}'",
+            ));
+        }
         let shelves = config.shelves()?;
         let catalog = shelves.catalog();
         let given = args

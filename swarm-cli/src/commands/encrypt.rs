@@ -20,24 +20,42 @@ struct Encrypted {
     id: RefId,
     key_id: String,
     status: &'static str,
+    /// Who has judged it, and may have quoted it.
+    judged_by: Vec<RefId>,
+}
+
+impl Encrypted {
+    fn human(&self) -> String {
+        let mut lines = vec![format!(
+            "{} is encrypted; `swarm decrypt {} --key-id {}` reads it",
+            self.id, self.id, self.key_id
+        )];
+        if !self.judged_by.is_empty() {
+            lines.push(
+                "who judged it may have quoted it, which is not encrypted; to encrypt that, too:"
+                    .to_owned(),
+            );
+        }
+        let commands = self.judged_by.iter();
+        lines.extend(commands.map(|judge| format!("  swarm encrypt {judge}")));
+        lines.join("\n")
+    }
 }
 
 impl Encrypt {
     pub(crate) async fn execute(self, context: &Context) -> Result<Exit, CliError> {
         let session = context.session()?;
         refuse_while_needed(&session, &self.id).await?;
+        // They quote it until it is encrypted: afterwards nobody does.
+        let judged_by = session.store.judges_of(&self.id).await?;
         let sealed = session.store.encrypt(&self.id).await?;
         let answer = Encrypted {
             id: sealed.id,
             key_id: sealed.key_id,
             status: "encrypted",
+            judged_by,
         };
-        context.out.answer(&answer, || {
-            format!(
-                "{} is encrypted; `swarm decrypt {} --key-id {}` reads it",
-                answer.id, answer.id, answer.key_id
-            )
-        })?;
+        context.out.answer(&answer, || answer.human())?;
         Ok(Exit::Ok)
     }
 }

@@ -24,7 +24,7 @@ pub(crate) struct Iterate {
     /// What the agent is to do
     prompt: String,
     /// What it has to make: the name of a type, or one in several words; the agent is told, and its results are judged by it
-    #[arg(long, value_name = "TYPE", required_unless_present = "evaluator")]
+    #[arg(long, value_name = "TYPE")]
     target_type: Option<String>,
     /// By what results are judged instead: score:CRITERION, validate:TYPE, or `exec:SHELL COMMAND`
     #[arg(long, value_name = "EVALUATOR")]
@@ -51,6 +51,12 @@ pub(crate) struct Iterate {
 
 impl Iterate {
     pub(crate) async fn execute(mut self, context: &Context) -> Result<Exit, CliError> {
+        if self.target_type.is_none() && self.evaluator.is_none() {
+            return Err(CliError::usage(
+                "an iteration needs to know when it is good enough; give --target-type TYPE (what is to be made), or --evaluator \
+                 EVALUATOR (score:CRITERION, validate:TYPE, or `exec:SHELL COMMAND`)",
+            ));
+        }
         let config = context.config()?;
         if self.agent.output_type.is_none() {
             self.agent.output_type.clone_from(&self.target_type);

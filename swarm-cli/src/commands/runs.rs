@@ -74,7 +74,8 @@ impl Summary {
             run_id: view.run.clone(),
             state: state(view, session),
             op: view.plan.op(),
-            agents: view.plan.agent_count(),
+            // A plan does not know how many agents come of lists, jumps and governors.
+            agents: view.plan.agent_count().max(view.agents.len()),
             succeeded: counts.succeeded,
             failed: counts.failed,
             running: counts.running,

@@ -1,7 +1,7 @@
 //! What was judged, as a person reads it.
 
 use swarm_core::{
-    evaluate::Score,
+    evaluate::{Score, Verdict},
     ids::RefId,
     report::{
         BeamReport, FilterReport, HuntReport, IterateReport, Report, ScoreListReport, Scored,
@@ -152,6 +152,8 @@ fn score(score: Score) -> String {
 }
 
 fn said(scored: &Scored) -> String {
-    let issue = scored.issues.first().unwrap_or(&scored.reason);
-    first_line(issue, SAID)
+    // What is valid and has no issues needs no words; else there is at least a reason.
+    let reason = Some(&scored.reason).filter(|_| scored.verdict != Verdict::Valid);
+    let issue = scored.issues.first().or(reason);
+    first_line(issue.map_or("", String::as_str), SAID)
 }

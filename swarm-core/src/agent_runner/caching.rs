@@ -255,6 +255,10 @@ impl AgentRunner {
             "reading",
             serde_json::to_string(&start.reading).map_err(shown)?,
         );
+        // Who is asked the same to get another answer must not be given the first one. The first is as good as one alone.
+        if start.alternative.iter().any(|number| *number > 0) {
+            known.add("alternative", format!("{:?}", start.alternative));
+        }
         for (name, value) in spec.sandbox.env_vars.iter() {
             known.add(format!("variable {name}"), value);
         }

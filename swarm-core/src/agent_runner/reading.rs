@@ -5,23 +5,26 @@ use tokio::task::spawn_blocking;
 use super::AgentRunner;
 use crate::{
     agents::transcript::MAX_TEXT,
+    content::Content,
     drive::Start,
     evaluate::{
-        Decision, Finding, Judgement, Reading, judgement_of_answer, judgement_of_exit,
-        seeds_of_answer,
+        Decision, Finding, Judgement, Reading, judgement_about, judgement_of_answer,
+        judgement_of_exit, seeds_of_answer,
     },
     ids::RefId,
     outcome::ExitReason,
-    refs::{FindingStamp, RecordEnd},
+    prompt::{Context, Input},
+    refs::{FindingStamp, RecordEnd, RefError},
     spec::AgentSpec,
 };
 
-/// Reads the answer of an agent that has ended; nothing of one that did not get as far as an answer.
-pub(super) async fn read(
+/// Reads the answer of an agent that has ended; nothing of one that did not get as far as an answer. What it judged is the
+/// `artifact`.
+async fn read(
     reading: Reading,
     end: &RecordEnd,
-    stdout: Option<&[u8]>,
-    stderr: &str,
+    (stdout, stderr): (Option<&[u8]>, &str),
+    artifact: Option<Result<Content, RefError>>,
 ) -> Option<FindingStamp> {
     let is_over = matches!(end.exit, ExitReason::Completed)
         || (reading == Reading::ExitStatus
@@ -32,6 +35,10 @@ pub(super) async fn read(
     if !is_over {
         return None;
     }
+    let artifact = match artifact.transpose() {
+        Ok(artifact) => artifact,
+        Err(error) => return Some(not_compared(&error)),
+    };
     let answer = match (&end.text, stdout) {
         (Some(text), _) => text.clone(),
         (None, Some(stdout)) => String::from_utf8_lossy(stdout).into_owned(),
@@ -43,7 +50,10 @@ pub(super) async fn read(
         )));
     }
     let (exit, stderr) = (end.exit.clone(), stderr.to_owned());
-    let read = spawn_blocking(move || read_text(reading, &exit, &answer, &stderr));
+    let read = spawn_blocking(move || match reading {
+        Reading::Judgement => judgement(&answer, artifact.as_ref()),
+        reading => read_text(reading, &exit, &answer, &stderr),
+    });
     match read.await {
         Ok(found) => Some(found),
         Err(error) => Some(unreadable(error.to_string())),
@@ -52,7 +62,7 @@ pub(super) async fn read(
 
 fn read_text(reading: Reading, exit: &ExitReason, answer: &str, stderr: &str) -> FindingStamp {
     match reading {
-        Reading::Judgement => judged(judgement_of_answer(answer)),
+        Reading::Judgement => judgement(answer, None),
         Reading::ExitStatus => {
             let mut judgement = judgement_of_exit(exit.is_success(), answer, stderr);
             if matches!(exit, ExitReason::TimedOut { .. }) {
@@ -66,12 +76,14 @@ fn read_text(reading: Reading, exit: &ExitReason, answer: &str, stderr: &str) ->
                     count: u32::try_from(items.len()).unwrap_or(u32::MAX),
                 },
                 words: Vec::new(),
+                are_reasons: false,
             },
             Err(error) => unreadable(error.to_string()),
         },
         Reading::Decision => match Decision::of_answer(answer) {
             Ok(decision) => FindingStamp {
                 words: vec![decision.reason],
+                are_reasons: true,
                 finding: Finding::Decision {
                     action: decision.action,
                     confidence: decision.confidence,
@@ -83,9 +95,27 @@ fn read_text(reading: Reading, exit: &ExitReason, answer: &str, stderr: &str) ->
     }
 }
 
+fn judgement(answer: &str, artifact: Option<&Content>) -> FindingStamp {
+    let Some(artifact) = artifact else {
+        return judged(judgement_of_answer(answer));
+    };
+    let read = artifact
+        .open()
+        .and_then(|artifact| judgement_about(answer, artifact));
+    read.map_or_else(|error| not_compared(&error), judged)
+}
+
+/// What is not known to be the evaluator's own is not taken for that.
+fn not_compared(error: &dyn std::fmt::Display) -> FindingStamp {
+    unreadable(format!(
+        "the answer of the evaluator cannot be compared with what it is about: {error}"
+    ))
+}
+
 fn judged(judgement: Judgement) -> FindingStamp {
+    let are_reasons = judgement.issues.is_empty();
     let mut words = judgement.issues;
-    if words.is_empty() && !judgement.reason.is_empty() {
+    if are_reasons && !judgement.reason.is_empty() {
         words.push(judgement.reason);
     }
     FindingStamp {
@@ -94,6 +124,7 @@ fn judged(judgement: Judgement) -> FindingStamp {
             score: judgement.score,
         },
         words,
+        are_reasons,
     }
 }
 
@@ -101,10 +132,33 @@ fn unreadable(problem: String) -> FindingStamp {
     FindingStamp {
         finding: Finding::Unreadable { problem },
         words: Vec::new(),
+        are_reasons: false,
     }
 }
 
 impl AgentRunner {
+    /// Reads the answer of an agent, if something is to be read out of it.
+    pub(super) async fn finding(
+        &self,
+        start: &Start,
+        end: &RecordEnd,
+        (stdout, stderr): (Option<&[u8]>, &str),
+    ) -> Option<FindingStamp> {
+        let reading = start.reading?;
+        let artifact = start.context.iter().find_map(|part| match part {
+            Context::Artifact { input, .. } => Some(input),
+            _ => None,
+        });
+        let artifact = match artifact {
+            Some(Input::Text(text)) => Some(Ok(Content::from(text.as_str()))),
+            Some(Input::Ref(id)) if reading == Reading::Judgement => {
+                Some(self.store.text(id).await)
+            }
+            _ => None,
+        };
+        read(reading, end, (stdout, stderr), artifact).await
+    }
+
     /// The work of an agent, with the item filled in that it is about.
     pub(super) async fn filled(&self, start: Start) -> Result<Start, String> {
         let Some(item) = &start.item else {

@@ -178,6 +178,7 @@ mod tests {
             reading: None,
             scope: None,
             shared: true,
+            alternative: Vec::new(),
         }
     }
 

@@ -7,7 +7,7 @@
 //! readers of this module takes the best or the last of them. JSON behind a quotation mark or a brace that stays open may be either;
 //! it is handed on as doubtful.
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 use serde::{
     Deserialize, Deserializer,
@@ -22,13 +22,25 @@ const VALUE: char = '\u{fffc}';
 
 /// An answer, taken apart.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct Answer<'t> {
+    /// All of it, without the marks around it.
+    pub(super) text: &'t str,
     /// The JSON objects and arrays that are not quoted, in their order.
-    pub(super) values: Vec<Json>,
+    pub(super) values: Vec<Found>,
     /// Those that may be quoted, or a part of something broken. What an answer claims must not rest on them.
     pub(super) doubtful: Vec<Json>,
     /// What is neither JSON nor quoted.
     pub(super) prose: String,
+}
+
+/// A JSON value, and where it was found.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) json: Json,
+    /// Which bytes of the text it is.
+    pub(super) range: Range<usize>,
+    /// How many bytes of prose are ahead of it.
+    pub(super) place: usize,
 }
 
 /// A JSON value at the top level of an answer.
@@ -64,7 +76,7 @@ impl Fields {
 }
 
 impl Json {
-    fn as_object(&self) -> Option<&Fields> {
+    pub(super) fn as_object(&self) -> Option<&Fields> {
         match self {
             Self::Object(fields) => Some(fields),
             Self::Array(_) => None,
@@ -72,20 +84,22 @@ impl Json {
     }
 }
 
-impl Answer {
+impl<'t> Answer<'t> {
     /// Takes `text` apart. None if it has more than `most` bytes, or JSON that is nested more than 127 levels deep: nobody who was asked for
     /// an object answers that.
     ///
     /// Takes time in proportion to the text: no byte is looked at much oftener than so many levels may be open around it.
-    pub(super) fn read(text: &str, most: usize) -> Option<Self> {
+    pub(super) fn read(text: &'t str, most: usize) -> Option<Self> {
         if text.len() > most {
             return None;
         }
+        let text = without_marks_around(text);
         let mut reader = Reader {
-            rest: without_marks_around(text),
+            rest: text,
             at_line_start: true,
             open_braces: 0,
             answer: Self {
+                text,
                 values: Vec::new(),
                 doubtful: Vec::new(),
                 prose: String::new(),
@@ -97,7 +111,8 @@ impl Answer {
 
     /// The JSON objects that are not quoted.
     pub(super) fn objects(&self) -> impl Iterator<Item = &Fields> {
-        self.values.iter().filter_map(Json::as_object)
+        let values = self.values.iter();
+        values.filter_map(|found| found.json.as_object())
     }
 
     /// The JSON objects that may be quoted.
@@ -135,7 +150,7 @@ struct Reader<'t> {
     at_line_start: bool,
     /// How many braces of the prose are still open. Within them, JSON is a part of something that is broken.
     open_braces: usize,
-    answer: Answer,
+    answer: Answer<'t>,
 }
 
 impl Reader<'_> {
@@ -177,12 +192,17 @@ impl Reader<'_> {
             .answer
             .prose
             .ends_with(['"', '\'', '“', '”', '„', '‘', '’', '«', '»']);
-        let values = if is_quoted || self.open_braces > 0 {
-            &mut self.answer.doubtful
+        let answer = &mut self.answer;
+        if is_quoted || self.open_braces > 0 {
+            answer.doubtful.push(value);
         } else {
-            &mut self.answer.values
-        };
-        values.push(value);
+            let start = answer.text.len() - self.rest.len();
+            answer.values.push(Found {
+                json: value,
+                range: start..start + length,
+                place: answer.prose.len(),
+            });
+        }
         self.answer.prose.push(VALUE);
         self.skip(length);
     }
@@ -268,7 +288,7 @@ mod tests {
 
     use super::*;
 
-    fn read(text: &str) -> Answer {
+    fn read(text: &str) -> Answer<'_> {
         Answer::read(text, 1 << 20).unwrap()
     }
 

@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::{
     Score,
     answer::{Answer, Fields},
-    judgement::score_of_text,
+    claim::score_of_text,
     merge_patch::is_deeper_than,
 };
 use crate::{

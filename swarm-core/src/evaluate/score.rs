@@ -89,9 +89,12 @@ impl TryFrom<f64> for Score {
 impl FromStr for Score {
     type Err = InvalidScore;
     fn from_str(text: &str) -> Result<Self, InvalidScore> {
-        let number: Result<f64, _> = text.trim().parse();
-        let number = number.map_err(|_| InvalidScore(format!("{text:?}")))?;
-        Self::try_from(number)
+        // As it was written: 1e999 is read as infinite.
+        let written = text.trim();
+        let number = written
+            .parse::<f64>()
+            .map_err(|_| InvalidScore(format!("{text:?}")))?;
+        Self::try_from(number).map_err(|_| InvalidScore(written.to_owned()))
     }
 }
 
@@ -160,6 +163,18 @@ mod tests {
         for json in ["-0.1", "1.1", "1e999", "\"0.5\"", "null"] {
             assert!(serde_json::from_str::<Score>(json).is_err(), "{json}");
         }
+    }
+
+    #[test]
+    fn what_is_no_score_is_told_as_it_was_written() {
+        for text in ["1e999", "1.10", "-1", "NaN"] {
+            let error = text.parse::<Score>().unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("{text} is not a score")),
+                "{error}"
+            );
+        }
+        assert!("".parse::<Score>().is_err());
     }
 
     proptest! {

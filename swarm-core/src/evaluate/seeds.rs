@@ -73,7 +73,13 @@ pub fn seeds_of_answer(text: &str) -> Result<Vec<String>, SeedsError> {
         .find_map(|fields| fields.all("seeds").find_map(Value::as_array));
     let list = match named {
         Some(list) => list,
-        None => longest(answer.values.iter().filter_map(list_of)).ok_or(SeedsError::NoList)?,
+        None => longest(
+            answer
+                .values
+                .iter()
+                .filter_map(|found| list_of(&found.json)),
+        )
+        .ok_or(SeedsError::NoList)?,
     };
     match list.len() {
         0 => Err(SeedsError::NoSeeds),

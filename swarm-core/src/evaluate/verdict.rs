@@ -87,7 +87,7 @@ impl Verdict {
         }
     }
 
-    fn of_word(word: &str) -> Option<Self> {
+    pub(super) fn of_word(word: &str) -> Option<Self> {
         [Self::Valid, Self::Partial, Self::Invalid, Self::Unknown]
             .into_iter()
             .find(|verdict| verdict.as_str().eq_ignore_ascii_case(word))

@@ -60,6 +60,9 @@ pub struct Ranked {
     /// Who judged: its name in the run, and how it ended.
     #[serde(skip)]
     pub judge: (AgentId, ExitReason),
+    /// Whether who was to judge could not be started at all.
+    #[serde(skip)]
+    pub has_no_judge: bool,
 }
 
 /// How something was made better.
@@ -85,6 +88,8 @@ pub enum Halted {
     BudgetExhausted,
     /// There is no time for another attempt.
     WallTimeExhausted,
+    /// Who judges could not be started.
+    EvaluatorUnavailable,
     /// Several attempts in a row brought nothing better.
     PatienceExhausted,
     /// There were as many attempts as there may be.
@@ -98,6 +103,7 @@ impl Halted {
             Self::SuccessThreshold => "success_threshold",
             Self::BudgetExhausted => "budget_exhausted",
             Self::WallTimeExhausted => "wall_time_exhausted",
+            Self::EvaluatorUnavailable => "evaluator_unavailable",
             Self::PatienceExhausted => "patience_exhausted",
             Self::MaxIterations => "max_iterations",
         }

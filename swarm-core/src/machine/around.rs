@@ -13,6 +13,8 @@ pub(super) struct Around {
     pub(super) item: Option<Item>,
     pub(super) scope: Option<Arc<Scope>>,
     pub(super) shared: bool,
+    /// Which of several that are asked the same.
+    pub(super) alternative: Vec<u32>,
 }
 
 impl Around {

@@ -47,6 +47,9 @@ pub struct Start {
     pub scope: Option<Arc<Scope>>,
     /// Whether it sees the shared folder of the run.
     pub shared: bool,
+    /// Which one it is of several that are asked the same because several answers are wanted, such as the candidates of a beam:
+    /// from 0, one number for each such group that it is in, the outermost first.
+    pub alternative: Vec<u32>,
 }
 
 /// One item of a list that an agent has named.

@@ -88,6 +88,7 @@ fn nothing_found(ended: &Ended, finding: Option<&Finding>) -> End {
             error,
             result: ended.result.clone(),
             judged_by: None,
+            has_no_judge: false,
         }],
     }
 }

@@ -211,6 +211,7 @@ impl Iterate {
                 ),
                 result: Some(result.clone()),
                 judged_by: attempt.by.clone(),
+                has_no_judge: false,
             },
             // The body has no agents at all.
             None => Failure::without_agent(
@@ -223,11 +224,13 @@ impl Iterate {
     }
 }
 
-/// Which limit keeps anything more from being done, if one does.
+/// What keeps anything more from being done, or from being judged, if something does.
 fn denied(failures: &[Failure]) -> Option<Halted> {
     failures.iter().find_map(|failure| match failure.exit {
         ExitReason::BudgetExhausted => Some(Halted::BudgetExhausted),
         ExitReason::DeadlineExceeded => Some(Halted::WallTimeExhausted),
+        // The next attempt would be paid for, and not be judged either.
+        _ if failure.has_no_judge => Some(Halted::EvaluatorUnavailable),
         _ => None,
     })
 }

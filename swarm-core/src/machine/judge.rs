@@ -54,6 +54,12 @@ impl Judge {
     ) -> Self {
         // Its judges have names that ours could have, too.
         let body_word = body.as_ref().and_then(word_of);
+        let body = body.map(|body| match (body, select) {
+            (Node::Par(candidates), Selection::Best { .. }) => {
+                Node::Par(candidates.of_alternatives())
+            }
+            (body, _) => body,
+        });
         let mut judge = Self {
             given,
             body: body.map(Box::new),
@@ -287,7 +293,20 @@ impl Judge {
         let (judge, exit) = &ranked.judge;
         let (verdict, score) = (ranked.verdict, ranked.score.as_f64());
         let (exit, error) = match &ranked.error {
-            Some(error) => (exit.clone(), format!("it could not be judged: {error}")),
+            Some(error) if ranked.has_no_judge => (
+                exit.clone(),
+                format!("it could not be judged, since {judge} could not be started: {error}"),
+            ),
+            Some(error) => {
+                // Its judge did its task, but no verdict can be read out of that.
+                let is_done = *exit == ExitReason::Completed;
+                let exit = if is_done {
+                    ExitReason::InvalidOutput
+                } else {
+                    exit.clone()
+                };
+                (exit, format!("it could not be judged: {error}"))
+            }
             None => (
                 ExitReason::Rejected,
                 format!("{} says {verdict}, score={score:.2}", self.evaluator.name),
@@ -300,6 +319,7 @@ impl Judge {
             error,
             result,
             judged_by: ranked.by.clone(),
+            has_no_judge: ranked.has_no_judge,
         }
     }
 }
@@ -352,6 +372,8 @@ fn judged(candidate: &Input, ended: &Ended) -> Ranked {
         error,
         pruned: false,
         judge: (ended.agent.clone(), ended.exit.clone()),
+        // A text that is empty is found so by whoever would start the judge, and another one need not be.
+        has_no_judge: ended.finding.is_none() && ended.exit.never_began(),
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) struct Par {
     words: Words,
     /// A list of which each branch has one item.
     list: Option<RefId>,
+    /// Whether all are asked the same, and each answer is wanted.
+    are_alternatives: bool,
     end: Option<End>,
 }
 
@@ -86,6 +88,7 @@ impl Par {
             touched: Vec::new(),
             words,
             list: None,
+            are_alternatives: false,
             end: None,
         };
         par.join();
@@ -95,6 +98,12 @@ impl Par {
     /// The same, but each branch works on one item of `list`.
     pub(super) fn over(mut self, list: RefId) -> Self {
         self.list = Some(list);
+        self
+    }
+
+    /// The same, but all are asked the same, and each is to give an answer of its own.
+    pub(super) fn of_alternatives(mut self) -> Self {
+        self.are_alternatives = true;
         self
     }
 
@@ -145,19 +154,24 @@ pub(super) fn all<'e>(ends: impl Iterator<Item = &'e End>) -> End {
 
 impl Operation for Par {
     fn demands(&mut self, path: &mut Path, around: &Around, out: &mut Vec<Demand>) {
-        let (words, list) = (&self.words, &self.list);
+        let (words, list, are_alternatives) = (&self.words, &self.list, self.are_alternatives);
         let mut ask = |branch: &mut Branch, i: usize| {
             let i = number(i);
-            path.at(i, words.at(i), |path| match list {
-                None => branch.node.demands(path, around, out),
-                Some(list) => {
-                    let mut around = around.clone();
+            path.at(i, words.at(i), |path| {
+                if list.is_none() && !are_alternatives {
+                    return branch.node.demands(path, around, out);
+                }
+                let mut around = around.clone();
+                if let Some(list) = list {
                     around.item = Some(Item {
                         of: list.clone(),
                         index: i,
                     });
-                    branch.node.demands(path, &around, out);
                 }
+                if are_alternatives {
+                    around.alternative.push(i);
+                }
+                branch.node.demands(path, &around, out);
             });
         };
         for i in self.touched.drain(..) {

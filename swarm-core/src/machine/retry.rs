@@ -43,9 +43,7 @@ impl Retry {
             None => {}
             Some(End::Failed { failures, .. })
                 if self.attempt < self.attempts
-                    && failures
-                        .iter()
-                        .all(|failure| failure.exit.is_worth_a_retry()) =>
+                    && failures.iter().all(Failure::is_worth_a_retry) =>
             {
                 self.errors.push(failures.iter().map(prior_error).collect());
                 self.attempt += 1;

@@ -84,6 +84,7 @@ impl Operation for Run {
                 reading: self.reading,
                 scope: around.scope.clone(),
                 shared: around.shared,
+                alternative: around.alternative.clone(),
             }));
         }
     }
@@ -137,6 +138,7 @@ fn end_of(agent: &AgentId, outcome: &AgentOutcome) -> End {
                 error: outcome.error.clone().unwrap_or_else(|| exit.to_string()),
                 result: result.clone(),
                 judged_by: None,
+                has_no_judge: false,
             }],
         },
     }

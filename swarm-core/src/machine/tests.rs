@@ -97,7 +97,7 @@ fn own_score(start: &Start) -> Score {
     Score::from_millionths(percent * 10_000)
 }
 
-/// Behaves as the prompt says: `ok`, `fail`, `hang` (until stopped), `ok-at-2` (fails in earlier attempts), `poor` (is never started).
+/// Behaves as the prompt says: `ok`, `fail`, `hang` (until stopped), `ok-at-2` (fails in earlier attempts), `poor`, `absent` and `refused` (are never started).
 /// Whoever judges or lists says what [`finding`] has.
 struct Scripted;
 
@@ -112,6 +112,14 @@ impl Performer for Scripted {
             "poor" => {
                 let exit = ExitReason::BudgetExhausted;
                 return Performed::Ended(AgentOutcome::not_started(exit, "no money"));
+            }
+            "absent" => {
+                let exit = ExitReason::NotStarted;
+                return Performed::Ended(AgentOutcome::not_started(exit, "no such program"));
+            }
+            "refused" => {
+                let exit = ExitReason::Refused;
+                return Performed::Ended(AgentOutcome::not_started(exit, "not allowed"));
             }
             "fail" => ExitReason::Failed { code: 1 },
             _ if finding.is_some() => ExitReason::Completed,

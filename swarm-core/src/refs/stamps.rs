@@ -193,6 +193,9 @@ pub struct FindingStamp {
     /// The words behind it: what there is to mend, the items of a list, the reason of a decision.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub words: Vec<String>,
+    /// Whether the words only say why, and nothing is to be mended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub are_reasons: bool,
 }
 
 /// Which image an agent ran in, as its engine says, not as somebody asked for it.

@@ -144,7 +144,7 @@ impl AgentReport {
 pub async fn resolve_stamps(found: &mut Ref, store: &dyn RefStore) -> Result<(), RefError> {
     if let Some(stamp) = &mut found.stamps.validated {
         let by = stamp.validation_ref.as_ref();
-        stamp.validation_issues = issues(stamp.validation_score, &words(by, store).await?);
+        stamp.validation_issues = words(by, store).await?.issues(stamp.validation_score);
     }
     let Some(retry) = &mut found.stamps.retry else {
         return Ok(());
@@ -161,7 +161,7 @@ pub async fn resolve_stamps(found: &mut Ref, store: &dyn RefStore) -> Result<(),
             },
             PriorError::Judged { judged_by, error } => {
                 let words = words(Some(judged_by), store).await?;
-                format!("{error}: {}", words.join("; "))
+                format!("{error}: {}", words.lines.join("; "))
             }
         };
         *error = PriorError::Message(message);
@@ -169,33 +169,51 @@ pub async fn resolve_stamps(found: &mut Ref, store: &dyn RefStore) -> Result<(),
     Ok(())
 }
 
-/// The words of somebody who judged. A record that is gone or damaged is answered with that.
-pub(super) async fn words(
-    by: Option<&RefId>,
-    store: &dyn RefStore,
-) -> Result<Vec<String>, RefError> {
-    let Some(by) = by else {
-        return Ok(Vec::new());
-    };
-    match store.get(by).await {
-        Ok(found) => Ok(found
-            .stamps
-            .finding
-            .map(|stamp| stamp.words)
-            .unwrap_or_default()),
-        Err(problem @ (RefError::NotFound(_) | RefError::Corrupt { .. })) => {
-            Ok(vec![problem.to_string()])
+/// The words of somebody who judged.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Words {
+    pub(super) lines: Vec<String>,
+    /// Whether they only say why.
+    are_reasons: bool,
+}
+
+impl Words {
+    pub(super) fn saying(problem: &str) -> Self {
+        Self {
+            lines: vec![problem.to_owned()],
+            are_reasons: false,
         }
-        Err(problem) => Err(problem),
+    }
+
+    /// What there is to mend.
+    pub(super) fn issues(&self, score: Score) -> Vec<String> {
+        if self.are_reasons && score == Score::ONE {
+            Vec::new()
+        } else {
+            self.lines.clone()
+        }
     }
 }
 
-/// What there is to mend, of the words of somebody who judged. Where all is well, they only say why.
-pub(super) fn issues(score: Score, words: &[String]) -> Vec<String> {
-    if score == Score::ONE {
-        Vec::new()
-    } else {
-        words.to_vec()
+/// The words of somebody who judged. A record that is gone or damaged is answered with that.
+pub(super) async fn words(by: Option<&RefId>, store: &dyn RefStore) -> Result<Words, RefError> {
+    let Some(by) = by else {
+        return Ok(Words::default());
+    };
+    match store.get(by).await {
+        Ok(found) => {
+            let stamp = found.stamps.finding;
+            let words = stamp.map(|stamp| Words {
+                lines: stamp.words,
+                are_reasons: stamp.are_reasons,
+            });
+            Ok(words.unwrap_or_default())
+        }
+        Err(problem @ (RefError::NotFound(_) | RefError::Corrupt { .. })) => Ok(Words {
+            lines: vec![problem.to_string()],
+            are_reasons: true,
+        }),
+        Err(problem) => Err(problem),
     }
 }
 

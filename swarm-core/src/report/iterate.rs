@@ -2,10 +2,7 @@
 
 use serde::Serialize;
 
-use super::{
-    AgentReport,
-    agent::{issues, words},
-};
+use super::{AgentReport, agent::words};
 use crate::{
     evaluate::{Score, Verdict},
     ids::{RefId, RunId},
@@ -173,7 +170,7 @@ impl AttemptReport {
             verdict: attempt.verdict,
             issues: match &error {
                 Some(error) => vec![error.clone()],
-                None => issues(attempt.score, &words),
+                None => words.issues(attempt.score),
             },
             cost_usd: costs.map(|costs| costs.into_iter().sum()),
             duration_seconds: outcomes().map(|o| o.duration.as_secs_f64()).sum(),

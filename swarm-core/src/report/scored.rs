@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{
     AgentReport,
-    agent::{issues, words},
+    agent::{Words, words},
 };
 use crate::{
     evaluate::{Score, Verdict},
@@ -41,7 +41,7 @@ pub struct Scored {
 impl Scored {
     pub(super) async fn new(ranked: &Ranked, store: &dyn RefStore) -> Result<Self, RefError> {
         let words = match &ranked.error {
-            Some(error) => vec![error.clone()],
+            Some(error) => Words::saying(error),
             None => words(ranked.by.as_ref(), store).await?,
         };
         Ok(Self {
@@ -49,8 +49,8 @@ impl Scored {
             result: ranked.result.clone(),
             score: ranked.score,
             verdict: ranked.verdict,
-            issues: issues(ranked.score, &words),
-            reason: words.join("; ").chars().take(REASON).collect(),
+            issues: words.issues(ranked.score),
+            reason: words.lines.join("; ").chars().take(REASON).collect(),
             pruned: ranked.pruned,
             validation_ref: ranked.by.clone(),
         })

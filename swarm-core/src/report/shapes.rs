@@ -6,6 +6,7 @@ use super::AgentReport;
 use crate::{
     evaluate::{Finding, Score, Verdict},
     ids::{AgentId, RefId, RunId},
+    machine::End,
 };
 
 /// The answer to `par` and `map`.
@@ -262,7 +263,7 @@ pub struct FailedAttempts {
 }
 
 impl FailedAttempts {
-    pub(super) fn new(run_id: RunId, agents: Vec<AgentReport>) -> Self {
+    pub(super) fn new(run_id: RunId, agents: Vec<AgentReport>, end: Option<&End>) -> Self {
         let mut attempts: Vec<(&str, Vec<String>)> = Vec::new();
         for agent in &agents {
             let name = agent.agent_id().as_str();
@@ -277,11 +278,23 @@ impl FailedAttempts {
         let errors = attempts.iter().map(|(_, errors)| errors.join("; "));
         Self {
             run_id,
-            error: format!("All {} attempts failed", attempts.len()),
+            error: match without_judge(end) {
+                Some(problem) => format!("Stopped after attempt {}: {problem}", attempts.len()),
+                None => format!("All {} attempts failed", attempts.len()),
+            },
             prior_errors: errors.collect(),
             last_ref: agents.into_iter().rfind(|agent| judgement(agent).is_none()),
         }
     }
+}
+
+/// Why nobody could judge an attempt, if nobody could.
+fn without_judge(end: Option<&End>) -> Option<&str> {
+    let Some(End::Failed { failures, .. }) = end else {
+        return None;
+    };
+    let failure = failures.iter().find(|failure| failure.has_no_judge)?;
+    Some(&failure.error)
 }
 
 /// What somebody says against an attempt: the agent itself, or who judged what it made.

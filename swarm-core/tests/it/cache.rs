@@ -1,7 +1,9 @@
 //! Results are taken again if the work is the same, and only then.
 
 use std::{
+    collections::BTreeSet,
     fs,
+    num::{NonZeroU32, NonZeroUsize},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -19,7 +21,7 @@ use swarm_core::{
     machine::End,
     money::Usd,
     outcome::ExitReason,
-    plan::{chain, par, race, retry, run},
+    plan::{Evaluator, beam, chain, par, race, retry, run},
     prompt::Input,
     refs::MemoryRefStore,
     report::{AgentReport, Report},
@@ -134,6 +136,42 @@ async fn who_does_not_ask_for_it_is_run_and_leaves_nothing_to_others() {
     assert_eq!(stage.cache.len(), 1);
     stage.run(cached("a")).await;
     assert_eq!(stage.started(), 4);
+}
+
+#[tokio::test]
+async fn each_candidate_of_a_beam_is_work_of_its_own_and_equals_side_by_side_are_not() {
+    let stage = Stage::new();
+    let judge = || Evaluator::new("score:x", cached("score"));
+    let beamed = |width| beam(cached("a"), NonZeroU32::new(width).unwrap(), judge(), true);
+    let candidates = |view: &RunView| {
+        let agents = (0..4).filter_map(|i| {
+            let name = format!("agent-{i}");
+            view.agents
+                .values()
+                .find(|agent| agent.agent.as_str() == name)
+        });
+        let outcomes = agents.map(|agent| agent.outcome.clone().unwrap());
+        let (cached, results): (Vec<bool>, BTreeSet<String>) = outcomes
+            .map(|outcome| (outcome.cached, outcome.result.unwrap().to_string()))
+            .unzip();
+        (cached, results.len())
+    };
+    // One after the other, so that each finds what those before it have stored.
+    let one = |plan: Plan| plan.with_limit(NonZeroUsize::MIN);
+    let first = stage.run(one(beamed(3))).await;
+    assert_eq!(candidates(&first), (vec![false; 3], 3));
+    // What they say is the same, and so it is judged once.
+    assert_eq!(stage.started(), 4);
+    let second = stage.run(beamed(3)).await;
+    assert_eq!(candidates(&second), (vec![true; 3], 3));
+    assert_eq!((stage.started(), second.spent), (4, Usd::ZERO));
+    let wider = stage.run(one(beamed(4))).await;
+    assert_eq!(candidates(&wider), (vec![true, true, true, false], 4));
+    // The first candidate is what one agent alone is.
+    assert!(outcome(&stage.run(cached("a")).await, "agent-0").cached);
+    let equals = par([cached("b"), cached("b"), cached("b")]);
+    let equals = stage.run(one(equals)).await;
+    assert_eq!(candidates(&equals), (vec![false, true, true], 1));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use swarm_core::error_code::ErrorCode;
 
-use super::{MAX_DEPTH, Node, Written, too_deep, unreadable};
+use super::{MAX_DEPTH, Node, Written, position_in, too_deep, unreadable};
 use crate::diagnostics::{Diagnostics, Position};
 
 pub(super) fn read(text: &str) -> Result<Node, Diagnostics> {
@@ -15,39 +15,42 @@ pub(super) fn read(text: &str) -> Result<Node, Diagnostics> {
             line: error.line(),
             column: error.column(),
         };
-        let whole = error.to_string();
-        // The position is told on its own.
-        let message = whole.rsplit_once(" at line ").map_or(&*whole, |(m, _)| m);
-        let message = format!("the definition is not valid JSON: {message}");
-        unreadable(ErrorCode::InvalidJson, Some(position), message)
+        not_valid(Some(position), error)
     };
     let raw: &RawValue = serde_json::from_str(text).map_err(|error| invalid(&error))?;
-    node(raw, text.as_ptr().addr(), 0)
+    node(raw, text, 0)
+}
+
+fn not_valid(position: Option<Position>, error: &serde_json::Error) -> Diagnostics {
+    let told = error.to_string();
+    // The position is told on its own.
+    let message = told.rsplit_once(" at line ").map_or(&*told, |(m, _)| m);
+    let message = format!("the definition is not valid JSON: {message}");
+    unreadable(ErrorCode::InvalidJson, position, message)
 }
 
 /// Reads one level after the other, since a raw value still knows its place in the text, and a value that was read does not.
-fn node(raw: &RawValue, base: usize, depth: usize) -> Result<Node, Diagnostics> {
+fn node(raw: &RawValue, whole: &str, depth: usize) -> Result<Node, Diagnostics> {
     let text = raw.get();
-    let offset = text.as_ptr().addr().saturating_sub(base);
-    // It was valid as a part of the whole.
-    let impossible =
-        |error: serde_json::Error| unreadable(ErrorCode::InvalidJson, None, error.to_string());
-    let inner = |raw| node(raw, base, depth + 1);
+    let offset = text.as_ptr().addr().saturating_sub(whole.as_ptr().addr());
+    // As a part of the whole it was only skipped, where a number may be of any size. The error knows only this part.
+    let unfit = |error| not_valid(position_in(whole, offset), &error);
+    let inner = |raw| node(raw, whole, depth + 1);
     let is_deep = depth >= MAX_DEPTH;
     let value = match text.as_bytes().first() {
         Some(b'{' | b'[') if is_deep => return Err(too_deep(ErrorCode::InvalidJson)),
         Some(b'{') => {
-            let Fields(fields) = serde_json::from_str(text).map_err(impossible)?;
+            let Fields(fields) = serde_json::from_str(text).map_err(unfit)?;
             let fields = fields.into_iter();
             let fields = fields.map(|(name, raw)| Ok((name, inner(raw)?)));
             Written::Object(fields.collect::<Result<_, Diagnostics>>()?)
         }
         Some(b'[') => {
-            let Items(items) = serde_json::from_str(text).map_err(impossible)?;
+            let Items(items) = serde_json::from_str(text).map_err(unfit)?;
             let items = items.into_iter().map(inner);
             Written::List(items.collect::<Result<_, Diagnostics>>()?)
         }
-        _ => Node::from_value(&serde_json::from_str(text).map_err(impossible)?).value,
+        _ => Node::from_value(&serde_json::from_str(text).map_err(unfit)?).value,
     };
     Ok(Node { value, offset })
 }

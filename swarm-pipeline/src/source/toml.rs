@@ -3,22 +3,12 @@
 use swarm_core::error_code::ErrorCode;
 use toml_edit::{Document, Item, TableLike, Value};
 
-use super::{MAX_DEPTH, Node, Written, too_deep, unreadable};
-use crate::diagnostics::{Diagnostics, Position};
+use super::{MAX_DEPTH, Node, Written, position_in, too_deep, unreadable};
+use crate::diagnostics::Diagnostics;
 
 pub(super) fn read(text: &str) -> Result<Node, Diagnostics> {
     let document = Document::parse(text).map_err(|error| {
-        let before = error.span().and_then(|span| text.get(..span.start));
-        let position = before.map(|before| Position {
-            line: before.matches('\n').count() + 1,
-            column: before
-                .rsplit('\n')
-                .next()
-                .unwrap_or_default()
-                .chars()
-                .count()
-                + 1,
-        });
+        let position = error.span().and_then(|span| position_in(text, span.start));
         let message = format!(
             "the definition is not valid TOML: {}",
             error.message().trim()

@@ -199,6 +199,7 @@ async fn judged(store: &TestStore, at: &str, of: &str, word: &str) {
             score: Score::ZERO,
         },
         words: vec![format!("it says {word}"), "and more".to_owned()],
+        are_reasons: false,
     });
     recording.finish(end).await.unwrap();
     let stamp = ValidatedStamp {

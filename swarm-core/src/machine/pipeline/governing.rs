@@ -91,7 +91,7 @@ impl Governing {
         });
         Ok(Self {
             governor: ask.governor.clone(),
-            asked: Par::of_nodes(nodes, None, words),
+            asked: Par::of_nodes(nodes, None, words).of_alternatives(),
             program: Arc::clone(&pipeline.program),
             memory: pipeline.memory.clone(),
             vote: None,

@@ -84,6 +84,29 @@ fn it_stops_at_a_limit_and_counts_no_attempt_that_never_began() {
 }
 
 #[test]
+fn it_stops_when_nobody_can_judge_and_pays_no_further_attempt() {
+    for (judge, why) in [("absent", "no such program"), ("refused", "not allowed")] {
+        let (end, iteration) = iteration(iterate(agent("ok"), by(judge), until(9, 90, 9)));
+        assert_eq!(
+            iteration.halted_because,
+            Some(Halted::EvaluatorUnavailable),
+            "{judge}"
+        );
+        assert_eq!(iteration.attempts.len(), 1, "{judge}");
+        let End::Failed { failures, .. } = end else {
+            panic!("{judge}: {end:?}")
+        };
+        let told = format!("iter-1.score-0 could not be started: {why}");
+        assert!(failures[0].error.ends_with(&told), "{failures:?}");
+    }
+    // One that ran and said nothing may say something of the next attempt.
+    for judge in ["fail", "silly"] {
+        let (_, iteration) = iteration(iterate(agent("ok"), by(judge), until(3, 90, 9)));
+        assert_eq!(iteration.attempts.len(), 3, "{judge}");
+    }
+}
+
+#[test]
 fn an_attempt_is_told_of_those_before_it() {
     let mut machine = Machine::new(iterate(agent("ok"), by("same"), until(2, 90, 9)));
     for expected in 0..2 {

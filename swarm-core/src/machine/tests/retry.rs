@@ -1,4 +1,5 @@
 use super::*;
+use crate::plan::valid;
 
 #[test]
 fn a_retry_does_not_run_into_the_same_wall() {
@@ -17,4 +18,27 @@ fn a_retry_does_not_run_into_the_same_wall() {
         })
         .unwrap();
     assert!(machine.end().is_some());
+}
+
+#[test]
+fn a_retry_ends_when_nobody_can_judge_and_goes_on_when_somebody_could() {
+    for (judge, attempts) in [
+        ("absent", 1),
+        ("refused", 1),
+        ("poor", 1),
+        ("fail", 3),
+        ("silly", 3),
+    ] {
+        let plan = retry(valid(agent("ok"), by(judge)), count(3));
+        let (end, log) = driven(&mut Machine::new(plan));
+        let work = ran(&log).into_iter().filter(|name| !name.contains("score"));
+        assert_eq!(work.count(), attempts, "{judge}");
+        let End::Failed { failures, .. } = end else {
+            panic!("{judge}: {end:?}")
+        };
+        assert_eq!(failures[0].has_no_judge, attempts == 1, "{judge}");
+    }
+    // Who does the task may be started at the next attempt.
+    let (_, log) = driven(&mut Machine::new(retry(agent("absent"), count(3))));
+    assert_eq!(log.len(), 3);
 }

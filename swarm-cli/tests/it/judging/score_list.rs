@@ -1,0 +1,140 @@
+//! `swarm score-list`
+
+use serde_json::{Value, json};
+
+use super::{JUDGE, found, get, program, refs, refused};
+use crate::common::TestEnvironment;
+
+#[test]
+fn a_ref_that_is_gone_and_one_without_text_lose_nobody_else() {
+    let env = TestEnvironment::new();
+    let refs = refs(&env, &["good 1"]);
+    let silent = env.json(&["run", "x", "--", "true"]);
+    let silent = silent["ref"].as_str().unwrap();
+    let judge = program(JUDGE);
+    let args = [
+        "score-list",
+        "gone/agent-0",
+        silent,
+        &refs[0],
+        "--evaluator",
+        "score:goodness",
+        "--judge-sandbox",
+        &judge,
+    ];
+    let report = env.json(&args);
+    assert_eq!(get(&report, "/ranked/0/ref"), &json!(refs[0]));
+    assert_eq!(get(&report, "/total"), 3);
+    for (i, said) in [(1, "gone/agent-0"), (2, "has empty text")] {
+        let one = get(&report, &format!("/ranked/{i}")).clone();
+        assert_eq!(one["verdict"], "UNKNOWN");
+        assert_eq!(one["validation_ref"], Value::Null);
+        assert!(one["issues"][0].as_str().unwrap().contains(said), "{one}");
+    }
+    // Nobody was paid for judging nothing.
+    let run = get(&report, "/run_id").as_str().unwrap();
+    let all = env.json(&["refs", "--run", run]);
+    assert_eq!(
+        all["ref"].as_str(),
+        Some(format!("{run}/score-2").as_str()),
+        "{all}"
+    );
+    let lost = env.swarm(&[
+        "filter",
+        "gone/agent-0",
+        "--evaluator",
+        "score:x",
+        "--judge-sandbox",
+        &judge,
+    ]);
+    let lost = lost.code(1);
+    assert!(lost.stdout.contains("could not be judged"), "{lost:#?}");
+}
+
+#[test]
+fn a_list_is_ordered_by_score_and_cut() {
+    let env = TestEnvironment::new();
+    let refs = refs(&env, &["good 0.2", "good 0.9", "good 0.4", "good 0.9 too"]);
+    let judge = program(JUDGE);
+    let mut args = vec!["score-list"];
+    args.extend(refs.iter().map(String::as_str));
+    args.extend([
+        "--evaluator",
+        "score:goodness",
+        "--top-k",
+        "2",
+        "--judge-sandbox",
+        &judge,
+    ]);
+    let report = env.json(&args);
+    // Of equals, the earlier one is first.
+    assert_eq!(get(&report, "/winners"), &json!([refs[1], refs[3]]));
+    let pruned: Vec<_> = report["ranked"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| r["pruned"].clone())
+        .collect();
+    assert_eq!(pruned, [false, false, true, true]);
+    let stamp = found(&env, &refs[2])["search"].clone();
+    assert_eq!(
+        (&stamp["beam_rank"], &stamp["pruned"]),
+        (&json!(2), &json!(true))
+    );
+    assert_eq!(stamp["evaluator"], "score:goodness");
+    assert_eq!(found(&env, &refs[1])["search"]["score"], json!(0.9));
+}
+
+#[test]
+fn a_command_judges_in_the_runtime_and_finds_the_artifact_in_a_file() {
+    let env = TestEnvironment::new();
+    let refs = refs(&env, &["```sh\necho fine\n```", "if then", "true; exit 3"]);
+    let mut args = vec!["score-list"];
+    args.extend(refs.iter().map(String::as_str));
+    args.extend(["--evaluator", "exec:sh -n {artifact} && sh \"$ARTIFACT\""]);
+    let report = env.json(&args);
+    assert_eq!(
+        get(&report, "/ranked/0/ref"),
+        &json!(refs[0]),
+        "its fence is no part of it"
+    );
+    assert_eq!(get(&report, "/ranked/0/verdict"), "VALID");
+    assert_eq!(get(&report, "/ranked/1/verdict"), "INVALID");
+    let issue = get(&report, "/ranked/1/issues/0").as_str().unwrap();
+    assert!(issue.to_lowercase().contains("syntax error"), "{issue}");
+    assert_eq!(
+        get(&report, "/ranked/2/issues/0"),
+        "the command failed and did not say why"
+    );
+    // A command that takes too long says nothing for what it judges.
+    let slow = [
+        "filter",
+        &refs[0],
+        "--evaluator",
+        "exec:exec sleep 60",
+        "--judge-timeout",
+        "300ms",
+    ];
+    let report = env.json(&slow);
+    assert_eq!(get(&report, "/judged/0/verdict"), "INVALID");
+    let issue = get(&report, "/judged/0/issues/0").as_str().unwrap();
+    assert!(issue.contains("timed out"), "{issue}");
+}
+
+#[test]
+fn a_list_that_makes_no_sense_is_refused_before_anything_is_paid() {
+    refused(&[
+        (
+            &["score-list", "r/a", "--evaluator", "exec:"],
+            "`exec:` needs a shell command",
+        ),
+        (
+            &["score-list", "r/a", "--evaluator", "score:x", "--top-k=-1"],
+            "--top-k",
+        ),
+        (
+            &["score-list", "r/a", "--evaluator", "exec:echo {input}"],
+            "\"$INPUT\"",
+        ),
+    ]);
+}
