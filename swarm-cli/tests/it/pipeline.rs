@@ -278,6 +278,41 @@ fn a_broken_pipeline_goes_on_from_its_failed_step_and_an_edited_one_from_a_named
 }
 
 #[test]
+fn a_pipeline_that_was_left_behind_goes_on_within_the_deadline_that_is_asked_for() {
+    let env = TestEnvironment::new();
+    let definition =
+        json!({"deadline_seconds": 3600, "steps": [{"id": "ask", "approve": "Go on?"}]});
+    env.write("p.json", &definition.to_string());
+    let mut child = env.start(&["pipeline", "run", "p.json"]);
+    let mut run = String::new();
+    eventually("it waits for an answer", || {
+        let list = env.swarm(&["runs", "list", "--json"]).ok().stdout;
+        let listed: Option<Value> = list
+            .lines()
+            .next()
+            .map(|l| serde_json::from_str(l).unwrap());
+        let id = listed.and_then(|listed| listed["run_id"].as_str().map(str::to_owned));
+        run = id.unwrap_or_default();
+        !run.is_empty() && env.swarm(&["runs", "show", &run]).stdout.contains("Go on?")
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let args = [
+        "pipeline",
+        "run",
+        "p.json",
+        "--resume",
+        &run,
+        "--deadline",
+        "1ms",
+    ];
+    let late = env.swarm(&args);
+    assert_ne!(late.code, 0);
+    let report = env.json(&["runs", "show", &run]);
+    assert_eq!(report["report"]["deadline_met"], false, "{report:#}");
+}
+
+#[test]
 fn a_fork_begins_with_what_its_step_was_given_and_pays_for_nothing_before_it() {
     let env = TestEnvironment::new();
     let log = env.work().join("log");

@@ -7,17 +7,19 @@ use crate::{
     ids::RefId,
     journal::{RunEvent, RunJournal, Sequence},
     machine::{Cursor, Do, EffectOutcome},
+    scopes::Bounds,
+    time::Clock,
 };
 
 /// How often an answer is looked for.
 const POLL: Duration = Duration::from_millis(200);
 
-/// Waits until somebody has answered.
+/// Waits until somebody has answered, or the deadline has come.
 pub(super) async fn ask(
     journal: &RunJournal,
     what: &Do,
-    question: &Arc<str>,
-    refs: &Arc<[RefId]>,
+    (question, refs): (&Arc<str>, &Arc<[RefId]>),
+    (bounds, clock): (&Bounds, &dyn Clock),
     halt: &Halt,
 ) -> Performed<EffectOutcome> {
     let mut seen = Sequence::default();
@@ -49,6 +51,15 @@ pub(super) async fn ask(
             }
             is_asked = true;
         }
+        let remaining = bounds.remaining(clock);
+        if remaining == Some(Duration::ZERO) {
+            let deadline = bounds.deadline.unwrap_or_default();
+            return Performed::Ended(EffectOutcome::TooLate {
+                problem: format!(
+                    "nobody answered {question:?} before the deadline of the run, {deadline}; go on from its step with a later one"
+                ),
+            });
+        }
         tokio::select! {
             () = halt.token().cancelled() => {
                 return if halt.is_interruption() {
@@ -57,7 +68,7 @@ pub(super) async fn ask(
                     Performed::Ended(EffectOutcome::Cancelled)
                 };
             }
-            () = tokio::time::sleep(POLL) => {}
+            () = tokio::time::sleep(remaining.unwrap_or(POLL).min(POLL)) => {}
         }
     }
 }

@@ -28,7 +28,11 @@ impl AgentRunner {
             Effect::Search { refs, keywords } => self.search(refs, keywords).await,
             Effect::Guard { refs, checks } => self.guard(refs, checks).await,
             Effect::Approve { question, refs } => {
-                return approval::ask(&self.journal, &what, question, refs, &halt).await;
+                let scope = what.scope.as_ref();
+                let bounds =
+                    (self.scopes).bounds(scope, self.limits.deadline, self.limits.clock.as_ref());
+                let until = (&bounds, self.limits.clock.as_ref());
+                return approval::ask(&self.journal, &what, (question, refs), until, &halt).await;
             }
             Effect::Remember { decisions } => self.remember(decisions).await,
             Effect::Patch { program, patch } => self.patch(program, patch).await,

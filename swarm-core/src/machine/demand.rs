@@ -70,4 +70,6 @@ pub struct Do {
     pub name: AgentId,
     /// What.
     pub effect: Effect,
+    /// The limits that it has to keep besides those of the run, the innermost first. Only what may take long has any.
+    pub scope: Option<Arc<Scope>>,
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Cursor, Demand, Do, Event, path::Path};
+use super::{Cursor, Demand, Do, Event, Scope, path::Path};
 use crate::{
     ids::{AgentId, RefId},
     plan::Program,
@@ -94,6 +94,11 @@ pub enum EffectOutcome {
         /// As it is from here on.
         program: Box<Program>,
     },
+    /// It was not done before the deadline.
+    TooLate {
+        /// What was not done.
+        problem: String,
+    },
     /// Nobody wanted it any more.
     Cancelled,
 }
@@ -125,12 +130,24 @@ impl Errand {
         out: &mut Vec<Demand>,
         make: impl FnOnce() -> Effect,
     ) {
+        self.demand_within(path, None, out, make);
+    }
+
+    /// The same, for one that may take so long that limits matter.
+    pub(super) fn demand_within(
+        &mut self,
+        path: &Path,
+        scope: Option<&Arc<Scope>>,
+        out: &mut Vec<Demand>,
+        make: impl FnOnce() -> Effect,
+    ) {
         if !self.asked && self.outcome.is_none() {
             self.asked = true;
             out.push(Demand::Do(Do {
                 at: path.cursor(),
                 name: path.agent(),
                 effect: make(),
+                scope: scope.cloned(),
             }));
         }
     }

@@ -66,7 +66,8 @@ impl Gate {
 impl Operation for Gate {
     fn demands(&mut self, path: &mut Path, around: &Around, out: &mut Vec<Demand>) {
         let effect = self.effect(around);
-        self.errand.demand(path, out, || effect);
+        let scope = around.scope.as_ref();
+        self.errand.demand_within(path, scope, out, || effect);
     }
 
     fn cancel(&mut self, path: &mut Path, out: &mut Vec<Demand>) {
@@ -80,17 +81,15 @@ impl Operation for Gate {
         let Some(outcome) = self.errand.apply(path, event) else {
             return false;
         };
-        let rejected = |objection: &str| End::Failed {
+        let failed = |exit, problem: &str| End::Failed {
             succeeded: Vec::new(),
-            failures: vec![Failure::without_agent(
-                done.name.clone(),
-                ExitReason::Rejected,
-                objection,
-            )],
+            failures: vec![Failure::without_agent(done.name.clone(), exit, problem)],
         };
+        let rejected = |objection: &str| failed(ExitReason::Rejected, objection);
         self.end = Some(match outcome {
             EffectOutcome::Passed { refs } => End::Succeeded { refs: refs.clone() },
             EffectOutcome::Objected { objection } => rejected(objection),
+            EffectOutcome::TooLate { problem } => failed(ExitReason::DeadlineExceeded, problem),
             EffectOutcome::Cancelled => End::Cancelled,
             EffectOutcome::Done | EffectOutcome::Found { .. } | EffectOutcome::Patched { .. } => {
                 rejected("it was not checked")

@@ -16,7 +16,9 @@ use swarm_core::{
     journal::{MemoryEventLog, RunEvent, RunLimits},
     machine::{AgentEnded, End},
     outcome::ExitReason,
-    plan::{Evaluator, Patience, Selection, chain, fan_out, iterate, par, race, retry, run},
+    plan::{
+        Evaluator, MAX_AT_ONCE, Patience, Selection, chain, fan_out, iterate, par, race, retry, run,
+    },
     prompt::{Input, Piece},
     refs::{MemoryRefStore, RecordEnd, RecordHeader, RefStore as _},
     resources::PoolLimits,
@@ -261,6 +263,10 @@ fn plans() -> impl Strategy<Value = Plan> {
                 race(branches)
             }),
         ]
+    })
+    // Lists within lists count with all that they may hold.
+    .prop_filter("more agents than there may be at once", |plan| {
+        plan.most_at_once() <= MAX_AT_ONCE
     })
 }
 

@@ -259,7 +259,8 @@ impl Governing {
                 Some(outcome) => {
                     self.patched = Some(match outcome {
                         EffectOutcome::Patched { program } => Ok(program.clone()),
-                        EffectOutcome::Objected { objection } => Err(objection.clone()),
+                        EffectOutcome::Objected { objection }
+                        | EffectOutcome::TooLate { problem: objection } => Err(objection.clone()),
                         EffectOutcome::Cancelled => {
                             self.is_cancelled = true;
                             Err("it was stopped".to_owned())
