@@ -11,6 +11,7 @@ mod host_pattern;
 mod lists;
 mod mount;
 mod network;
+mod object;
 mod sandbox;
 mod size;
 mod task;
@@ -24,6 +25,8 @@ pub use network::{AllowedHosts, Network, NetworkSpec};
 pub use sandbox::{DEFAULT_TIMEOUT, DEFAULT_TOOLS, DEFAULT_WORKDIR, Sandbox, SandboxSpec};
 pub use size::{ByteSize, Cpus};
 pub use task::{NoSandboxes, SandboxRef, Sandboxes, Task};
+
+use self::object::Object;
 
 /// Which program plays the agent.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -44,7 +47,7 @@ pub enum Agent {
     expecting = "expected {\"command\": [\"PROGRAM\", \"ARG\"]} or the name of a kind of agent"
 )]
 enum WrittenAgent {
-    Command(WrittenCommand),
+    Command(Object<WrittenCommand>),
     Named(String),
 }
 
@@ -57,7 +60,7 @@ struct WrittenCommand {
 impl From<WrittenAgent> for Agent {
     fn from(written: WrittenAgent) -> Self {
         match written {
-            WrittenAgent::Command(WrittenCommand { command }) => Self::Command(command),
+            WrittenAgent::Command(Object(WrittenCommand { command })) => Self::Command(command),
             WrittenAgent::Named(name) => Self::Named(name),
         }
     }

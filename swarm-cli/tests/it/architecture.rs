@@ -12,11 +12,12 @@ const MAY_KNOW: [(&str, &[&str]); 7] = [
 ];
 
 /// Which of our crates may depend on which other (development dependencies aside).
-const MAY_USE: [(&str, &[&str]); 6] = [
+const MAY_USE: [(&str, &[&str]); 7] = [
     ("swarm-core", &[]),
     ("swarm-refs", &["swarm-core"]),
     ("swarm-docker", &["swarm-core"]),
     ("swarm-pipeline", &["swarm-core"]),
+    ("swarm-peers", &["swarm-core"]),
     (
         "swarm-cli",
         &["swarm-core", "swarm-refs", "swarm-docker", "swarm-pipeline"],

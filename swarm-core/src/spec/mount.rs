@@ -2,22 +2,38 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::SpecError;
+use super::{SpecError, object::Object};
 
 /// A folder or file of the host, made visible inside.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    deny_unknown_fields,
-    expecting = "an object with `host_path` and `container_path`"
-)]
+#[serde(from = "Object<Written>")]
 pub struct Mount {
     /// Where it is on the host; absolute.
     pub host_path: String,
     /// Where the agent sees it; absolute.
     pub container_path: String,
     /// Whether the agent may only read it.
-    #[serde(default = "yes")]
     pub readonly: bool,
+}
+
+/// A mount as it is read.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    host_path: String,
+    container_path: String,
+    #[serde(default = "yes")]
+    readonly: bool,
+}
+
+impl From<Object<Written>> for Mount {
+    fn from(Object(written): Object<Written>) -> Self {
+        Self {
+            host_path: written.host_path,
+            container_path: written.container_path,
+            readonly: written.readonly,
+        }
+    }
 }
 
 fn yes() -> bool {

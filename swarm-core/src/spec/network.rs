@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Host, HostPattern, SpecError, Via};
+use super::{Host, HostPattern, SpecError, Via, object::Object};
 
 /// The network of one agent. There is deliberately no variant for the host's own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +73,7 @@ pub enum NetworkSpec {
 )]
 enum Written {
     Switch(bool),
-    List(WrittenList),
+    List(Object<WrittenList>),
 }
 
 #[derive(Deserialize)]
@@ -88,7 +88,7 @@ impl TryFrom<Written> for NetworkSpec {
     fn try_from(written: Written) -> Result<Self, Self::Error> {
         Ok(match written {
             Written::Switch(on) => Self::Switch(on),
-            Written::List(WrittenList { allow }) => {
+            Written::List(Object(WrittenList { allow })) => {
                 let hosts: Result<_, _> = allow.into_iter().map(HostPattern::try_from).collect();
                 Self::Allow { allow: hosts? }
             }
