@@ -43,7 +43,7 @@ use crate::{
     refs::{
         Classification, RecordEnd, RecordHeader, Recording, RefError, RefStore, RetryStamp, Stamps,
     },
-    runtime::{AgentExit, AgentJob, AgentRuntime, Launch, RuntimeError, SharedFolder},
+    runtime::{AgentExit, AgentJob, AgentRuntime, Launch, Leftovers, RuntimeError, SharedFolder},
     scopes::{Bounds, Reserved, Scopes},
     spec::{AgentSpec, ByteSize, HostPattern, Network, Sandbox},
     supplies::Supplies,
@@ -189,6 +189,8 @@ impl AgentRunner {
         let timeout = self.limits.timeout(&start.spec, bounds);
         let mut job = self.job(id, kind, &start.spec, recording.as_ref(), (launch, timeout));
         job.shared = shared;
+        let leftovers = Leftovers::default();
+        job.leftovers = Some(leftovers.clone());
         let ran = self
             .listen(&job, kind, start, recording.as_mut(), halt)
             .await;
@@ -206,10 +208,14 @@ impl AgentRunner {
             if let Err(error) = recording.suspend(end).await {
                 tracing::warn!(agent = %job.id, %error, "what it had done so far could not be kept");
             }
+            leftovers.clear().await;
             return Err(Stopped::Interrupted);
         }
         end.stamps.budget = Some(admission.settle(end.cost));
-        Ok(keep(recording, end).await)
+        let outcome = keep(recording, end).await;
+        // Not earlier: whoever resumes the run after a sudden end would find nothing, and run the agent again.
+        leftovers.clear().await;
+        Ok(outcome)
     }
 
     /// What is written down about the end of an agent, but for the budget.
@@ -277,6 +283,7 @@ impl AgentRunner {
             shared: None,
             launch,
             spec: Some(Arc::clone(spec)),
+            leftovers: None,
         }
     }
 

@@ -3,6 +3,7 @@
 #[cfg(unix)]
 mod agent_folder;
 mod egress;
+mod leftovers;
 mod output_limit;
 #[cfg(feature = "process")]
 pub mod process;
@@ -14,6 +15,7 @@ use std::{fmt, io, path::Path, sync::Arc, time::Duration};
 pub use agent_folder::remove_folder;
 pub use egress::EgressDecision;
 use futures_util::future::BoxFuture;
+pub use leftovers::{Leftover, Leftovers};
 pub use output_limit::{DEFAULT_MAX_OUTPUT, OutputLimit};
 #[cfg(feature = "process")]
 pub(crate) use shared_folder::is_plain;
@@ -59,6 +61,9 @@ pub struct AgentJob {
     pub launch: Launch,
     /// What was asked for, which all the rest was made from; `None` if the job was made in another way.
     pub spec: Option<Arc<AgentSpec>>,
+    /// Where the runtime puts what the agent leaves behind, as far as that can tell how it ended; `None` if it is to remove
+    /// that before it returns.
+    pub leftovers: Option<Leftovers>,
 }
 
 /// What an earlier process of ours, which has died, did for an agent.

@@ -120,6 +120,7 @@ async fn run(runtime: &DockerRuntime, network: Network) -> Result<Duration, Fail
         shared: None,
         launch: Launch::New,
         spec: None,
+        leftovers: None,
     };
     let stop = CancellationToken::new();
     let start = Instant::now();

@@ -88,6 +88,7 @@ async fn run_ours(runtime: &DockerRuntime) -> Result<Duration, Failure> {
         shared: None,
         launch: Launch::New,
         spec: None,
+        leftovers: None,
     };
     let mut sink = VecSink::default();
     let stop = CancellationToken::new();

@@ -95,6 +95,7 @@ fn job() -> Result<AgentJob, Failure> {
         shared: None,
         launch: Launch::New,
         spec: None,
+        leftovers: None,
     })
 }
 

@@ -391,6 +391,7 @@ mod tests {
             shared: None,
             launch: Launch::New,
             spec: None,
+            leftovers: None,
         }
     }
 

@@ -67,11 +67,14 @@ pub(crate) async fn run(
     };
     let ended = run_inside(inner, job, &mut output, stop, Some(&gateway)).await;
     if matches!(ended, Err(RuntimeError::EngineUnavailable { .. })) {
-        gateway.leave();
+        gateway.disarm();
         return ended;
     }
     let noted = output.egress(&gateway.decisions()).await;
-    gateway.remove().await;
+    match &job.leftovers {
+        Some(leftovers) => leftovers.add(gateway),
+        None => gateway.remove().await,
+    }
     let ended = ended?;
     noted?;
     Ok(ended)
@@ -96,7 +99,7 @@ async fn run_inside(
     };
     if let Some((guard, running)) = claimed {
         let ended = attend(inner, job, &guard, running, output, stop).await;
-        return leave(guard, None, ended).await;
+        return leave(job, guard, None, ended).await;
     }
     let way_out = async {
         match gateway {
@@ -137,7 +140,7 @@ async fn run_inside(
             let attended = Box::pin(attend(inner, job, &guard, running, output, stop));
             let ended = served(gateway, attended).await;
             artifacts::collect(inner, job, guard.id(), output, &ended).await;
-            leave(guard, gateway, ended).await
+            leave(job, guard, gateway, ended).await
         }
     }
 }
@@ -181,7 +184,7 @@ async fn take_over(
             let attended = Box::pin(attend(inner, job, &guard, running, output, stop));
             let ended = served(gateway, attended).await;
             artifacts::collect(inner, job, guard.id(), output, &ended).await;
-            leave(guard, gateway, ended).await
+            leave(job, guard, gateway, ended).await
         }
         Some(Survivor::Exited {
             guard,
@@ -190,21 +193,23 @@ async fn take_over(
         }) => {
             let ended = collect(inner, guard.id(), &state, duration, output).await;
             artifacts::collect(inner, job, guard.id(), output, &ended).await;
-            leave(guard, gateway, ended).await
+            leave(job, guard, gateway, ended).await
         }
     }
 }
 
-/// Removes the container of an agent that has ended. If the engine went away before that, the container is left
-/// for whoever resumes the run: it may still work, or have ended with something to show.
+/// Removes the container of an agent that has ended, or leaves that to who keeps its result. If the engine went away before
+/// that, the container is left for whoever resumes the run: it may still work, or have ended with something to show.
 async fn leave(
+    job: &AgentJob,
     guard: Guard,
     gateway: Option<&Gateway>,
     ended: Result<AgentExit, RuntimeError>,
 ) -> Result<AgentExit, RuntimeError> {
-    match &ended {
-        Err(RuntimeError::EngineUnavailable { .. }) => guard.disarm(),
-        _ => {
+    match (&ended, &job.leftovers) {
+        (Err(RuntimeError::EngineUnavailable { .. }), _) => guard.disarm(),
+        (_, Some(leftovers)) => leftovers.add(guard),
+        (_, None) => {
             let forwarder = async {
                 if let Some(gateway) = gateway {
                     gateway.remove_forwarder().await;

@@ -8,9 +8,10 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{FutureExt as _, future::BoxFuture};
 use swarm_core::{
     ids::{AgentId, RefId, RunId},
-    runtime::RuntimeError,
+    runtime::{Leftover, RuntimeError},
 };
 use tokio::{
     runtime::Builder,
@@ -123,6 +124,16 @@ impl Guard {
                 "a container was not removed in time; trying again in the background"
             ),
         }
+    }
+}
+
+impl Leftover for Guard {
+    fn clear(self: Box<Self>) -> BoxFuture<'static, ()> {
+        (*self).remove().boxed()
+    }
+
+    fn leave(self: Box<Self>) {
+        self.disarm();
     }
 }
 

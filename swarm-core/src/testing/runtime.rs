@@ -90,6 +90,7 @@ pub fn shell_job(id: RefId, script: &str) -> AgentJob {
         shared: None,
         launch: Launch::New,
         spec: None,
+        leftovers: None,
     }
 }
 

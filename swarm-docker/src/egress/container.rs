@@ -123,6 +123,7 @@ mod tests {
             shared: None,
             launch: Launch::New,
             spec: None,
+            leftovers: None,
         };
         let image = ForwarderImage {
             name: "swarm-forwarder:1".to_owned(),

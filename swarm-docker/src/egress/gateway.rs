@@ -6,9 +6,9 @@ use std::{
     time::Duration,
 };
 
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture};
 use swarm_core::{
-    runtime::{AgentJob, EgressDecision, Launch, RuntimeError},
+    runtime::{AgentJob, EgressDecision, Launch, Leftover, RuntimeError},
     spec::Network,
 };
 use tokio::{net::UnixListener, time::sleep};
@@ -157,12 +157,22 @@ impl Gateway {
     }
 
     /// Leaves all of it for whoever resumes the run.
-    pub(crate) fn leave(self) {
+    pub(crate) fn disarm(self) {
         self.folder.keep();
         let forwarder = self.forwarder.into_inner();
         if let Some(forwarder) = forwarder.unwrap_or_else(PoisonError::into_inner) {
             forwarder.disarm();
         }
+    }
+}
+
+impl Leftover for Gateway {
+    fn clear(self: Box<Self>) -> BoxFuture<'static, ()> {
+        (*self).remove().boxed()
+    }
+
+    fn leave(self: Box<Self>) {
+        self.disarm();
     }
 }
 

@@ -53,6 +53,7 @@ pub(super) fn body(
         shared: None,
         launch: Launch::New,
         spec: None,
+        leftovers: None,
     };
     let engine = inner.engine.traits;
     Some(container::body(

@@ -140,6 +140,7 @@ mod tests {
             shared: None,
             launch: Launch::New,
             spec: None,
+            leftovers: None,
         }
     }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 use swarm_core::{
     content::Content,
     outcome::ExitReason,
-    runtime::{AgentJob, AgentRuntime as _, DEFAULT_MAX_OUTPUT, Launch, RuntimeError},
+    runtime::{AgentJob, AgentRuntime as _, DEFAULT_MAX_OUTPUT, Launch, Leftovers, RuntimeError},
     spec::ByteSize,
     testing::sink::VecSink,
 };
@@ -144,6 +144,34 @@ async fn a_running_agent_is_taken_over_with_all_its_output() {
         "{:?}",
         exit.duration
     );
+}
+
+#[tokio::test]
+async fn the_end_of_an_agent_can_be_found_again_until_its_result_is_kept() {
+    let bench = Bench::new().await;
+    let leftovers = Leftovers::default();
+    let job = AgentJob {
+        leftovers: Some(leftovers.clone()),
+        ..shell(json!({}), "echo done")
+    };
+    let stop = CancellationToken::new();
+    let run = async |job: &AgentJob| {
+        let mut sink = VecSink::default();
+        let exit = bench.runtime.run(job, &mut sink, &stop).await;
+        (exit.unwrap().reason, sink.text())
+    };
+    let done = (ExitReason::Completed, "done\n".to_owned());
+    assert_eq!(run(&job).await, done);
+    // As if this process had died before it could keep anything.
+    leftovers.leave();
+    assert!(bench.runtime.can_take_over(&job.id).await.unwrap());
+    let again = AgentJob {
+        launch: Launch::TakeOver,
+        ..job.clone()
+    };
+    assert_eq!(run(&again).await, done);
+    leftovers.clear().await;
+    bench.assert_nothing_left().await;
 }
 
 #[tokio::test]

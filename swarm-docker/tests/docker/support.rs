@@ -232,6 +232,7 @@ pub(crate) fn command(sandbox: Value, argv: &[&str]) -> AgentJob {
         shared: None,
         launch: Launch::New,
         spec: None,
+        leftovers: None,
     }
 }
 
