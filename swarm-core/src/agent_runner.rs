@@ -193,9 +193,16 @@ impl AgentRunner {
             .listen(&job, kind, start, recording.as_mut(), halt)
             .await;
         // No agent would fare better, and none is to blame: the run waits for the engine to be back.
-        if let (Err(error @ RuntimeError::EngineUnavailable { .. }), _) = ran {
-            return Err(Stopped::Broken(error.into()));
-        }
+        let ran = match ran {
+            (Err(error @ RuntimeError::EngineUnavailable { .. }), _) => {
+                return Err(Stopped::Broken(error.into()));
+            }
+            // So it does for room.
+            (Err(error), _) if error.is_storage_exhausted() => {
+                return Err(Stopped::Broken(error.into()));
+            }
+            ran => ran,
+        };
         let stderr = recording.stderr_tail();
         let mut end = self.end_of(ran, &job, (start, bounds), kind, &stderr).await;
         if end.exit == ExitReason::Cancelled && halt.is_interruption() {
@@ -209,7 +216,11 @@ impl AgentRunner {
             return Err(Stopped::Interrupted);
         }
         end.stamps.budget = Some(admission.settle(end.cost));
-        Ok(keep(recording, end).await)
+        // A result that there is no room for is none, so the agent runs again when there is: else a choice among several would miss it
+        // for ever.
+        keep(recording, end)
+            .await
+            .map_err(|error| Stopped::Broken(error.into()))
     }
 
     /// What is written down about the end of an agent, but for the budget.
