@@ -87,7 +87,9 @@ fn ranked(report: &Report) -> Vec<&RefId> {
         Report::ScoreList(report) => report.winners.iter().collect(),
         Report::Hunt(report) => {
             let leaders = report.leaderboard.iter();
-            leaders.filter_map(|leader| leader.result.as_ref()).collect()
+            leaders
+                .filter_map(|leader| leader.result.as_ref())
+                .collect()
         }
         _ => Vec::new(),
     }

@@ -450,7 +450,8 @@ fn judged(candidate: &Input, ended: &Ended) -> Ranked {
         pruned: false,
         judge: (ended.agent.clone(), ended.exit.clone()),
         // A text that is empty is found so by whoever would start the judge, and another one need not be.
-        has_no_judge: ended.finding.is_none() && ended.exit.never_began(),
+        // One whose time was over may have begun, and has left a record then.
+        has_no_judge: ended.finding.is_none() && ended.result.is_none() && ended.exit.never_began(),
     }
 }
 
