@@ -195,9 +195,17 @@ impl AgentRunner {
             .listen(&job, kind, start, recording.as_mut(), halt)
             .await;
         // No agent would fare better, and none is to blame: the run waits for the engine to be back.
-        if let (Err(error @ RuntimeError::EngineUnavailable { .. }), _) = ran {
-            return Err(Stopped::Broken(error.into()));
-        }
+        let ran = match ran {
+            (Err(error @ RuntimeError::EngineUnavailable { .. }), _) => {
+                return Err(Stopped::Broken(error.into()));
+            }
+            // So it does for room. The agent may work on meanwhile.
+            (Err(error), _) if error.is_storage_exhausted() => {
+                leftovers.leave();
+                return Err(Stopped::Broken(error.into()));
+            }
+            ran => ran,
+        };
         let stderr = recording.stderr_tail();
         let mut end = self.end_of(ran, &job, (start, bounds), kind, &stderr).await;
         if end.exit == ExitReason::Cancelled && halt.is_interruption() {
@@ -212,10 +220,19 @@ impl AgentRunner {
             return Err(Stopped::Interrupted);
         }
         end.stamps.budget = Some(admission.settle(end.cost));
-        let outcome = keep(recording, end).await;
-        // Not earlier: whoever resumes the run after a sudden end would find nothing, and run the agent again.
-        leftovers.clear().await;
-        Ok(outcome)
+        match keep(recording, end).await {
+            Ok(outcome) => {
+                // Not earlier: whoever resumes the run after a sudden end would find nothing, and run the agent again.
+                leftovers.clear().await;
+                Ok(outcome)
+            }
+            // A result that there is no room for is none: else a choice among several would miss it for ever. Once there is room
+            // it is taken from what the agent has left behind, or the agent runs again.
+            Err(error) => {
+                leftovers.leave();
+                Err(Stopped::Broken(error.into()))
+            }
+        }
     }
 
     /// What is written down about the end of an agent, but for the budget.

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 pub use check::{Audience, Check};
 pub use classification::{Classification, Level};
 pub use error::RefError;
+pub(crate) use error::is_exhausted;
 use futures_util::future::BoxFuture;
 pub use memory::{MemoryRefStore, finished_ref};
 use serde::{Deserialize, Serialize};

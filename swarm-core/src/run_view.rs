@@ -9,6 +9,7 @@ pub use fold::{RunFold, replay};
 use serde::Serialize;
 
 use crate::{
+    evaluate::Finding,
     ids::{AgentId, RefId, RunId},
     journal::{Recorded, RunEvent, RunLimits},
     machine::{Account, Cursor, End},
@@ -170,7 +171,7 @@ impl RunView {
         for agent in self.agents.values() {
             match &agent.outcome {
                 None => counts.running += 1,
-                Some(outcome) if outcome.exit.is_success() => counts.succeeded += 1,
+                Some(outcome) if has_done_its_task(outcome) => counts.succeeded += 1,
                 Some(_) => counts.failed += 1,
             }
         }
@@ -194,6 +195,11 @@ impl RunView {
             RunState::Open { .. } => None,
         }
     }
+}
+
+/// A command that judges says with its status that something is not valid: it has not failed, no more than a model that says so.
+fn has_done_its_task(outcome: &AgentOutcome) -> bool {
+    outcome.exit.is_success() || matches!(outcome.finding, Some(Finding::Judgement { .. }))
 }
 
 /// Agents by how they fare.

@@ -32,7 +32,7 @@ use crate::{
     error_code::{Coded, ErrorCode},
     ids::{AgentId, RefId, RunId},
     outcome::ExitReason,
-    refs::ImageStamp,
+    refs::{ImageStamp, is_exhausted},
     spec::{AgentSpec, ByteSize, Sandbox},
 };
 
@@ -351,6 +351,13 @@ impl RuntimeError {
             | Self::Start(_)
             | Self::Storage { .. } => ExitReason::NotStarted,
         }
+    }
+}
+
+impl RuntimeError {
+    /// Whether nothing can be kept any more, whatever it is: no agent would fare better.
+    pub fn is_storage_exhausted(&self) -> bool {
+        matches!(self, Self::Output(error) | Self::Storage { error, .. } if is_exhausted(error))
     }
 }
 

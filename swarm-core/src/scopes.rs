@@ -45,6 +45,8 @@ struct Part {
 pub struct Bounds {
     /// The earliest of all deadlines.
     pub deadline: Option<Timestamp>,
+    /// Whether that is the end of the time that a part of the plan may take.
+    pub is_of_part: bool,
     /// The innermost first.
     parts: Vec<Arc<Part>>,
     /// How sensitive its result is at least.
@@ -92,15 +94,18 @@ impl Scopes {
     ) -> Bounds {
         let mut bounds = Bounds {
             deadline: of_run,
+            is_of_part: false,
             parts: Vec::new(),
             classification: None,
         };
         for scope in Scope::outwards(scope) {
             let part = self.part(scope, clock);
-            bounds.deadline = match (bounds.deadline, part.deadline) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
-            };
+            if let Some(own) = part.deadline
+                && bounds.deadline.is_none_or(|earliest| own < earliest)
+            {
+                bounds.deadline = Some(own);
+                bounds.is_of_part = true;
+            }
             bounds.parts.push(part);
             let own = scope.limits.classification.clone();
             bounds.classification = match (bounds.classification.take(), own) {

@@ -45,7 +45,7 @@ impl OutputSink for FsRecording {
                 None => Ok(()),
             }
         });
-        async move { written.await.map_err(io::Error::other) }.boxed()
+        async move { written.await.map_err(RefError::into_io) }.boxed()
     }
 
     fn egress<'a>(&'a mut self, decisions: &'a [EgressDecision]) -> BoxFuture<'a, io::Result<()>> {
@@ -57,7 +57,7 @@ impl OutputSink for FsRecording {
                 None => Ok(()),
             }
         });
-        async move { written.await.map_err(io::Error::other) }.boxed()
+        async move { written.await.map_err(RefError::into_io) }.boxed()
     }
 
     fn artifacts<'a>(&'a mut self, claims: &'a [ArtifactClaim]) -> BoxFuture<'a, io::Result<()>> {
@@ -69,7 +69,7 @@ impl OutputSink for FsRecording {
                 None => Ok(()),
             }
         });
-        async move { written.await.map_err(io::Error::other) }.boxed()
+        async move { written.await.map_err(RefError::into_io) }.boxed()
     }
 }
 

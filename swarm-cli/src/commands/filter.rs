@@ -1,7 +1,12 @@
 //! `swarm filter`
 
 use clap::Args;
-use swarm_core::{ids::RefId, plan, prompt::Input};
+use swarm_core::{
+    ids::RefId,
+    plan,
+    prompt::Input,
+    refs::{RefError, RefStore as _},
+};
 
 use super::Context;
 use crate::{
@@ -28,6 +33,18 @@ pub(crate) struct Filter {
 impl Filter {
     pub(crate) async fn execute(self, context: &Context) -> Result<Exit, CliError> {
         let evaluator = evaluator(&self.by.written(), &self.judge, &context.config()?)?;
+        let session = context.session()?;
+        let mut missing = Vec::new();
+        for id in &self.refs {
+            // Whoever filters goes on with what is left, and would not miss it.
+            if let Err(error @ RefError::NotFound(_)) = session.store.get(id).await {
+                missing.push(error.into());
+            }
+        }
+        drop(session);
+        if !missing.is_empty() {
+            return Err(CliError::all("the refs", missing));
+        }
         let given = self.refs.into_iter().map(Input::Ref);
         execute(context, &self.run, plan::filter(given, evaluator)).await
     }

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 
 use clap::Args;
+use serde_json::Value;
 use swarm_core::plan::{self, Judges, Strategies, StrategyAgent};
 
 use super::Context;
@@ -51,6 +52,11 @@ impl Hunt {
         };
         let strategies = strategies.parse(&text);
         let strategies = strategies.map_err(|wrong| CliError::all("the strategies", wrong))?;
+        for place in with_idle_fetcher(&text) {
+            let message =
+                "it has `seeds`, so its `fetcher_prompt` is not asked; take one of them out";
+            context.out.warn(&format!("{place}: {message}"));
+        }
         for strategy in &strategies {
             judging.check(&strategy.evaluator)?;
         }
@@ -59,4 +65,15 @@ impl Hunt {
         let plan = plan::hunt(strategies, self.top_k_global, parallel);
         execute(context, &self.run, plan).await
     }
+}
+
+/// The strategies in `text` that have two sources of seeds, of which those that are listed count.
+fn with_idle_fetcher(text: &str) -> Vec<String> {
+    let Ok(Value::Array(strategies)) = serde_json::from_str(text) else {
+        return Vec::new();
+    };
+    let has = |one: &Value, field: &str| one.get(field).is_some_and(|value| !value.is_null());
+    let strategies = strategies.iter().enumerate();
+    let idle = strategies.filter(|(_, one)| has(one, "seeds") && has(one, "fetcher_prompt"));
+    idle.map(|(i, _)| format!("strategies[{i}]")).collect()
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 use swarm_core::{
     RunView,
-    ids::AgentId,
+    ids::{AgentId, RefId},
     machine::End,
     money::Usd,
     refs::RefStore,
@@ -42,6 +42,13 @@ pub(crate) async fn print_report(
 ) -> Result<(), CliError> {
     if text {
         let mut contents = Vec::new();
+        for id in ranked(report) {
+            match store.text(id).await {
+                Ok(text) => contents.push(text),
+                // It was judged to be unknown; the others are wanted all the same.
+                Err(error) => out.warn(&error.to_string()),
+            }
+        }
         for agent in report.results() {
             if let AgentReport::Kept(found) = agent
                 && found.is_success()
@@ -72,6 +79,20 @@ pub(crate) async fn print_report(
         };
         format!("{way}{table}{}{}", failures(view, report), summary(view))
     })
+}
+
+/// The best of those that were ranked, the best first, if the answer is a ranking. Only they are named in it, not what is known of them.
+fn ranked(report: &Report) -> Vec<&RefId> {
+    match report {
+        Report::ScoreList(report) => report.winners.iter().collect(),
+        Report::Hunt(report) => {
+            let leaders = report.leaderboard.iter();
+            leaders
+                .filter_map(|leader| leader.result.as_ref())
+                .collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// A run that is not over must not look like one that is.

@@ -13,11 +13,16 @@ pub(crate) fn table<const N: usize>(
     for row in rows {
         table.add_row(row.map(|cell| super::printable(&cell)));
     }
-    let lines: Vec<String> = table
-        .lines()
-        .map(|line| line.trim_start_matches(' ').trim_end().to_owned())
-        .collect();
-    lines.join("\n")
+    let lines: Vec<String> = table.lines().collect();
+    // All alike: a heading without words must not take the place of the next.
+    let margin = lines
+        .iter()
+        .map(|line| line.len() - line.trim_start_matches(' ').len());
+    let margin = margin.min().unwrap_or_default();
+    let lines = lines
+        .iter()
+        .map(|line| line.get(margin..).unwrap_or_default().trim_end());
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// `1.5 KiB`

@@ -18,8 +18,16 @@ use crate::{
     time::{Clock, Timestamp},
 };
 
-/// What to do about a deadline that was too early.
-const MORE_TIME: &str = "run it again with a later deadline, or with more agents at once";
+/// What limits the time of an agent besides its own timeout, and what to do if that was too little.
+const fn limit_of_time(bounds: &Bounds) -> (&'static str, &'static str) {
+    if bounds.is_of_part {
+        let more = "run it again with more time for that, or with more agents at once";
+        ("the time that this part of the run may take", more)
+    } else {
+        let more = "run it again with a later deadline, or with more agents at once";
+        ("the deadline of the run", more)
+    }
+}
 
 /// The limits of one run.
 #[derive(Debug)]
@@ -199,9 +207,13 @@ impl Limits {
     /// What to tell about an agent that the deadline stopped.
     pub(super) fn stopped_at_deadline(bounds: &Bounds) -> Option<String> {
         bounds.deadline.map(|deadline| {
-            format!(
-                "stopped at the deadline of the run, {deadline}; what it had printed is kept; {MORE_TIME}"
-            )
+            let (limit, more) = limit_of_time(bounds);
+            let until = if bounds.is_of_part {
+                "at the end of "
+            } else {
+                "at "
+            };
+            format!("stopped {until}{limit}, {deadline}; what it had printed is kept; {more}")
         })
     }
 
@@ -222,9 +234,11 @@ fn too_late(bounds: &Bounds) -> Stopped {
 
 fn not_in_time(bounds: &Bounds) -> AgentOutcome {
     let when = bounds.deadline.unwrap_or_default();
+    let (limit, more) = limit_of_time(bounds);
+    let until = if bounds.is_of_part { "until " } else { "" };
     AgentOutcome::not_started(
         ExitReason::DeadlineExceeded,
-        format!("the deadline of the run, {when}, had passed before it could start; {MORE_TIME}"),
+        format!("{limit}, {until}{when}, had passed before it could start; {more}"),
     )
 }
 

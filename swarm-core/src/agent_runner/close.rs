@@ -78,7 +78,7 @@ impl AgentRunner {
         let stderr = recording.stderr_tail();
         let start = (start, &bounds);
         let end = self.end_of(ran, &job, start, kind, &stderr).await;
-        Ok(Some(keep(recording, end).await))
+        Ok(Some(keep(recording, end).await?))
     }
 
     /// It is gone: what its record has got must do.
@@ -135,7 +135,7 @@ impl AgentRunner {
             UNSEEN
         };
         end.error = Some(error.to_owned());
-        Ok(Some(keep(recording, end).await))
+        Ok(Some(keep(recording, end).await?))
     }
 }
 

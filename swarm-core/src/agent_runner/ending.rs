@@ -11,7 +11,7 @@ use crate::{
     money::Usd,
     outcome::{AgentOutcome, ExitReason},
     output_schema::OutputSchema,
-    refs::{RecordEnd, Recording, Ref, Stamps},
+    refs::{RecordEnd, Recording, Ref, RefError, Stamps},
     runtime::{AgentExit, AgentJob, RuntimeError},
     spec::AgentSpec,
 };
@@ -149,7 +149,14 @@ pub(super) async fn hold_to_schema(end: &mut RecordEnd, schema: &Value, stdout: 
 }
 
 /// Completes the record. If that fails the agent did run, and was paid; what is lost is its result.
-pub(super) async fn keep(recording: Box<dyn Recording>, end: RecordEnd) -> AgentOutcome {
+///
+/// # Errors
+///
+/// If there is no room for it, and it is wanted.
+pub(super) async fn keep(
+    recording: Box<dyn Recording>,
+    end: RecordEnd,
+) -> Result<AgentOutcome, RefError> {
     let RecordEnd {
         exit,
         error,
@@ -157,8 +164,11 @@ pub(super) async fn keep(recording: Box<dyn Recording>, end: RecordEnd) -> Agent
         duration,
         ..
     } = end.clone();
-    match recording.finish(end).await {
+    Ok(match recording.finish(end).await {
         Ok(found) => outcome_of(found),
+        Err(full) if full.is_storage_exhausted() && exit != ExitReason::Cancelled => {
+            return Err(full);
+        }
         Err(lost) => AgentOutcome {
             exit: if exit.is_success() {
                 ExitReason::Lost
@@ -175,7 +185,7 @@ pub(super) async fn keep(recording: Box<dyn Recording>, end: RecordEnd) -> Agent
             finding: None,
             cached: false,
         },
-    }
+    })
 }
 
 fn prefix(error: Option<String>) -> String {

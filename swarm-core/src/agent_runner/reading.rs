@@ -64,11 +64,14 @@ fn read_text(reading: Reading, exit: &ExitReason, answer: &str, stderr: &str) ->
     match reading {
         Reading::Judgement => judgement(answer, None),
         Reading::ExitStatus => {
-            let mut judgement = judgement_of_exit(exit.is_success(), answer, stderr);
-            if matches!(exit, ExitReason::TimedOut { .. }) {
-                judgement.issues.insert(0, format!("the command {exit}"));
+            let judgement = judgement_of_exit(exit.is_success(), answer, stderr);
+            match unable(exit) {
+                Some(why) => unreadable(match judgement.said() {
+                    Some(said) => format!("{why}: {said}"),
+                    None => why,
+                }),
+                None => judged(judgement),
             }
-            judged(judgement)
         }
         Reading::Items => match seeds_of_answer(answer) {
             Ok(items) => FindingStamp {
@@ -93,6 +96,24 @@ fn read_text(reading: Reading, exit: &ExitReason, answer: &str, stderr: &str) ->
             Err(error) => unreadable(error.to_string()),
         },
     }
+}
+
+/// Why the end of a command says nothing of what it was to judge, if that is so.
+fn unable(exit: &ExitReason) -> Option<String> {
+    Some(match exit {
+        ExitReason::Failed { code: 126 } => {
+            "the command, or a part of it, cannot be run (status 126)".to_owned()
+        }
+        ExitReason::Failed { code: 127 } => {
+            "the command, or a part of it, was not found (status 127)".to_owned()
+        }
+        // As shells tell it.
+        ExitReason::Failed { code } if (129..=192).contains(code) => {
+            format!("the command was killed by signal {}", code - 128)
+        }
+        ExitReason::TimedOut { .. } => format!("the command {exit}"),
+        _ => return None,
+    })
 }
 
 fn judgement(answer: &str, artifact: Option<&Content>) -> FindingStamp {

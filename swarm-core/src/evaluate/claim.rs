@@ -100,7 +100,7 @@ fn score_of_value(value: &Value) -> Said<Score> {
         // On another scale, 8 may be good or bad: nobody knows.
         Value::Number(number) => number
             .as_f64()
-            .filter(|score| *score <= 1.0)
+            .filter(|score| (0.0..=1.0).contains(score))
             .and_then(Score::from_f64)
             .into(),
         Value::String(text) => score_within(text).into(),
@@ -110,8 +110,8 @@ fn score_of_value(value: &Value) -> Said<Score> {
 
 /// A score in a text; none on another scale.
 fn score_within(text: &str) -> Option<Score> {
-    let is_beyond = text.trim().parse().is_ok_and(|score: f64| score > 1.0);
-    score_of_text(text).filter(|_| !is_beyond)
+    let is_beyond = |score: f64| !(0.0..=1.0).contains(&score);
+    score_of_text(text).filter(|_| !text.trim().parse().is_ok_and(is_beyond))
 }
 
 /// A number in a text. No `NaN`, `inf` and the like, which Rust would read.
@@ -186,7 +186,11 @@ impl ProseClaim {
 
 /// A line without the marks of a heading, a list or emphasis.
 fn undecorated(line: &str) -> &str {
-    line.trim_matches(|c: char| c.is_whitespace() || matches!(c, '#' | '*' | '_' | '-' | '•'))
+    line.trim_matches(is_mark)
+}
+
+fn is_mark(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '#' | '*' | '_' | '-' | '•')
 }
 
 /// What stands behind one of these words and a colon or an equals sign.
@@ -195,5 +199,16 @@ fn behind_key<'l>(line: &'l str, keys: &[&str]) -> Option<&'l str> {
     let key = undecorated(key);
     keys.iter()
         .any(|known| known.eq_ignore_ascii_case(key))
-        .then(|| undecorated(value))
+        .then(|| {
+            let plain = undecorated(value);
+            let signed = value.trim_end_matches(is_mark);
+            let signed = signed.get(signed.len().saturating_sub(plain.len() + 1)..);
+            // The dash of a number is no mark.
+            let number = signed.filter(|s| s.starts_with('-') && plain.starts_with(is_digit));
+            number.unwrap_or(plain)
+        })
+}
+
+fn is_digit(c: char) -> bool {
+    c.is_ascii_digit() || c == '.'
 }

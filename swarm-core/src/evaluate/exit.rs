@@ -5,6 +5,7 @@ use crate::plain_text::one_line;
 
 /// So many of the last lines are told.
 const TOLD: usize = 6;
+const SILENT: &str = "the command failed and did not say why";
 
 /// What a program that was given something to check says of it: valid if it succeeded, else invalid, and the issues are the last lines
 /// that it wrote to its error output, or to its output if that is empty. Lines that only warn are left out.
@@ -22,13 +23,20 @@ pub fn judgement_of_exit(success: bool, stdout: &str, stderr: &str) -> Judgement
         issues = last_lines(stdout);
     }
     if issues.is_empty() {
-        issues.push("the command failed and did not say why".to_owned());
+        issues.push(SILENT.to_owned());
     }
     Judgement {
         verdict: Verdict::Invalid,
         score: Score::ZERO,
         reason: one_line(&issues.join("; "), MAX_REASON),
         issues,
+    }
+}
+
+impl Judgement {
+    /// What a program that failed said, if it said anything.
+    pub(crate) fn said(&self) -> Option<&str> {
+        Some(self.reason.as_str()).filter(|reason| *reason != SILENT)
     }
 }
 

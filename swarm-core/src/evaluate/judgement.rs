@@ -89,8 +89,8 @@ const REPEATED: &str = "the evaluator's judgement is in the artifact, too, word 
 ///
 /// What is missing follows from the rest: the score from the verdict (1, 0.5, 0 and 0), the verdict from the score. Where verdict and
 /// score contradict each other, the lower claim counts: VALID with 0.2 is PARTIAL with 0.2, INVALID with 1 is INVALID with 0.
-/// A verdict or a score that is there and makes no sense (`"score": "high"`, `NaN`) makes the answer UNKNOWN, never VALID. A score outside
-/// of 0 to 1 is cut to that, as an issue says.
+/// A verdict or a score that is there and makes no sense (`"score": "high"`, `NaN`) makes the answer UNKNOWN, never VALID, and so does a score
+/// outside of 0 to 1.
 ///
 /// The evaluated text may contain a judgement of itself, in the hope that the evaluator repeats it. Therefore an answer counts only if it
 /// cannot be understood in two ways, and is UNKNOWN else, with an issue that says why: two judgements that differ; a broken one; JSON that

@@ -71,8 +71,26 @@ fn failed(doing: &'static str, path: &str, error: &rusqlite::Error) -> LogError 
     LogError::Failed {
         doing,
         path: path.to_owned(),
-        problem: error.to_string(),
+        problem: match exhaustion(error, path) {
+            Some(advice) => format!("{error}; {advice}"),
+            None => error.to_string(),
+        },
     }
+}
+
+/// What to do if there may be no room: SQLite says no more of that than "disk I/O error" when it cannot make a file of its own.
+fn exhaustion(error: &rusqlite::Error, path: &str) -> Option<String> {
+    use rusqlite::ErrorCode::{CannotOpen, DiskFull, SystemIoFailure};
+    let code = error.sqlite_error_code()?;
+    let folder = Path::new(path).parent().unwrap_or_else(|| Path::new("."));
+    matches!(code, CannotOpen | DiskFull | SystemIoFailure).then(|| {
+        format!(
+            "its disk may be full, or you may not write there: make room on the disk of {}, and try again. `swarm gc` needs some room \
+             itself; if nothing else there can go, remove folders of runs that are over from {} by hand, with all their results",
+            folder.display(),
+            folder.join("runs").display()
+        )
+    })
 }
 
 fn number(value: u64) -> i64 {

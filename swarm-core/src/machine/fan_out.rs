@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     evaluate::{Finding, Reading},
+    ids::RefId,
     outcome::ExitReason,
     plan::Plan,
     spec::AgentSpec,
@@ -47,6 +48,12 @@ impl FanOut {
             Some(Finding::Items { count }) => Some(count),
             _ => None,
         }
+    }
+
+    /// What was done with each item, and whose list it is of, once that is known.
+    pub(super) fn items(&self) -> Option<(&RefId, &Par)> {
+        let list = self.source.ended()?.result.as_ref()?;
+        Some((list, self.items.as_deref()?))
     }
 
     fn conclude(&mut self) {

@@ -101,18 +101,22 @@ impl Hunt {
 }
 
 fn node(strategy: Strategy) -> Node {
+    let mut listed = Vec::new();
     let body = match strategy.seeds {
-        Seeds::Listed(inputs) => Node::new(Plan::Map {
-            template: strategy.template,
-            inputs,
-            limit: None,
-        }),
+        Seeds::Listed(inputs) => {
+            listed.clone_from(&inputs);
+            Node::new(Plan::Map {
+                template: strategy.template,
+                inputs,
+                limit: None,
+            })
+        }
         Seeds::Fetched(source) => Node::FanOut(FanOut::new(*source, *strategy.template, None)),
     };
     let select = Selection::Top {
         count: strategy.top,
     };
-    let judge = Judge::new(Vec::new(), Some(body), strategy.evaluator, select, None);
+    let judge = Judge::of_seeds(body, listed, strategy.evaluator, select);
     Node::Judge(Box::new(judge))
 }
 

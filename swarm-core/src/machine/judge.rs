@@ -5,7 +5,7 @@
 use std::{cmp::Reverse, num::NonZeroUsize, sync::Arc};
 
 use super::{
-    Account, Demand, Effect, End, Event, Failure, Ranked, Ranking,
+    Account, Demand, Effect, End, Event, Failure, Item, Ranked, Ranking,
     around::Around,
     effect::Errand,
     node::{Node, Operation},
@@ -30,6 +30,10 @@ const STAMP_WORD: Word = Word::Fixed("stamp");
 #[derive(Debug)]
 pub(super) struct Judge {
     given: Vec<Input>,
+    /// Whether each branch of the body works on a seed of its own, which its judge is told, too.
+    has_seeds: bool,
+    /// The seeds as far as the plan lists them.
+    listed: Vec<String>,
     body: Option<Box<Node>>,
     body_word: Option<Word>,
     evaluator: Evaluator,
@@ -62,6 +66,8 @@ impl Judge {
         });
         let mut judge = Self {
             given,
+            has_seeds: false,
+            listed: Vec::new(),
             body: body.map(Box::new),
             body_word,
             evaluator,
@@ -93,6 +99,68 @@ impl Judge {
         judge.body = Some(Box::new(body));
         judge.conclude();
         judge
+    }
+
+    /// Judges of what a map over the seeds `listed` makes, or a fan-out over seeds of an agent. What is judged and the seed that it was
+    /// made from have the same judge.
+    pub(super) fn of_seeds(
+        body: Node,
+        listed: Vec<String>,
+        evaluator: Evaluator,
+        select: Selection,
+    ) -> Self {
+        let mut judge = Self::new(Vec::new(), None, evaluator, select, None);
+        judge.has_seeds = true;
+        judge.listed = listed;
+        judge.end = None;
+        judge.body_word = word_of(&body);
+        judge.body = Some(Box::new(body));
+        judge.conclude();
+        judge
+    }
+
+    /// Who judges what branch `i` of the body made.
+    fn judge_of(&self, i: usize, reading: Reading, artifact: Context) -> Run {
+        let evaluator = &self.evaluator.agent;
+        let agent = match self.listed.get(i) {
+            Some(seed) => evaluator.with_input(seed),
+            None => (**evaluator).clone(),
+        };
+        let item = match self.body.as_deref() {
+            Some(Node::FanOut(fan_out)) => fan_out.items().map(|(list, _)| Item {
+                of: list.clone(),
+                index: number(i),
+            }),
+            _ => None,
+        };
+        Run::read(Arc::new(agent), reading, Some(artifact)).about(item)
+    }
+
+    /// The branches of a body that works on seeds.
+    fn branches(&self) -> Option<&Par> {
+        match self.body.as_deref()? {
+            Node::Par(branches) => Some(branches),
+            Node::FanOut(fan_out) => fan_out.items().map(|(_, branches)| branches),
+            _ => None,
+        }
+    }
+
+    /// Of each result of the body, which branch made it.
+    fn made_by(&self) -> Vec<usize> {
+        let branches = self.branches().into_iter().flat_map(Par::nodes);
+        let made = branches.enumerate().flat_map(|(i, branch)| {
+            let made = match branch.end() {
+                Some(
+                    End::Succeeded { refs }
+                    | End::Failed {
+                        succeeded: refs, ..
+                    },
+                ) => refs.len(),
+                Some(End::Cancelled) | None => 0,
+            };
+            std::iter::repeat_n(i, made)
+        });
+        made.collect()
     }
 
     /// What makes the candidates.
@@ -148,15 +216,24 @@ impl Judge {
         }
         let agent = Arc::new((*self.evaluator.agent).clone());
         let reading = self.evaluator.reading;
-        let judges = candidates.iter().map(|candidate| {
+        let made_by = if self.has_seeds {
+            self.made_by()
+        } else {
+            Vec::new()
+        };
+        let judges = candidates.iter().enumerate().map(|(i, candidate)| {
             let artifact = Context::Artifact {
                 input: candidate.clone(),
                 is_marked: reading == Reading::Judgement,
             };
-            Node::Run(Run::read(Arc::clone(&agent), reading, Some(artifact)))
+            Node::Run(match made_by.get(i) {
+                Some(branch) => self.judge_of(*branch, reading, artifact),
+                None => Run::read(Arc::clone(&agent), reading, Some(artifact)),
+            })
         });
         let words = self.words(candidates.len());
-        self.judges = Some(Box::new(Par::of_nodes(judges, self.limit, words)));
+        let judges = Par::of_nodes(judges, self.limit, words);
+        self.judges = Some(Box::new(judges));
         self.candidates = candidates;
     }
 
@@ -373,7 +450,8 @@ fn judged(candidate: &Input, ended: &Ended) -> Ranked {
         pruned: false,
         judge: (ended.agent.clone(), ended.exit.clone()),
         // A text that is empty is found so by whoever would start the judge, and another one need not be.
-        has_no_judge: ended.finding.is_none() && ended.exit.never_began(),
+        // One whose time was over may have begun, and has left a record then.
+        has_no_judge: ended.finding.is_none() && ended.result.is_none() && ended.exit.never_began(),
     }
 }
 

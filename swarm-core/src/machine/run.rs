@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Demand, End, Event, Failure, Start, around::Around, node::Operation, path::Path};
+use super::{
+    Demand, End, Event, Failure, Item, Start, around::Around, node::Operation, path::Path,
+};
 use crate::{
     evaluate::{Finding, Reading},
     ids::{AgentId, RefId},
@@ -17,6 +19,8 @@ pub(super) struct Run {
     reading: Option<Reading>,
     /// What it is told, whatever is told around it.
     own: Option<Context>,
+    /// What it is about, whatever those around it are about.
+    item: Option<Item>,
     state: State,
 }
 
@@ -45,6 +49,7 @@ impl Run {
             spec: Arc::new(spec),
             reading: None,
             own: None,
+            item: None,
             state: State::Idle,
         }
     }
@@ -55,8 +60,14 @@ impl Run {
             spec,
             reading: Some(reading),
             own,
+            item: None,
             state: State::Idle,
         }
+    }
+
+    /// The same, about one item of a list.
+    pub(super) fn about(self, item: Option<Item>) -> Self {
+        Self { item, ..self }
     }
 
     /// What came of it, once it has ended.
@@ -80,7 +91,7 @@ impl Operation for Run {
                     Some(own) => vec![own.clone()],
                     None => around.context.clone(),
                 },
-                item: around.item.clone(),
+                item: self.item.clone().or_else(|| around.item.clone()),
                 reading: self.reading,
                 scope: around.scope.clone(),
                 shared: around.shared,

@@ -1,11 +1,14 @@
 //! The functions that build plans in which results are judged.
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::{
+    collections::HashSet,
+    num::{NonZeroU32, NonZeroUsize},
+};
 
 use super::{Evaluator, Plan, Selection, Strategy, par};
 use crate::{evaluate::Score, prompt::Input};
 
-/// Whatever was given and is valid, in its order.
+/// Whatever was given and is valid, in its order. What is given twice is judged once.
 ///
 /// ```
 /// use swarm_core::{plan::{self, Judges}, prompt::Input, types::TypeRegistry};
@@ -19,7 +22,7 @@ use crate::{evaluate::Score, prompt::Input};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn filter(given: impl IntoIterator<Item = Input>, evaluator: Evaluator) -> Plan {
-    judge(given, None, evaluator, Selection::Valid)
+    judge(once(given), None, evaluator, Selection::Valid)
 }
 
 /// Succeeds if all that was given is valid.
@@ -76,9 +79,18 @@ pub fn beam(
     )
 }
 
-/// What was given, the highest score first; the first `top` are kept, or all if that is zero.
+/// What was given, the highest score first; the first `top` are kept, or all if that is zero. What is given twice is judged once.
 pub fn score_list(given: impl IntoIterator<Item = Input>, evaluator: Evaluator, top: u32) -> Plan {
-    judge(given, None, evaluator, Selection::Top { count: top })
+    judge(once(given), None, evaluator, Selection::Top { count: top })
+}
+
+/// Each but once, where it is first.
+fn once(given: impl IntoIterator<Item = Input>) -> impl Iterator<Item = Input> {
+    let mut seen = HashSet::new();
+    given.into_iter().filter(move |input| match input {
+        Input::Ref(id) => seen.insert(id.clone()),
+        Input::Text(_) => true,
+    })
 }
 
 fn judge(

@@ -156,8 +156,10 @@ fn not_validated(found: &Ref, declared: Option<&str>) -> Option<String> {
         || "not validated".to_owned(),
         |stamp| format!("{} as '{}'", stamp.validation_verdict, stamp.validated_as),
     );
-    let declared = declared.unwrap_or("anything");
-    (!passes).then(|| format!("Ref not validated as '{declared}' (current: {current})"))
+    (!passes).then(|| match declared {
+        Some(declared) => format!("Ref not validated as '{declared}' (current: {current})"),
+        None => format!("ref {} was not found valid (current: {current})", found.id),
+    })
 }
 
 fn over_budget(found: &Ref) -> Option<String> {

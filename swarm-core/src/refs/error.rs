@@ -106,10 +106,25 @@ impl RefError {
 
     /// Whether nothing can be kept any more, whatever it is.
     pub fn is_storage_exhausted(&self) -> bool {
-        use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-        matches!(self, Self::Io { source, .. }
-            if matches!(source.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem))
+        matches!(self, Self::Io { source, .. } if is_exhausted(source))
     }
+
+    /// The same for who knows only of I/O; whether storage is exhausted can be told from its kind.
+    pub fn into_io(self) -> std::io::Error {
+        match &self {
+            Self::Io { source, .. } => std::io::Error::new(source.kind(), self),
+            _ => std::io::Error::other(self),
+        }
+    }
+}
+
+/// Whether nothing more can be written, whatever it is.
+pub(crate) fn is_exhausted(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(
+        error.kind(),
+        StorageFull | QuotaExceeded | ReadOnlyFilesystem
+    )
 }
 
 impl Coded for RefError {

@@ -283,7 +283,7 @@ impl FailedAttempts {
                 None => format!("All {} attempts failed", attempts.len()),
             },
             prior_errors: errors.collect(),
-            last_ref: agents.into_iter().rfind(|agent| judgement(agent).is_none()),
+            last_ref: agents.into_iter().rfind(|agent| !is_judge(agent)),
         }
     }
 }
@@ -309,6 +309,11 @@ fn objection(agent: &AgentReport) -> Option<String> {
             words.join("; ")
         )
     })
+}
+
+/// Whether something was to be read out of its answer, be it a judgement or not.
+fn is_judge(agent: &AgentReport) -> bool {
+    matches!(agent, AgentReport::Kept(found) if found.stamps.finding.is_some())
 }
 
 /// What an agent found, if it is one that judges.

@@ -1,6 +1,9 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use futures_util::future::{BoxFuture, FutureExt as _};
@@ -9,14 +12,15 @@ use swarm_core::{
     drive::DriveError,
     error_code::{Coded as _, ErrorCode},
     ids::{RefId, RunId},
-    plan,
+    machine::End,
+    plan::{self, Evaluator},
     runtime::{AgentExit, AgentJob, AgentRuntime, Launch, OutputSink, RuntimeError},
     spec::Sandbox,
     testing::scripted::{Scripted, ScriptedRuntime},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::fixtures::{OddStore, agent};
+use crate::fixtures::{Full, OddStore, agent};
 
 /// A runtime whose engine can be switched off.
 #[derive(Debug)]
@@ -88,6 +92,40 @@ async fn a_disk_without_room_for_a_prompt_leaves_a_run_that_can_go_on_when_there
     let view = swarm.resume(&id, Control::default()).await.unwrap();
     assert_eq!(view.counts().succeeded, 2);
     assert_eq!(runtime.jobs().len(), 2, "nobody ran twice");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_whose_output_there_is_no_room_for_runs_again_when_there_is() {
+    for full in [Full::Write, Full::Finish] {
+        let store = Arc::new(OddStore::default());
+        *store.full_at.lock().unwrap() = Some(full);
+        let runtime = ScriptedRuntime::new(|job, prompt| {
+            if job.id.agent.as_str().starts_with("score-") {
+                return Scripted::says(&br#"{"score": 0.6, "reason": "so"}"#[..]);
+            }
+            Scripted::says(prompt)
+        });
+        let swarm = Swarm::builder(Arc::new(runtime))
+            .store(Arc::<OddStore>::clone(&store))
+            .build();
+        let judge = Evaluator::new("score:x", agent("judge"));
+        let candidates = plan::run(agent("one"));
+        let new: NewRun = plan::beam(candidates, NonZeroU32::MIN, judge, true).into();
+        let id = new.id.clone();
+        let error = swarm.run(new, Control::default()).await.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::StorageFailed, "{full:?} {error}");
+        let view = swarm.view(&id).await.unwrap();
+        assert!(view.end().is_none(), "{full:?}");
+        assert_eq!(view.counts().failed, 0, "{full:?}");
+
+        *store.full_at.lock().unwrap() = None;
+        let view = swarm.resume(&id, Control::default()).await.unwrap();
+        assert!(
+            matches!(view.end(), Some(End::Succeeded { .. })),
+            "{full:?}"
+        );
+        assert_eq!(view.counts().succeeded, 2, "{full:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -248,7 +248,9 @@ impl EventLog for FailingLog {
 #[derive(Debug, Default)]
 pub(crate) struct OddStore {
     pub(crate) store: MemoryRefStore,
-    pub(crate) full_for: Vec<&'static str>,
+    pub(crate) unkept_for: Vec<&'static str>,
+    /// At what a record runs out of room.
+    pub(crate) full_at: Mutex<Option<Full>>,
     /// Whether no record can be begun.
     pub(crate) no_room: AtomicBool,
     pub(crate) classified: Vec<(RefId, Classification)>,
@@ -260,7 +262,8 @@ impl RefStore for OddStore {
         header: RecordHeader,
         prompt: Vec<Piece>,
     ) -> BoxFuture<'_, Result<Box<dyn Recording>, RefError>> {
-        let full = self.full_for.contains(&header.id.agent.as_str());
+        let unkept = self.unkept_for.contains(&header.id.agent.as_str());
+        let full = *self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         let no_room = self.no_room.load(Ordering::SeqCst);
         let begun = self.store.begin(header, prompt);
         async move {
@@ -269,10 +272,14 @@ impl RefStore for OddStore {
                 return Err(RefError::io("write", "prompt.txt", full));
             }
             let recording = begun.await?;
-            Ok(if full {
-                Box::new(Full(recording))
+            let failure = if unkept {
+                Some((Full::Finish, io::ErrorKind::PermissionDenied))
             } else {
-                recording
+                full.map(|at| (at, io::ErrorKind::StorageFull))
+            };
+            Ok(match failure {
+                Some((at, kind)) => Box::new(Failing(recording, at, kind)),
+                None => recording,
             })
         }
         .boxed()
@@ -308,19 +315,32 @@ impl RefStore for OddStore {
     }
 }
 
-struct Full(Box<dyn Recording>);
+/// When a record fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// While the agent prints.
+    Write,
+    /// When it has ended.
+    Finish,
+}
 
-impl OutputSink for Full {
+struct Failing(Box<dyn Recording>, Full, io::ErrorKind);
+
+impl OutputSink for Failing {
     fn write<'a>(
         &'a mut self,
         stream: OutputStream,
         chunk: &'a [u8],
     ) -> BoxFuture<'a, io::Result<()>> {
+        if self.1 == Full::Write {
+            let failed = Err(self.2.into());
+            return async { failed }.boxed();
+        }
         self.0.write(stream, chunk)
     }
 }
 
-impl Recording for Full {
+impl Recording for Failing {
     fn prompt(&self) -> swarm_core::content::Content {
         self.0.prompt()
     }
@@ -329,9 +349,12 @@ impl Recording for Full {
         self.0.stderr_tail()
     }
 
-    fn finish(self: Box<Self>, _: RecordEnd) -> BoxFuture<'static, Result<Ref, RefError>> {
-        let full = io::Error::from(io::ErrorKind::StorageFull);
-        async { Err(RefError::io("write", "result.json", full)) }.boxed()
+    fn finish(self: Box<Self>, end: RecordEnd) -> BoxFuture<'static, Result<Ref, RefError>> {
+        if self.1 == Full::Write {
+            return self.0.finish(end);
+        }
+        let failed = io::Error::from(self.2);
+        async { Err(RefError::io("write", "result.json", failed)) }.boxed()
     }
 }
 

@@ -160,7 +160,7 @@ async fn one_bad_agent_does_not_discard_the_others() {
         run(agent("1 its result cannot be kept")),
     ]);
     let store = OddStore {
-        full_for: vec!["agent-8"],
+        unkept_for: vec!["agent-8"],
         ..OddStore::default()
     };
     let swarm = Swarm::builder(Arc::new(scripted()))
@@ -199,7 +199,7 @@ async fn one_bad_agent_does_not_discard_the_others() {
         (
             "agent-8",
             ExitReason::Lost,
-            "its result could not be kept: cannot write result.json: no storage space",
+            "its result could not be kept: cannot write result.json: permission denied",
         ),
     ] {
         let found = outcome(&view, agent);

@@ -88,7 +88,9 @@ async fn missing_program(
     let runnable = |mode: &u32| mode & 0o111 != 0;
     Ok(match status {
         NOT_FOUND if !found.is_empty() => None,
-        NOT_FOUND if program.contains('/') => missing("the image has no such file"),
+        NOT_FOUND if program.contains('/') => missing(
+            "the image has no such file; programs of this machine are not in it, so mount it, or use an image that has it",
+        ),
         NOT_FOUND => missing("it is in no folder of PATH in the image"),
         _ if found.is_empty() || found.iter().any(runnable) => None,
         _ => missing("the image has it, but it is not marked as a program"),

@@ -14,7 +14,8 @@ const COLUMNS: [&str; 6] = [
     "step",
     "came by",
     "state",
-    "time",
+    // That of all its agents together, who may have worked side by side.
+    "agents' time",
     "cost",
     "what came of it",
 ];

@@ -78,6 +78,28 @@ fn a_filter_that_makes_no_sense_is_refused_before_anything_is_paid() {
 }
 
 #[test]
+fn a_ref_that_does_not_exist_is_named_before_anything_is_paid() {
+    let env = TestEnvironment::new();
+    let id = refs(&env, &["good 1"]).remove(0);
+    let before = env.swarm(&["runs", "list", "--json"]).ok().stdout;
+    let args = [
+        "filter",
+        &id,
+        "r/gone",
+        "r/lost",
+        "--evaluator",
+        "exec:true",
+    ];
+    drop(env.swarm(&args).code(2).says(&["r/gone", "r/lost"]));
+    let args = ["filter", "r/gone", &id, "--evaluator", "exec:true"];
+    let alone = env.swarm(&args);
+    assert_ne!(alone.code, 0);
+    drop(alone.says(&["r/gone", "[ref_not_found]"]));
+    let after = env.swarm(&["runs", "list", "--json"]).ok().stdout;
+    assert_eq!(after, before);
+}
+
+#[test]
 fn what_is_valid_needs_no_words_and_its_issues_are_told() {
     let env = TestEnvironment::new();
     let id = refs(&env, &["good 1"]).remove(0);

@@ -94,3 +94,29 @@ fn all_that_is_wrong_with_a_hunt_is_said_at_once() {
         "is not an evaluator",
     ]));
 }
+
+#[test]
+fn a_rubric_finds_the_seed_and_the_texts_of_a_hunt_are_those_of_its_leaderboard() {
+    let env = TestEnvironment::new();
+    let rubric = "exec:echo \"got <$INPUT>\"; test \"$INPUT\" = b";
+    let listed = json!(["a", "b"]);
+    for (seeds, fetcher, is_both) in [
+        (listed.clone(), Value::Null, false),
+        (Value::Null, json!(r#"["a", "b"]"#), false),
+        (listed, json!("x"), true),
+    ] {
+        let strategies = json!([{"name": "x", "planner_template": "p {input}", "rubric": rubric,
+            "seeds": seeds, "fetcher_prompt": fetcher}]);
+        let strategies = strategies.to_string();
+        let args = ["hunt", &strategies, "--json", "--", "cat"];
+        let shown = env.swarm(&args).ok();
+        let warned = shown.stderr.contains("its `fetcher_prompt` is not asked");
+        assert_eq!(warned, is_both, "{}", shown.stderr);
+        let report = shown.value();
+        assert_eq!(get(&report, "/leaderboard/0/seed_preview"), "b");
+        assert_eq!(get(&report, "/leaderboard/0/verdict"), "VALID");
+        assert_eq!(get(&report, "/leaderboard/1/issues/0"), "got <a>");
+        let args = ["hunt", &strategies, "--text", "-q", "--", "cat"];
+        assert_eq!(env.swarm(&args).ok().stdout, "p b\np a");
+    }
+}

@@ -116,9 +116,49 @@ fn a_command_judges_in_the_runtime_and_finds_the_artifact_in_a_file() {
         "300ms",
     ];
     let report = env.json(&slow);
-    assert_eq!(get(&report, "/judged/0/verdict"), "INVALID");
+    assert_eq!(get(&report, "/judged/0/verdict"), "UNKNOWN");
     let issue = get(&report, "/judged/0/issues/0").as_str().unwrap();
     assert!(issue.contains("timed out"), "{issue}");
+}
+
+#[test]
+fn a_command_that_could_not_judge_says_nothing_and_one_that_objects_has_not_failed() {
+    let env = TestEnvironment::new();
+    let id = refs(&env, &["text"]).remove(0);
+    for (command, said) in [
+        ("exec:echo why >&2; exit 127", "not found (status 127): why"),
+        ("exec:/dev/null", "cannot be run (status 126)"),
+        ("exec:kill -9 $$", "killed by signal 9"),
+    ] {
+        let args = ["score-list", &id, "--evaluator", command, "--json"];
+        let report = env.swarm(&args).code(1).value();
+        assert_eq!(get(&report, "/ranked/0/verdict"), "UNKNOWN", "{command}");
+        let issue = get(&report, "/ranked/0/issues/0").as_str().unwrap();
+        assert!(issue.contains(said), "{issue}");
+    }
+    let shown = env
+        .swarm(&["score-list", &id, "--evaluator", "exec:exit 255"])
+        .ok()
+        .stdout;
+    assert!(shown.contains("1 succeeded, 0 failed"), "{shown}");
+    let [heading, row] = shown.lines().take(2).collect::<Vec<_>>()[..] else {
+        panic!("{shown}")
+    };
+    assert_eq!(heading.find("SCORE"), row.find("0.00"), "{shown}");
+}
+
+#[test]
+fn the_texts_of_a_ranking_are_printed_in_its_order_and_none_is_judged_twice() {
+    let env = TestEnvironment::new();
+    let refs = refs(&env, &["good 0.2", "good 0.9", "good 0.5"]);
+    let judge = program(JUDGE);
+    let mut args = vec!["score-list"];
+    args.extend(refs.iter().chain(&refs).map(String::as_str));
+    args.extend(["--evaluator", "score:x", "--judge-sandbox", &judge]);
+    args.extend(["--top-k", "2"]);
+    assert_eq!(get(&env.json(&args), "/total"), 3);
+    args.extend(["--text", "-q"]);
+    assert_eq!(env.swarm(&args).ok().stdout, "good 0.9\ngood 0.5");
 }
 
 #[test]

@@ -61,3 +61,56 @@ fn a_hunt_of_which_nothing_can_be_judged_fails() {
     };
     assert_eq!((succeeded.len(), failures.len()), (0, 2));
 }
+
+/// Behaves as [`Scripted`], and remembers who was started.
+#[derive(Default)]
+struct Watched(std::sync::Mutex<Vec<Start>>);
+
+impl Performer for Watched {
+    async fn perform(&self, start: Start, halt: Halt) -> Performed {
+        self.0.lock().unwrap().push(start.clone());
+        Scripted.perform(start, halt).await
+    }
+}
+
+/// What judges are started with: the input in their command, and the item that takes its place.
+async fn inputs_of_judges(seeds: Seeds, template: Plan) -> Vec<(String, Option<u32>)> {
+    let mut way = strategy("a", seeds, "same");
+    let judge = AgentSpec::command("same", ["test", "{input}"]).unwrap();
+    (way.evaluator.agent, way.template) = (Box::new(judge), Box::new(template));
+    let mut machine = Machine::new(hunt([way], 0, None));
+    let watched = Watched::default();
+    let (_keep, stop) = watch::channel(None);
+    drive(&mut machine, &watched, &mut Log::default(), stop)
+        .await
+        .unwrap();
+    let mut started = watched.0.into_inner().unwrap();
+    started.retain(|start| start.reading == Some(Reading::Judgement));
+    started.sort_by_key(|start| start.at.clone());
+    let told = started.into_iter().map(|start| {
+        let crate::spec::Agent::Command(argv) = &start.spec.agent else {
+            panic!("no command")
+        };
+        (argv[1].clone(), start.item.map(|item| item.index))
+    });
+    told.collect()
+}
+
+#[tokio::test]
+async fn who_judges_is_told_the_seed_that_a_result_was_made_from() {
+    let seeds = ["ok", "fail", "ok-at-1"].map(str::to_owned).to_vec();
+    let told = |input: &str, item| (input.to_owned(), item);
+    // Of two that work on each, one fails at the second and at the third.
+    let twice = par([agent("{input}"), agent("ok")]);
+    assert_eq!(
+        inputs_of_judges(Seeds::Listed(seeds), twice).await,
+        [
+            told("ok", None),
+            told("ok", None),
+            told("fail", None),
+            told("ok-at-1", None)
+        ]
+    );
+    let ways = inputs_of_judges(fetched("list-2"), agent("ok")).await;
+    assert_eq!(ways, [told("{input}", Some(0)), told("{input}", Some(1))]);
+}

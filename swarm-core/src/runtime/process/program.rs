@@ -23,7 +23,14 @@ pub(super) fn find(program: &str, path: &str, folder: &Path) -> Result<PathBuf, 
         let file = folder.join(program);
         return match can_be_run(&file) {
             Ok(()) => Ok(file),
-            Err(problem) => Err(missing(format!("{} {problem}", file.display()))),
+            Err(problem) => Err(missing(if program.starts_with('/') {
+                format!("{program} {problem}")
+            } else {
+                format!(
+                    "{} {problem}; an agent starts in a folder of its own, so give the full path of the program",
+                    file.display()
+                )
+            })),
         };
     }
     let mut unfit = None;
