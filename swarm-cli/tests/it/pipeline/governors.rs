@@ -172,3 +172,44 @@ fn a_governor_that_mounts_the_disk_of_the_host_changes_nothing() {
         assert!(!report.to_string().contains("canary"));
     }
 }
+
+// A governor that could choose the file behind `sh test.sh`, or the folder in which it is looked for, ran its own words with the token of
+// another step.
+#[test]
+fn a_governor_cannot_choose_the_file_that_a_step_with_a_secret_runs() {
+    let env = TestEnvironment::new();
+    let agent = |command: &[&str]| json!({"command": command});
+    let step = |fields: Value| {
+        let mut step = json!({"id": "b", "prompt": "x", "agent": agent(&["sh", "test.sh"]), "max_budget": 0.1,
+            "env_vars": {"TOKEN": "<kept 1>"}, "input_files": {"test.sh": "echo fine"}});
+        for (field, value) in fields.as_object().unwrap() {
+            step[field] = value.clone();
+        }
+        step
+    };
+    for wider in [
+        json!({"input_files": {"test.sh": "echo PWNED $TOKEN"}}),
+        json!({"input_files": {"/opt/test.sh": "echo PWNED $TOKEN"}, "workdir": "/opt"}),
+        json!({"max_budget": 0}),
+        json!({"max_budget": null}),
+    ] {
+        let first = json!({"id": "a", "prompt": "x", "agent": agent(&["true"]), "on_success": {"governor": "g"}});
+        let patch = json!({"action": "patch_pipeline", "pipeline_patch": {"steps": [first, step(wider.clone())]}});
+        let governor = agent(&["sh", "-c", "printf %s \"$0\"", &patch.to_string()]);
+        let definition = json!({
+            "budget": 1,
+            "governors": {"g": {"spec": "Decide.", "agent": governor}},
+            "steps": [first, step(json!({"env_vars": {"TOKEN": "canary"}}))],
+        });
+        let report = ran(&env, &definition.to_string());
+        assert_eq!(steps(&report), ["a.1", "b.1"], "{wider}: {report}");
+        let decision = report["steps"][0]["decision"].as_str().unwrap();
+        assert!(decision.contains("refused"), "{wider}: {decision}");
+        assert_eq!(
+            report["output"].as_str().map(str::trim),
+            Some("fine"),
+            "{wider}: {report}"
+        );
+        assert!(!report.to_string().contains("PWNED"), "{wider}");
+    }
+}
