@@ -102,6 +102,9 @@ struct Made {
     works: usize,
 }
 
+/// With so many mistakes it is not said of more of them what was probably meant. To find that out, a name is compared to all others.
+const MAX_SUGGESTED: usize = 20;
+
 /// What is wrong with one text.
 struct Notes<'m> {
     mistakes: &'m mut Mistakes,
@@ -109,6 +112,11 @@ struct Notes<'m> {
 }
 
 impl Notes<'_> {
+    /// Whether it is worth while to look for what was probably meant.
+    const fn suggests(&self) -> bool {
+        self.mistakes.len() < MAX_SUGGESTED
+    }
+
     fn unfit(&mut self, place: &Place<'_>, unfit: &Unfit) {
         self.mistakes.suggest(
             place,
