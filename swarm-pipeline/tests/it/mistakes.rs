@@ -237,6 +237,21 @@ fn only_the_first_of_many_mistakes_say_what_was_probably_meant() {
 }
 
 #[test]
+fn a_way_that_counts_only_without_a_decision_is_worth_a_second_look() {
+    let text = r#"{"governors": {"g": {"spec": "Decide."}}, "steps": [
+        {"id": "a", "prompt": "x", "on_success": {"governor": "g"}, "next": "c", "retry_if": {"AGAIN": "a"}},
+        {"id": "b", "prompt": "x"}, {"id": "c", "prompt": "x", "next": "d"}, {"id": "d", "prompt": "x"}]}"#;
+    let source = Source::json(&format!("\u{feff}{text}")).unwrap();
+    let compiled = Shelf::default().compile(&source).unwrap();
+    let warned: Vec<&str> = compiled
+        .warnings
+        .iter()
+        .map(|one| one.place.as_str())
+        .collect();
+    assert_eq!(warned, ["steps[0].next", "steps[0].retry_if"]);
+}
+
+#[test]
 fn a_jump_to_a_step_that_allows_none_is_a_mistake() {
     let told = one(
         r#"[{"id": "a", "prompt": "x", "on_fail": "b"}, {"id": "b", "prompt": "x", "max_retries": 0}]"#,

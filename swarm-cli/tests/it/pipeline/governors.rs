@@ -205,11 +205,52 @@ fn a_governor_cannot_choose_the_file_that_a_step_with_a_secret_runs() {
         assert_eq!(steps(&report), ["a.1", "b.1"], "{wider}: {report}");
         let decision = report["steps"][0]["decision"].as_str().unwrap();
         assert!(decision.contains("refused"), "{wider}: {decision}");
+        let result = report["steps"][1]["refs"][0].as_str().unwrap();
+        let text = env.swarm(&["unwrap", "-p", result]).ok().stdout;
+        assert_eq!(text.trim(), "fine", "{wider}");
+    }
+}
+
+// It looked for words that are in its own definition, which it is shown, and went back never.
+#[test]
+fn the_example_with_a_governor_goes_back_once() {
+    let env = TestEnvironment::new();
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../examples/pipelines/governed.toml"
+    );
+    let report = env.json(&["pipeline", "run", file]);
+    assert_eq!(
+        steps(&report),
+        ["draft.1", "look.1", "draft.2", "look.2", "done.1"]
+    );
+}
+
+#[test]
+fn a_governor_that_gives_up_says_why_and_that_is_a_failure_like_a_no_of_a_person() {
+    let env = TestEnvironment::new();
+    let decision = json!({"action": "broken", "reason": "all tests are gone"});
+    for (first, when) in [("true", "on_success"), ("exit 3", "on_fail")] {
+        let outcome = env
+            .swarm(&[
+                "pipeline",
+                "run",
+                "--json",
+                &governed(&decision, first, when),
+            ])
+            .code(1);
+        let report = outcome.value();
         assert_eq!(
-            report["output"].as_str().map(str::trim),
-            Some("fine"),
-            "{wider}: {report}"
+            report["broken_reason"],
+            "a governor gave it up: all tests are gone"
         );
-        assert!(!report.to_string().contains("PWNED"), "{wider}");
+        let shown = env
+            .swarm(&["runs", "show", report["run_id"].as_str().unwrap()])
+            .ok();
+        assert!(
+            shown.stdout.contains("all tests are gone"),
+            "{}",
+            shown.stdout
+        );
     }
 }
