@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use swarm_core::{
-    error_code::Coded as _, spec::SandboxSpec, suggest::did_you_mean, types::TypeRegistry,
+    error_code::{Coded as _, ErrorCode},
+    spec::SandboxSpec,
+    suggest::did_you_mean,
+    types::TypeRegistry,
 };
 use swarm_pipeline::{Compiled, Diagnostics, Pipelines as _, Source, Surroundings, compile};
 
@@ -98,16 +101,22 @@ impl<'a> PipelineInput<'a> {
                 CliError::new(error.code, format!("{}{hint}", error.message))
             })?);
         }
+        let has_ending = |known: &str| {
+            Path::new(definition)
+                .extension()
+                .is_some_and(|ending| ending.eq_ignore_ascii_case(known))
+        };
+        if ["yaml", "yml"].into_iter().any(has_ending) {
+            let problem = format!("{definition}: YAML is not read; write JSON or TOML");
+            return Err(CliError::new(ErrorCode::InvalidInput, problem).into());
+        }
         let text = read_at_most(
             Source::MAX_BYTES as u64,
             definition,
             self.folders,
             "a pipeline is a text of at most that size: what agents need to read belongs into a mount",
         )?;
-        let is_json = Path::new(definition)
-            .extension()
-            .is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-        Ok(if is_json {
+        Ok(if has_ending("json") {
             Source::json(&text)?
         } else {
             Source::text(&text)?

@@ -38,6 +38,8 @@ pub struct RunView {
     pub waiting: BTreeMap<Cursor, WaitingAgent>,
     /// Questions that no person has answered, or whose answer nobody has acted on.
     pub approvals: BTreeMap<Cursor, Approval>,
+    /// What people have answered, in the order of the log.
+    pub answers: Vec<Answered>,
     /// What there is to say besides how it ended, if it is more than that of each agent.
     pub account: Option<Account>,
     /// The pipeline that it follows now, if it is one.
@@ -89,6 +91,20 @@ pub struct Approval {
     pub asked: Timestamp,
     /// Whether somebody agreed, if anybody has answered.
     pub approved: Option<bool>,
+}
+
+/// What a person has answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Answered {
+    /// What had asked, such as the name of a step.
+    pub name: AgentId,
+    /// What they were asked.
+    pub question: String,
+    /// Whether they agreed.
+    pub approved: bool,
+    /// What they said about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// An agent that is not started yet.

@@ -21,7 +21,7 @@ use swarm_core::{
 
 use crate::{
     bounds::MAX_WORKS,
-    definition::{Definition, OnFail},
+    definition::{self, Definition, OnFail},
     diagnostics::{Diagnostic, Diagnostics, Mistakes},
     digest,
     evaluator::Unfit,
@@ -102,6 +102,9 @@ struct Made {
     works: usize,
 }
 
+/// With so many mistakes it is not said of more of them what was probably meant. To find that out, a name is compared to all others.
+const MAX_SUGGESTED: usize = 20;
+
 /// What is wrong with one text.
 struct Notes<'m> {
     mistakes: &'m mut Mistakes,
@@ -109,6 +112,11 @@ struct Notes<'m> {
 }
 
 impl Notes<'_> {
+    /// Whether it is worth while to look for what was probably meant.
+    const fn suggests(&self) -> bool {
+        self.mistakes.len() < MAX_SUGGESTED
+    }
+
     fn unfit(&mut self, place: &Place<'_>, unfit: &Unfit) {
         self.mistakes.suggest(
             place,
@@ -162,6 +170,7 @@ impl<'s> Compiler<'s> {
                 (Some(OnFail::Step(_)), Some(exits)) => exits.fails_to().map(plan::OnFail::Goto),
                 _ => None,
             };
+            warn_of_governed(written, &place, notes);
             let on_success = written.on_success.as_ref().map(|ask| {
                 let place = place.key("on_success");
                 self.ask(ask, &mut scope, &place, notes)
@@ -229,6 +238,25 @@ impl<'s> Compiler<'s> {
             notes.mistakes.add(place, ErrorCode::InvalidInput, message);
         }
         self.works <= MAX_WORKS
+    }
+}
+
+/// Where a governor is asked, `next` and `retry_if` count only if it does not decide.
+fn warn_of_governed(step: &definition::Step, place: &Place<'_>, notes: &mut Notes<'_>) {
+    if step.on_success.is_none() {
+        return;
+    }
+    let fields = [
+        ("next", step.next.is_some()),
+        ("retry_if", !step.retry_if.is_empty()),
+    ];
+    for (field, _) in fields.into_iter().filter(|(_, is_there)| *is_there) {
+        let message = format!(
+            "`{field}` counts only if the governor of `on_success` does not decide: its `next` leads to the step behind, its `jump` elsewhere"
+        );
+        notes
+            .warnings
+            .add(&place.key(field), ErrorCode::InvalidInput, message);
     }
 }
 

@@ -49,6 +49,9 @@ pub(crate) enum Written {
     Other(&'static str),
 }
 
+/// What some editors put before a text.
+const BOM: char = '\u{feff}';
+
 impl Source {
     /// The longest text that is read, in bytes: 16 MiB.
     pub const MAX_BYTES: usize = 16 << 20;
@@ -60,6 +63,7 @@ impl Source {
     /// `invalid_json`, with line and column.
     pub fn json(text: &str) -> Result<Self, Diagnostics> {
         check_length(text)?;
+        let text = text.strip_prefix(BOM).unwrap_or(text);
         let root = json::read(text)?;
         Ok(Self::with_text(root, text))
     }
@@ -81,7 +85,7 @@ impl Source {
     ///
     /// Those of [`json`](Self::json) and of [`toml`](Self::toml). A text that begins with `[[` can be neither but TOML.
     pub fn text(text: &str) -> Result<Self, Diagnostics> {
-        let begins = text.trim_start();
+        let begins = text.strip_prefix(BOM).unwrap_or(text).trim_start();
         // A list cannot be a pipeline, and `[[steps]]` and `[governors.x]` are how tables of TOML begin.
         let is_table = begins
             .strip_prefix('[')

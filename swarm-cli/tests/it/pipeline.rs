@@ -169,9 +169,19 @@ fn a_run_waits_for_an_answer_that_any_other_process_may_give() {
     let run = newest(&env);
     let refused = env.swarm(&["runs", "approve", &run, "gat"]).code(2);
     drop(refused.says(&["`gate`?"]));
-    drop(env.swarm(&["runs", "approve", &run]).ok());
+    drop(
+        env.swarm(&["runs", "approve", &run, "--note", "looks fine"])
+            .ok(),
+    );
     let published = child.wait_with_output().unwrap();
     assert!(published.status.success());
+    let shown = env.json(&["runs", "show", &run]);
+    assert_eq!(shown["report"]["answers"][0]["note"], "looks fine");
+    let shown = env.swarm(&["runs", "show", &run]).ok().stdout;
+    assert!(
+        shown.contains("gate was answered with yes: looks fine"),
+        "{shown}"
+    );
     assert!(String::from_utf8_lossy(&published.stdout).contains("the draft"));
     // What is answered is answered, and what is over does not ask.
     drop(env.swarm(&["runs", "reject", &run]).code(1));
@@ -498,4 +508,32 @@ fn the_concurrency_of_a_run_holds_for_all_that_its_steps_do() {
     drop(env.swarm(&args).ok());
     let order = fs::read_to_string(&log).unwrap();
     assert_eq!(order, "start\nend\n".repeat(3));
+}
+
+#[test]
+fn a_pipeline_without_budget_or_time_has_their_exit_codes_and_is_not_gone_on_with_in_vain() {
+    let env = TestEnvironment::new();
+    let step = |id: &str, command: &[&str], cost: f64| json!({"id": id, "prompt": "x", "agent": {"command": command}, "max_budget": cost});
+    let text =
+        json!({"budget": 0.15, "steps": [step("a", &["true"], 0.1), step("b", &["true"], 0.1)]});
+    let outcome = env
+        .swarm(&["pipeline", "run", "--json", &text.to_string()])
+        .code(4);
+    let run = outcome.value()["run_id"].as_str().unwrap().to_owned();
+    let before = env.json(&["runs", "show", &run]);
+    let refused = env.swarm(&["runs", "resume", &run]).code(4);
+    drop(refused.says(&["--budget 0.2"]));
+    assert_eq!(env.json(&["runs", "show", &run]), before);
+    drop(env.swarm(&["runs", "resume", &run, "--budget", "0.2"]).ok());
+
+    let text = json!({"deadline_seconds": 0.5, "steps": [step("a", &["sleep", "30"], 0.0)]});
+    drop(env.swarm(&["pipeline", "run", &text.to_string()]).code(3));
+}
+
+#[test]
+fn a_definition_in_yaml_is_refused_with_what_to_write() {
+    let env = TestEnvironment::new();
+    drop(env.write("p.yaml", "steps: [a]"));
+    let refused = env.swarm(&["pipeline", "check", "p.yaml"]).code(2);
+    drop(refused.says(&["YAML is not read; write JSON or TOML"]));
 }

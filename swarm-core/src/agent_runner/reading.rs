@@ -85,12 +85,13 @@ fn read_text(reading: Reading, exit: &ExitReason, answer: &str, stderr: &str) ->
         },
         Reading::Decision => match Decision::of_answer(answer) {
             Ok(decision) => FindingStamp {
-                words: vec![decision.reason],
+                words: vec![decision.reason.clone()],
                 are_reasons: true,
                 finding: Finding::Decision {
                     action: decision.action,
                     confidence: decision.confidence,
                     remembers: decision.context.is_some(),
+                    reason: decision.reason,
                 },
             },
             Err(error) => unreadable(error.to_string()),

@@ -26,6 +26,8 @@ const MAX_REASON: usize = 1000;
 const MAX_CONTEXT: usize = 64 << 10;
 /// How deep a context or a patch may be nested.
 const MAX_DEPTH: usize = super::MAX_PATCH_DEPTH;
+/// How many steps a patch may have, with those of pipelines in it.
+const MAX_STEPS: usize = 1000;
 const ACTIONS: [&str; 5] = ["next", "jump", "halt", "broken", "patch_pipeline"];
 
 /// What a governor decides, and how sure it is.
@@ -134,7 +136,8 @@ impl Decision {
     /// Reads what a governor answered: `{"action", "target", "reason", "context", "pipeline_patch", "confidence"}`.
     ///
     /// Without an action it is [`Next`](Action::Next), without a confidence it is 1; a confidence outside of 0 to 1 is cut to that, and
-    /// one that is no number is 0. An empty patch is [`Next`](Action::Next).
+    /// one that is no number is 0. An empty patch is [`Next`](Action::Next). An answer of more than 256 KiB, or with a patch of more
+    /// than 1,000 steps, is none.
     ///
     /// A governor sees what agents printed, and may repeat it. So an answer with several decisions is an error unless they are
     /// the same, and so is one with a decision that cannot be read; prose around a decision is left alone.
@@ -217,6 +220,9 @@ fn action(fields: &Fields) -> Result<Action, DecisionError> {
             Some(patch) if is_deeper_than(patch, MAX_DEPTH) => {
                 return Err(problem("pipeline_patch", "is nested too deep"));
             }
+            Some(patch) if steps_of(patch) > MAX_STEPS => {
+                return Err(problem("pipeline_patch", "has more than 1000 steps"));
+            }
             Some(patch) => Action::Patch {
                 patch: patch.clone(),
             },
@@ -228,6 +234,21 @@ fn action(fields: &Fields) -> Result<Action, DecisionError> {
             });
         }
     })
+}
+
+/// How many items there are in all lists of steps.
+fn steps_of(value: &Value) -> usize {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, inner)| {
+                let own = inner.as_array().filter(|_| name == "steps");
+                own.map_or(0, Vec::len) + steps_of(inner)
+            })
+            .sum(),
+        Value::Array(items) => items.iter().map(steps_of).sum(),
+        _ => 0,
+    }
 }
 
 fn target(fields: &Fields) -> Result<String, DecisionError> {

@@ -42,6 +42,9 @@ pub enum Finding {
         confidence: Score,
         /// Whether it wants something remembered.
         remembers: bool,
+        /// Why, in one line; may be empty.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        reason: String,
     },
     /// The answer cannot be read.
     Unreadable {

@@ -228,10 +228,12 @@ impl Pipeline {
             PipelineState::Broken => End::Failed {
                 succeeded: last.map(refs).unwrap_or_default(),
                 failures: match &reason {
+                    // What is the reason already is told once: the budget, the deadline.
+                    Some(reason) if failures.iter().any(|known| known.error == *reason) => failures,
                     Some(reason) => {
                         let name = self.visits.last().map_or("pipeline", |v| v.step.as_str());
                         let name = AgentId::from_checked(name.to_owned());
-                        let own = Failure::without_agent(name, ExitReason::Refused, reason);
+                        let own = Failure::without_agent(name, ExitReason::Rejected, reason);
                         failures.into_iter().chain([own]).collect()
                     }
                     None => failures,

@@ -29,7 +29,7 @@ enum State {
     Idle,
     Running,
     Cancelling,
-    Ended(Ended),
+    Ended(Box<Ended>),
 }
 
 /// What came of an agent.
@@ -119,14 +119,14 @@ impl Operation for Run {
             return false;
         }
         let outcome = &event.outcome;
-        self.state = State::Ended(Ended {
+        self.state = State::Ended(Box::new(Ended {
             end: end_of(&event.agent, outcome),
             agent: event.agent.clone(),
             result: outcome.result.clone(),
             finding: outcome.finding.clone(),
             exit: outcome.exit.clone(),
             error: outcome.error.clone(),
-        });
+        }));
         true
     }
 

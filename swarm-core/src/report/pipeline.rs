@@ -7,7 +7,7 @@ use crate::{
     ids::{RefId, RunId, StepId},
     machine::{Entered, PipelineState, PipelineTrace, Visit, VisitEnd},
     money::Usd,
-    run_view::{AgentView, Approval, RunView},
+    run_view::{AgentView, Answered, Approval, RunView},
 };
 
 /// The answer to `pipeline`. The same while it is under way, as far as it got.
@@ -50,6 +50,9 @@ pub struct PipelineReport {
     /// What a person has to answer before it goes on.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub approvals: Vec<Approval>,
+    /// What people have answered.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<Answered>,
     /// The digest of the program that it follows.
     pub digest: String,
     /// When something last happened.
@@ -134,6 +137,7 @@ impl PipelineReport {
             reason: trace.reason.clone(),
             broken_reason: trace.reason.clone().filter(|_| broken),
             approvals: view.approvals.values().cloned().collect(),
+            answers: view.answers.clone(),
             digest: trace.digest.clone(),
             last_updated: view.updated.to_string(),
         }

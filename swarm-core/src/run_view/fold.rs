@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{AgentView, Approval, RunState, RunView, WaitingAgent};
+use super::{AgentView, Answered, Approval, RunState, RunView, WaitingAgent};
 use crate::{
     ids::RunId,
     journal::{Recorded, RunEvent},
@@ -42,6 +42,7 @@ impl RunFold {
             agents: BTreeMap::new(),
             waiting: BTreeMap::new(),
             approvals: BTreeMap::new(),
+            answers: Vec::new(),
             account: None,
             program: None,
             spent: Usd::ZERO,
@@ -153,9 +154,18 @@ impl RunView {
                 };
                 self.approvals.insert(at.clone(), approval);
             }
-            RunEvent::ApprovalAnswered { at, approved, .. } => {
-                if let Some(approval) = self.approvals.get_mut(at) {
-                    approval.approved.get_or_insert(*approved);
+            RunEvent::ApprovalAnswered { at, approved, note } => {
+                // Who comes first counts.
+                if let Some(approval) = self.approvals.get_mut(at)
+                    && approval.approved.is_none()
+                {
+                    approval.approved = Some(*approved);
+                    self.answers.push(Answered {
+                        name: approval.name.clone(),
+                        question: approval.question.clone(),
+                        approved: *approved,
+                        note: note.clone(),
+                    });
                 }
             }
             RunEvent::Restarted { limits, .. } => {

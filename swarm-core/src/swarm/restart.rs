@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use super::{Control, NewRun, Swarm, SwarmError, is_to_be_cancelled};
 use crate::{
+    agents::kind_of,
     drive::DriveError,
     ids::{RunId, StepId},
     journal::{Observer, RunEvent, RunLimits},
     machine::{Account, PipelineState},
+    money::Usd,
     plan::{Plan, Program},
     run_view::{self, RunView},
     suggest::nearest,
@@ -65,12 +67,17 @@ impl Swarm {
         };
         self.check(&plan)?;
         self.look_around(&plan).await?;
-        if let Some(limit) = limits.budget.filter(|limit| *limit <= view.spent) {
+        let wanted = usize::try_from(step)
+            .ok()
+            .and_then(|at| program.steps.get(at))
+            .map_or(Usd::ZERO, |step| least(&step.work));
+        let is_spent = |limit: &Usd| *limit <= view.spent || *limit < view.spent + wanted;
+        if let Some(limit) = limits.budget.filter(is_spent) {
             return Err(SwarmError::BudgetSpent {
                 run: run.clone(),
                 spent: view.spent,
                 limit,
-                wanted: crate::money::Usd::ZERO,
+                wanted,
             });
         }
         let journal = self.journal(run);
@@ -173,6 +180,16 @@ fn whence(
     let at = program.step(&step);
     let at = at.ok_or_else(|| unknown_step(run, program, &step))?;
     Ok((Arc::clone(program), at))
+}
+
+/// What any agent of a step may cost at least: with less left, none of them could start. One that may take a stored result need not.
+fn least(work: &Plan) -> Usd {
+    let agents = work.agents().into_iter();
+    let worst = agents.map(|agent| match kind_of(&agent.agent) {
+        Ok(kind) if !agent.sandbox.cache => kind.worst_case(agent),
+        _ => Usd::ZERO,
+    });
+    worst.min().unwrap_or_default()
 }
 
 fn unknown_step(run: &RunId, program: &Program, step: &str) -> SwarmError {

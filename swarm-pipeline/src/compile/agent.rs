@@ -217,7 +217,10 @@ impl Compiler<'_> {
             }
             Err(error) => {
                 let mut error = unfit(error);
-                if error.suggestion.is_none() && error.code == ErrorCode::UnknownSandbox {
+                if error.suggestion.is_none()
+                    && error.code == ErrorCode::UnknownSandbox
+                    && notes.suggests()
+                {
                     let own = scope.sandboxes().keys().map(String::as_str);
                     error.suggestion = swarm_core::suggest::nearest(name, own).map(str::to_owned);
                 }

@@ -134,7 +134,11 @@ impl Ids {
 
     fn target(&self, text: &str, place: &Place<'_>, notes: &mut Notes<'_>) -> Target {
         let Some(&step) = self.by_text.get(text) else {
-            let near = nearest(text, self.texts.iter().map(String::as_str));
+            // Each is compared to all steps.
+            let near = notes
+                .suggests()
+                .then(|| nearest(text, self.texts.iter().map(String::as_str)))
+                .flatten();
             let short: String = text.chars().take(MAX_ID).collect();
             let message = format!("there is no step `{short}`");
             notes

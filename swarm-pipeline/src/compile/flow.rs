@@ -3,8 +3,6 @@
 //! A node is a step that is about to be entered, after a failure or not: that decides whether it is left out. What governors
 //! decide nobody can know, so they may lead anywhere.
 
-use std::collections::BTreeSet;
-
 use swarm_core::error_code::ErrorCode;
 
 use super::{
@@ -12,6 +10,9 @@ use super::{
     exits::{AfterFailure, Exits, Ids, Target},
 };
 use crate::place::Place;
+
+/// How many steps of a circle are named.
+const MAX_SHOWN: usize = 10;
 
 /// The ways through a pipeline.
 struct Flow<'e> {
@@ -58,27 +59,24 @@ pub(super) fn check(steps: &[Exits], ids: &Ids, place: &Place<'_>, notes: &mut N
         }
     }
     let ends = flow.ending();
-    let mut told = BTreeSet::new();
-    for i in 0..steps.len() {
-        let can_end = || flow.run(i).iter().any(|n| ends.contains(flow.number(*n)));
-        if !runs(i) || can_end() {
-            continue;
-        }
-        let Some(circle) = flow.circle(i) else {
+    let can_end = |i: usize| flow.run(i).iter().any(|n| ends.contains(flow.number(*n)));
+    for circle in flow.circles(|i| runs(i) && !can_end(i)) {
+        let Some(&begin) = circle.first() else {
             continue;
         };
-        let members: BTreeSet<usize> = circle.iter().copied().collect();
-        if members.contains(&i) && told.insert(members) {
-            let names: Vec<&str> = circle.iter().map(|step| ids.text(*step)).collect();
-            let first = names.first().copied().unwrap_or_default();
-            let message = format!(
-                "it goes round for ever, {} \u{2192} {first}, until `max_retries` is spent, and that is a failure; lead one of these steps out",
-                names.join(" \u{2192} ")
-            );
-            notes
-                .mistakes
-                .add(&place.index(i), ErrorCode::EndlessCycle, message);
+        let shown = circle.iter().take(MAX_SHOWN).map(|step| ids.text(*step));
+        let mut names: Vec<&str> = shown.collect();
+        if circle.len() > names.len() {
+            names.push("\u{2026}");
         }
+        names.push(ids.text(begin));
+        let message = format!(
+            "it goes round for ever, {}, until `max_retries` is spent, and that is a failure; lead one of these steps out",
+            names.join(" \u{2192} ")
+        );
+        notes
+            .mistakes
+            .add(&place.index(begin), ErrorCode::EndlessCycle, message);
     }
 }
 
@@ -222,24 +220,69 @@ impl Flow<'_> {
         ends
     }
 
-    /// The steps that it goes round in, from a step that leads nowhere else.
-    fn circle(&self, from: usize) -> Option<Vec<usize>> {
-        let mut way: Vec<usize> = vec![from];
-        let mut here = Node::Enter(from, true);
-        // Each node at most once, or it is a circle.
-        for _ in 0..=2 * self.steps.len() {
-            here = *self.after(here).first()?;
-            let Node::Enter(step, after_error) = here else {
-                return None;
-            };
-            if self.steps.get(step)?.skips && !after_error {
-                continue;
+    /// The circles that it goes round in from those steps that are `lost`, which lead to others of them only. From each its first way is
+    /// followed, and no step is looked at twice. Each begins with its first step, and they are in that order.
+    fn circles(&self, lost: impl Fn(usize) -> bool) -> Vec<Vec<usize>> {
+        const NEVER: usize = usize::MAX;
+        let landings = self.landings();
+        // From which step it was come to first.
+        let mut seen = vec![NEVER; self.steps.len()];
+        let mut circles = Vec::new();
+        for from in 0..self.steps.len() {
+            let mut way = Vec::new();
+            let mut here = lost(from).then_some(from);
+            while let Some(step) = here {
+                let Some(mark) = seen.get_mut(step) else {
+                    break;
+                };
+                if *mark == NEVER {
+                    *mark = from;
+                    way.push(step);
+                    here = self.first_way(step, &landings);
+                    continue;
+                }
+                if *mark == from
+                    && let Some(at) = way.iter().position(|known| *known == step)
+                {
+                    let mut circle = way.split_off(at);
+                    let least = circle.iter().enumerate().min_by_key(|(_, step)| **step);
+                    if let Some((first, _)) = least {
+                        circle.rotate_left(first);
+                    }
+                    circles.push(circle);
+                }
+                break;
             }
-            if let Some(at) = way.iter().position(|known| *known == step) {
-                return Some(way.split_off(at));
-            }
-            way.push(step);
         }
-        None
+        circles.sort_unstable();
+        circles
+    }
+
+    /// For each step, the one that runs if it is entered and nothing has failed; none if that is the end.
+    fn landings(&self) -> Vec<Option<usize>> {
+        let mut landing = None;
+        let mut landings: Vec<Option<usize>> = self
+            .steps
+            .iter()
+            .enumerate()
+            .rev()
+            .map(|(step, exits)| {
+                if !exits.skips {
+                    landing = Some(step);
+                }
+                landing
+            })
+            .collect();
+        landings.reverse();
+        landings
+    }
+
+    /// The step that runs next on the first of the ways from `step`.
+    fn first_way(&self, step: usize, landings: &[Option<usize>]) -> Option<usize> {
+        match *self.run(step).first()? {
+            Node::Enter(step, true) => Some(step),
+            Node::Enter(step, false) => landings.get(step).copied().flatten(),
+            Node::Any(_) | Node::Done => None,
+        }
     }
 }

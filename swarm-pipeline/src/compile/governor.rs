@@ -70,7 +70,10 @@ impl Compiler<'_> {
                 text.beam_width
             }
             Err(mut error) => {
-                if error.suggestion.is_none() && error.code == ErrorCode::UnknownGovernor {
+                if error.suggestion.is_none()
+                    && error.code == ErrorCode::UnknownGovernor
+                    && notes.suggests()
+                {
                     let own = scope.governors().keys().map(String::as_str);
                     error.suggestion = nearest(name, own).map(str::to_owned);
                 }

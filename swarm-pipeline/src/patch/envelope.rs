@@ -1,9 +1,9 @@
 //! Whether a changed program can do more than the present one.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 
 use swarm_core::{
-    plan::{Plan, Program},
+    plan::{Program, Step},
     refs::Classification,
 };
 
@@ -12,37 +12,53 @@ use super::{
     power::{Power, Powers, is_guarded, is_within},
 };
 
+/// How many reasons are looked for. One is enough, and a program is compared to all others for each.
+pub(super) const MAX_TOLD: usize = 20;
+
+/// One step of the present program.
+struct Had<'p> {
+    step: &'p Step,
+    /// How many gates are before it.
+    before: usize,
+    powers: Powers<'p>,
+}
+
 /// What speaks against a change.
 pub(super) fn objections(present: &Program, changed: &Program) -> Vec<String> {
     let mut objections = limits(present, changed);
     let gates = Gates::of(present);
-    objections.extend(gates.objections(changed));
-    let had: Vec<(BTreeSet<&str>, Powers<'_>)> = present
-        .steps
-        .iter()
-        .enumerate()
-        .map(|(i, step)| {
-            let powers = Powers::of(&step.work, &present.limits);
-            (gates.before(present, i), powers)
+    let moved = gates.objections(changed);
+    if !moved.is_empty() {
+        objections.extend(moved);
+        return objections;
+    }
+    let steps = present.steps.iter().zip(gates.before(present));
+    let had: Vec<Had<'_>> = steps
+        .map(|(step, before)| Had {
+            step,
+            before,
+            powers: Powers::of(&step.work, &present.limits),
         })
         .collect();
-    for (i, step) in changed.steps.iter().enumerate() {
-        let is_unchanged = |work: &Plan| {
-            let same = present.steps.iter().position(|old| old.work == *work);
-            same.is_some_and(|at| {
-                had.get(at)
-                    .is_some_and(|(before, _)| before.is_subset(&gates.before(changed, i)))
-            })
-        };
-        // The most of a pipeline mostly stays as it is.
-        if changed.limits == present.limits && is_unchanged(&step.work) {
+    let by_id: HashMap<&str, usize> = had
+        .iter()
+        .enumerate()
+        .map(|(at, had)| (had.step.id.as_str(), at))
+        .collect();
+    for (step, before) in changed.steps.iter().zip(gates.before(changed)) {
+        if objections.len() >= MAX_TOLD {
+            break;
+        }
+        // Most of a pipeline mostly stays as it is, so the step of the same name comes first.
+        let at = by_id.get(step.id.as_str());
+        let same = at.and_then(|at| had.get(*at)).into_iter();
+        let may = || same.clone().chain(&had).filter(|had| had.before <= before);
+        if changed.limits == present.limits && may().any(|had| had.step.work == step.work) {
             continue;
         }
-        let before = gates.before(changed, i);
-        let may = || had.iter().filter(|(gates, _)| gates.is_subset(&before));
         let new = Powers::of(&step.work, &changed.limits);
         for power in &new.agents {
-            let known = may().flat_map(|(_, powers)| &powers.agents);
+            let known = may().flat_map(|had| &had.powers.agents);
             if let Some(beyond) = least_beyond(power, known) {
                 objections.push(format!(
                     "an agent of the step `{}` {beyond}, and none that may stand there does",
@@ -53,20 +69,15 @@ pub(super) fn objections(present: &Program, changed: &Program) -> Vec<String> {
         if new.is_unknown {
             objections.push(format!("nobody knows what the step `{}` can do", step.id));
         }
-        let refs: BTreeSet<_> = may().flat_map(|(_, powers)| &powers.refs).collect();
-        for id in new
-            .refs
-            .iter()
-            .filter(|id| !refs.contains(id) && !present.given.contains(id))
-        {
-            objections.push(format!("the step `{}` reads {id}, and none does", step.id));
+        for id in &new.refs {
+            let is_read = || may().any(|had| had.powers.refs.contains(id));
+            if !present.given.contains(id) && !is_read() {
+                objections.push(format!("the step `{}` reads {id}, and none does", step.id));
+            }
         }
-        let governors = || had.iter().flat_map(|(_, powers)| &powers.governors);
-        if new
-            .governors
-            .iter()
-            .any(|new| governors().all(|old| old != new))
-        {
+        let mut governors = new.governors.iter();
+        let is_had = |new| had.iter().any(|had| had.powers.governors.contains(new));
+        if governors.any(|new| !is_had(new)) {
             objections.push(format!("the step `{}` has another governor", step.id));
         }
     }

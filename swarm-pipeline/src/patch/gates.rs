@@ -1,8 +1,10 @@
 //! Steps that check something or ask a person: what is behind them stays behind them.
 
-use std::collections::BTreeSet;
+use std::collections::{HashMap, HashSet};
 
 use swarm_core::plan::{OnFail, Plan, Program, Step};
+
+use super::envelope::MAX_TOLD;
 
 /// The gates of a program.
 pub(super) struct Gates<'p> {
@@ -21,20 +23,28 @@ impl<'p> Gates<'p> {
         }
     }
 
-    /// The gates that come before a step of `program`, which may be a changed one.
-    pub(super) fn before(&self, program: &'p Program, step: usize) -> BTreeSet<&'p str> {
-        let before = program.steps.iter().take(step).map(|step| step.id.as_str());
-        before.filter(|id| self.names.contains(id)).collect()
+    /// How many of the gates come before each step of `program`, which may be a changed one that leaves them in their order: so which
+    /// ones they are.
+    pub(super) fn before(&self, program: &Program) -> Vec<usize> {
+        let names: HashSet<&str> = self.names.iter().copied().collect();
+        let mut before = 0;
+        let steps = program.steps.iter();
+        steps
+            .map(|step| {
+                let here = before;
+                before += usize::from(names.contains(step.id.as_str()));
+                here
+            })
+            .collect()
     }
 
     /// What a change does to the gates.
     pub(super) fn objections(&self, changed: &Program) -> Vec<String> {
         let mut objections = Vec::new();
         let mut last = None;
+        let (were, are) = (places(self.program), places(changed));
         for name in &self.names {
-            let place =
-                |program: &Program| program.steps.iter().position(|s| s.id.as_str() == *name);
-            let (Some(was), Some(is)) = (place(self.program), place(changed)) else {
+            let (Some(&was), Some(&is)) = (were.get(name), are.get(name)) else {
                 objections.push(format!(
                     "the step `{name}`, which checks or asks, would be gone"
                 ));
@@ -52,31 +62,53 @@ impl<'p> Gates<'p> {
                     "the step `{name}`, which checks or asks, would be changed"
                 ));
             }
-            objections.extend(self.leaps(changed, name, is));
         }
+        objections.extend(self.leaps(changed, &were, &are));
         objections
     }
 
-    /// New jumps over a gate.
-    fn leaps(&self, changed: &Program, gate: &str, at: usize) -> Vec<String> {
-        let steps = changed.steps.iter().take(at);
-        let new = steps.flat_map(|step| {
+    /// New jumps over gates, the first few of them.
+    fn leaps(&self, changed: &Program, were: &Places<'_>, are: &Places<'_>) -> Vec<String> {
+        let mut gates: Vec<(usize, &str)> = self
+            .names
+            .iter()
+            .filter_map(|name| Some((*are.get(name)?, *name)))
+            .collect();
+        gates.sort_unstable();
+        let mut leaps = Vec::new();
+        for (at, step) in changed.steps.iter().enumerate() {
             let from = step.id.as_str();
-            let known = self.program.steps.iter().find(|old| old.id == step.id);
-            let known: Vec<&str> = known
-                .map(|old| targets(self.program, old))
+            let known = were.get(from).and_then(|at| self.program.steps.get(*at));
+            let known: HashSet<&str> = known
+                .map(|old| targets(self.program, old).into_iter().collect())
                 .unwrap_or_default();
-            let over = targets(changed, step).into_iter().filter(move |target| {
-                let place = changed.steps.iter().position(|s| s.id.as_str() == *target);
-                place.is_some_and(|place| place > at) && !known.contains(target)
-            });
-            over.map(move |target| (from, target))
-        });
-        new.map(|(from, to)| {
-            format!("`{from}` would lead to `{to}`, past the step `{gate}`, which checks or asks")
-        })
-        .collect()
+            for to in targets(changed, step) {
+                let Some(&place) = are.get(to).filter(|_| !known.contains(to)) else {
+                    continue;
+                };
+                let first = gates.partition_point(|(gate, _)| *gate <= at);
+                let over = gates
+                    .iter()
+                    .skip(first)
+                    .take_while(|(gate, _)| *gate < place);
+                leaps.extend(over.take(MAX_TOLD).map(|(_, gate)| {
+                    format!("`{from}` would lead to `{to}`, past the step `{gate}`, which checks or asks")
+                }));
+                if leaps.len() >= MAX_TOLD {
+                    return leaps;
+                }
+            }
+        }
+        leaps
     }
+}
+
+/// Where each step is, by its name.
+type Places<'p> = HashMap<&'p str, usize>;
+
+fn places(program: &Program) -> Places<'_> {
+    let steps = program.steps.iter().enumerate();
+    steps.map(|(at, step)| (step.id.as_str(), at)).collect()
 }
 
 /// A step, with names in place of numbers.

@@ -247,6 +247,17 @@ impl Power<'_> {
             worst.is_some() && before.is_some() && worst <= before,
             format!("may cost {}", worst.unwrap_or_default()),
         );
+        // A program costs what its author says, whatever it does: said to be cheaper, it would escape the budget. A model is
+        // stopped at its cap.
+        let is_cheaper = matches!(self.agent.agent, Agent::Command(_)) && worst < before;
+        object(
+            !is_cheaper,
+            format!(
+                "counts as {} and not as {}",
+                worst.unwrap_or_default(),
+                before.unwrap_or_default()
+            ),
+        );
         let (limits, before) = (&self.limits, &old.limits);
         object(
             is_within(limits.budget.as_ref(), before.budget.as_ref()),

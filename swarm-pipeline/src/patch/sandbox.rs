@@ -24,14 +24,14 @@ pub(super) fn beyond(new: &Sandbox, old: &Sandbox) -> Vec<String> {
         timeout,
         env_vars,
         image,
-        // What it is told, how it answers, and how hard it thinks.
+        workdir,
+        // Words for a model, like its prompt, how it answers, and how hard it thinks. A program is given none of them.
         system_prompt: _,
         claude_md: _,
         output_schema: _,
         effort: _,
         input_type: _,
         output_type: _,
-        workdir: _,
         // Part of the worst case.
         max_budget: _,
         // A stored result of the same task is nothing new.
@@ -59,17 +59,34 @@ pub(super) fn beyond(new: &Sandbox, old: &Sandbox) -> Vec<String> {
             },
         );
     }
-    // Written through a mount, a file would be on the host.
-    for (path, content) in input_files {
-        let inside = new.inside(path);
-        let is_beneath = mounts
+    // Without a mount that lies in another, what it covered shows, and may be written.
+    for gone in old.mounts.iter().filter(|old| {
+        let is_there = mounts
             .iter()
-            .any(|mount| Path::new(&inside).starts_with(&mount.container_path));
-        let is_old = old.input_files.get(path) == Some(content) && old.workdir == new.workdir;
-        object(!is_beneath || is_old, &|| {
-            format!("writes {inside}, which is in a mount")
+            .any(|new| new.container_path == old.container_path);
+        let is_covering =
+            |new: &Mount| Path::new(&old.container_path).starts_with(&new.container_path);
+        !is_there && mounts.iter().any(is_covering)
+    }) {
+        object(false, &|| {
+            format!("lacks the mount at {}", gone.container_path)
         });
     }
+    // `sh test.sh` is another program with another file or in another folder, and has the secrets and mounts of this one: so
+    // exactly what one agent had, together with everything else that it had.
+    for (path, content) in input_files {
+        object(old.input_files.get(path) == Some(content), &|| {
+            format!("has another file {}", new.inside(path))
+        });
+    }
+    for path in old.input_files.keys() {
+        object(input_files.contains_key(path), &|| {
+            format!("lacks the file {}", old.inside(path))
+        });
+    }
+    object(*workdir == old.workdir, &|| {
+        format!("works in the folder {workdir}")
+    });
     object(is_network_within(network, &old.network), &|| {
         format!("is on {}", shown_network(network))
     });

@@ -74,6 +74,7 @@ impl Answer {
                     action,
                     confidence,
                     remembers: false,
+                    reason: String::new(),
                 }
             }
         })

@@ -41,7 +41,12 @@ pub(crate) fn valid() -> Vec<Value> {
         {"id": "test", "prompt": "Test.", "on_fail": "fix", "retry_if": [{"keyword": "FLAKY", "step": "test"}]},
         {"id": "fix", "prompt": "Fix.", "condition": "prev.error", "next": "test"}
     ]});
-    vec![kinds, small, json!({"steps": ["a"]})]
+    let scripts = json!({"steps": [
+        {"prompt": "a", "agent": {"command": ["sh", "test.sh"]}, "env_vars": {"TOKEN": "secret"},
+         "input_files": {"test.sh": "make test"}, "workdir": "/work", "max_budget": 1},
+        {"prompt": "b", "agent": {"command": ["sh", "other.sh"]}, "input_files": {"other.sh": "true"}}
+    ]});
+    vec![kinds, small, scripts, json!({"steps": ["a"]})]
 }
 
 /// Any JSON, with words of definitions in it.

@@ -193,6 +193,64 @@ fn a_circle_that_nothing_leads_out_of_is_a_mistake() {
     );
 }
 
+// From each step the whole ring was walked, and at each step of the way all steps before it were looked through.
+#[test]
+fn a_ring_of_two_thousand_steps_is_one_mistake() {
+    let ring = |steps: usize| -> String {
+        let step = |i: usize| {
+            let next = (i + 1) % steps;
+            format!(r#"{{"id": "s{i}", "prompt": "x", "next": "s{next}"}}"#)
+        };
+        format!("[{}]", (0..steps).map(step).collect::<Vec<_>>().join(","))
+    };
+    let told = one(&ring(2000));
+    assert!(
+        told.starts_with("steps[0]: it goes round for ever, s0 \u{2192} s1 \u{2192}")
+            && told.contains("s9 \u{2192} \u{2026} \u{2192} s0, until"),
+        "{told}"
+    );
+    one(&ring(18_000));
+}
+
+#[test]
+fn two_circles_are_two_mistakes_and_what_leads_into_one_is_none() {
+    let told = places(
+        r#"{"steps": [{"id": "in", "prompt": "x", "retry_if": {"A": "c"}}, {"id": "b", "prompt": "x"}, {"id": "a", "prompt": "x", "next": "b"},
+            {"id": "c", "prompt": "x", "next": "c"}]}"#,
+    );
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(
+        told[0].starts_with("steps[1]: ") && told[0].contains("b \u{2192} a \u{2192} b"),
+        "{told:?}"
+    );
+    assert!(told[1].starts_with("steps[3]: "), "{told:?}");
+}
+
+#[test]
+fn only_the_first_of_many_mistakes_say_what_was_probably_meant() {
+    let step = |i: usize| format!(r#"{{"id": "step{i}", "prompt": "x", "on_fail": "stepp{i}"}}"#);
+    let steps = (0..5000).map(step).collect::<Vec<_>>().join(",");
+    let told = places(&format!(r#"{{"steps": [{steps}]}}"#));
+    assert_eq!(told.len(), 5000);
+    let suggested = told.iter().filter(|one| one.contains("did you mean"));
+    assert_eq!(suggested.count(), 20);
+}
+
+#[test]
+fn a_way_that_counts_only_without_a_decision_is_worth_a_second_look() {
+    let text = r#"{"governors": {"g": {"spec": "Decide."}}, "steps": [
+        {"id": "a", "prompt": "x", "on_success": {"governor": "g"}, "next": "c", "retry_if": {"AGAIN": "a"}},
+        {"id": "b", "prompt": "x"}, {"id": "c", "prompt": "x", "next": "d"}, {"id": "d", "prompt": "x"}]}"#;
+    let source = Source::json(&format!("\u{feff}{text}")).unwrap();
+    let compiled = Shelf::default().compile(&source).unwrap();
+    let warned: Vec<&str> = compiled
+        .warnings
+        .iter()
+        .map(|one| one.place.as_str())
+        .collect();
+    assert_eq!(warned, ["steps[0].next", "steps[0].retry_if"]);
+}
+
 #[test]
 fn a_jump_to_a_step_that_allows_none_is_a_mistake() {
     let told = one(

@@ -170,7 +170,7 @@ fn each_way_to_widen_a_sandbox_is_refused_by_its_name() {
         (
             "input_files",
             json!({"/workspace/x": "evil"}),
-            "writes /workspace/x, which is in a mount",
+            "has another file /workspace/x",
         ),
     ] {
         let mut step = json!({"id": "more", "sandbox": "tight", "prompt": "More."});
@@ -187,6 +187,77 @@ fn each_way_to_widen_a_sandbox_is_refused_by_its_name() {
         assert!(error.contains(expected), "{field}: {value}: {error}");
         assert!(!error.contains("canary"), "{error}");
     }
+}
+
+const SCRIPTS: &str = r#"{"steps": [
+    {"id": "test", "prompt": "x", "agent": {"command": ["sh", "test.sh"]}, "timeout": 20, "max_budget": 0.1,
+     "env_vars": {"TOKEN": "canary"}, "input_files": {"test.sh": "make test", "lib.sh": "true"},
+     "mounts": [{"host_path": "/src", "container_path": "/src", "readonly": false},
+                {"host_path": "/src/conf", "container_path": "/src/conf"}]},
+    {"id": "plain", "prompt": "x", "agent": {"command": ["sh", "test.sh"]}, "timeout": 20, "max_budget": 0.1,
+     "input_files": {"test.sh": "echo other"}, "workdir": "/opt"},
+    {"id": "ask", "prompt": "x", "model": "haiku", "tools": "Read", "timeout": 20, "max_budget": 1,
+     "env_vars": {"KEY": "canary"}}
+]}"#;
+
+// `sh test.sh` with the token of the step, and a file or a folder that the governor chose, ran what the governor wrote.
+#[test]
+fn a_program_with_secrets_has_the_files_and_the_folder_that_it_had_with_them() {
+    let program = program(SCRIPTS);
+    let change = |at: usize, field: &str, value: Value| {
+        let mut steps = steps(&program);
+        match value {
+            Value::Null => drop(steps[at].as_object_mut().unwrap().remove(field)),
+            value => steps[at][field] = value,
+        }
+        patch(&program, &json!({ "steps": steps }))
+    };
+    let files = |test: &str| json!({"test.sh": test, "lib.sh": "true"});
+    let mount = json!([{"host_path": "/src", "container_path": "/src", "readonly": false}]);
+    for (at, field, value, expected) in [
+        (
+            0,
+            "input_files",
+            files("evil"),
+            "has another file /workspace/test.sh",
+        ),
+        // Those of the other step, which has no token.
+        (
+            0,
+            "input_files",
+            json!({"test.sh": "echo other"}),
+            "has another",
+        ),
+        (
+            0,
+            "input_files",
+            json!({"test.sh": "make test"}),
+            "lacks the file /workspace/lib.sh",
+        ),
+        (0, "input_files", Value::Null, "lacks the file"),
+        (0, "workdir", json!("/opt"), "works in the folder /opt"),
+        (0, "mounts", mount, "lacks the mount at /src/conf"),
+        (1, "workdir", Value::Null, "works in the folder /workspace"),
+        (0, "max_budget", Value::Null, "counts as $0.00"),
+        (0, "max_budget", json!(0), "counts as $0.00"),
+        // Such a file may be the settings of the program behind a model, with commands in it.
+        (
+            2,
+            "input_files",
+            json!({".claude/settings.json": "{}"}),
+            "has another file",
+        ),
+    ] {
+        let error = change(at, field, value.clone()).unwrap_err();
+        assert!(error.contains(expected), "{field}: {value}: {error}");
+        assert!(!error.contains("canary"), "{error}");
+    }
+    // What it is told is what a governor may change, and a model may be given less to spend.
+    change(0, "input_files", files("make test")).unwrap();
+    change(2, "system_prompt", json!("Be brief.")).unwrap();
+    change(2, "claude_md", json!("Be kind.")).unwrap();
+    change(2, "effort", json!("low")).unwrap();
+    change(2, "max_budget", json!(0.5)).unwrap();
 }
 
 #[test]

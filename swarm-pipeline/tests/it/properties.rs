@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use swarm_core::{
     plan::{OnFail, Patcher as _, Plan, Program},
-    spec::Network,
+    spec::{Agent, Network},
     types::TypeRegistry,
 };
 use swarm_pipeline::{Definition, PipelinePatcher, Source};
@@ -219,6 +219,18 @@ fn union(program: &Program) -> Vec<String> {
                 .map(|m| format!("mount {} {}", m.host_path, m.readonly)),
         );
         may.extend(sandbox.env_vars.iter().map(|var| format!("{var:?}")));
+        // Files and folder count together with what finds them.
+        may.push(format!(
+            "{:?} in {} with {:?}",
+            agent.agent, sandbox.workdir, sandbox.input_files
+        ));
+        if let Agent::Command(_) = agent.agent {
+            may.push(format!(
+                "{:?} counts as {}",
+                agent.agent,
+                sandbox.max_budget.unwrap_or_default()
+            ));
+        }
         may.push(match &sandbox.network {
             Network::None => continue,
             network => format!("{network:?}"),
@@ -319,6 +331,29 @@ fn patch() -> impl Strategy<Value = Value> {
         json!({"governor_beam": 1}),
         json!({"classification": "restricted"}),
         json!({"steps": ["a"]}),
+        json!({"sandbox": {"input_files": {".claude/settings.json": "{}"}}}),
+        json!({"sandbox": {"workdir": "/opt"}}),
+        json!({"sandbox": {"max_budget": 0}}),
     ]);
-    prop_oneof![whole, tempting, any_json()]
+    let planted = (
+        prop::sample::select(valid()),
+        any::<prop::sample::Index>(),
+        prop::sample::select(vec![
+            json!({"input_files": {"test.sh": "evil"}}),
+            json!({"input_files": {}}),
+            json!({"workdir": "/opt"}),
+            json!({"workdir": "/workspace"}),
+            json!({"max_budget": 0}),
+            json!({"max_budget": null}),
+        ]),
+    )
+        .prop_map(|(mut value, at, fields)| {
+            let steps = value["steps"].as_array_mut().unwrap();
+            let at = at.index(steps.len());
+            if let Some(Value::Object(step)) = steps.get_mut(at) {
+                step.extend(fields.as_object().unwrap().clone());
+            }
+            json!({ "steps": steps })
+        });
+    prop_oneof![whole, tempting, planted, any_json()]
 }

@@ -43,9 +43,17 @@ pub(crate) fn way(report: &PipelineReport) -> String {
             asked.name, asked.name, asked.name
         )
     });
+    let answers = report.answers.iter().map(|answer| {
+        let said = if answer.approved { "yes" } else { "no" };
+        let note = answer.note.as_deref().map_or_else(String::new, |note| {
+            format!(": {}", printable(&first_line(note, 200)))
+        });
+        format!("{} was answered with {said}{note}\n", answer.name)
+    });
     format!(
-        "{}\n{name}{status}{reason}\n{}\n",
+        "{}\n{name}{status}{reason}\n{}{}\n",
         table(COLUMNS, rows),
+        answers.collect::<String>(),
         asks.collect::<String>()
     )
 }

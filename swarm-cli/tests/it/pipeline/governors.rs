@@ -172,3 +172,85 @@ fn a_governor_that_mounts_the_disk_of_the_host_changes_nothing() {
         assert!(!report.to_string().contains("canary"));
     }
 }
+
+// A governor that could choose the file behind `sh test.sh`, or the folder in which it is looked for, ran its own words with the token of
+// another step.
+#[test]
+fn a_governor_cannot_choose_the_file_that_a_step_with_a_secret_runs() {
+    let env = TestEnvironment::new();
+    let agent = |command: &[&str]| json!({"command": command});
+    let step = |fields: Value| {
+        let mut step = json!({"id": "b", "prompt": "x", "agent": agent(&["sh", "test.sh"]), "max_budget": 0.1,
+            "env_vars": {"TOKEN": "<kept 1>"}, "input_files": {"test.sh": "echo fine"}});
+        for (field, value) in fields.as_object().unwrap() {
+            step[field] = value.clone();
+        }
+        step
+    };
+    for wider in [
+        json!({"input_files": {"test.sh": "echo PWNED $TOKEN"}}),
+        json!({"input_files": {"/opt/test.sh": "echo PWNED $TOKEN"}, "workdir": "/opt"}),
+        json!({"max_budget": 0}),
+        json!({"max_budget": null}),
+    ] {
+        let first = json!({"id": "a", "prompt": "x", "agent": agent(&["true"]), "on_success": {"governor": "g"}});
+        let patch = json!({"action": "patch_pipeline", "pipeline_patch": {"steps": [first, step(wider.clone())]}});
+        let governor = agent(&["sh", "-c", "printf %s \"$0\"", &patch.to_string()]);
+        let definition = json!({
+            "budget": 1,
+            "governors": {"g": {"spec": "Decide.", "agent": governor}},
+            "steps": [first, step(json!({"env_vars": {"TOKEN": "canary"}}))],
+        });
+        let report = ran(&env, &definition.to_string());
+        assert_eq!(steps(&report), ["a.1", "b.1"], "{wider}: {report}");
+        let decision = report["steps"][0]["decision"].as_str().unwrap();
+        assert!(decision.contains("refused"), "{wider}: {decision}");
+        let result = report["steps"][1]["refs"][0].as_str().unwrap();
+        let text = env.swarm(&["unwrap", "-p", result]).ok().stdout;
+        assert_eq!(text.trim(), "fine", "{wider}");
+    }
+}
+
+// It looked for words that are in its own definition, which it is shown, and went back never.
+#[test]
+fn the_example_with_a_governor_goes_back_once() {
+    let env = TestEnvironment::new();
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../examples/pipelines/governed.toml"
+    );
+    let report = env.json(&["pipeline", "run", file]);
+    assert_eq!(
+        steps(&report),
+        ["draft.1", "look.1", "draft.2", "look.2", "done.1"]
+    );
+}
+
+#[test]
+fn a_governor_that_gives_up_says_why_and_that_is_a_failure_like_a_no_of_a_person() {
+    let env = TestEnvironment::new();
+    let decision = json!({"action": "broken", "reason": "all tests are gone"});
+    for (first, when) in [("true", "on_success"), ("exit 3", "on_fail")] {
+        let outcome = env
+            .swarm(&[
+                "pipeline",
+                "run",
+                "--json",
+                &governed(&decision, first, when),
+            ])
+            .code(1);
+        let report = outcome.value();
+        assert_eq!(
+            report["broken_reason"],
+            "a governor gave it up: all tests are gone"
+        );
+        let shown = env
+            .swarm(&["runs", "show", report["run_id"].as_str().unwrap()])
+            .ok();
+        assert!(
+            shown.stdout.contains("all tests are gone"),
+            "{}",
+            shown.stdout
+        );
+    }
+}

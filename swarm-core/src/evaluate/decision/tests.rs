@@ -97,6 +97,13 @@ fn what_is_no_decision_says_why() {
         "[".repeat(64),
         "]".repeat(64)
     );
+    let many = |steps: usize| {
+        let steps = vec!["\"x\""; steps].join(",");
+        format!(
+            r#"{{"action": "patch_pipeline", "pipeline_patch": {{"steps": [{{"pipeline": {{"steps": [{steps}]}}}}]}}}}"#
+        )
+    };
+    read(&many(MAX_STEPS - 1));
     let context = format!(r#"{{"context": {:?}}}"#, "x".repeat(MAX_CONTEXT));
     for (text, message) in [
         ("", "has no JSON object"),
@@ -133,6 +140,7 @@ fn what_is_no_decision_says_why() {
             "pipeline_patch is no object",
         ),
         (&deep, "pipeline_patch is nested too deep"),
+        (&many(MAX_STEPS), "pipeline_patch has more than 1000 steps"),
         (&context, "context has more than 65536 bytes"),
         (&" ".repeat(MAX_ANSWER + 1), "at most 262144 are read"),
     ] {

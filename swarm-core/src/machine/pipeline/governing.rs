@@ -45,6 +45,7 @@ pub(super) struct Governing {
 struct Vote {
     action: Action,
     confidence: Score,
+    reason: String,
     /// The decision, if it wants something remembered.
     remembers: Option<RefId>,
 }
@@ -115,13 +116,17 @@ impl Governing {
                     action,
                     confidence,
                     remembers,
-                }) => Some((action, *confidence, remembers.then(|| ended.result.clone()))),
+                    reason,
+                }) => {
+                    let remembers = remembers.then(|| ended.result.clone());
+                    Some((action, *confidence, reason, remembers))
+                }
                 _ => None,
             })
             .collect();
         let votes: Vec<Decision> = decisions
             .iter()
-            .map(|(action, confidence, _)| Decision {
+            .map(|(action, confidence, ..)| Decision {
                 action: (*action).clone(),
                 reason: String::new(),
                 context: None,
@@ -129,10 +134,11 @@ impl Governing {
             })
             .collect();
         self.vote = vote(&votes).and_then(|(winner, confidence)| {
-            let (action, _, remembers) = decisions.get(winner)?;
+            let (action, _, reason, remembers) = decisions.get(winner)?;
             Some(Vote {
                 action: (*action).clone(),
                 confidence,
+                reason: (*reason).clone(),
                 remembers: remembers.clone().flatten(),
             })
         });
@@ -141,6 +147,15 @@ impl Governing {
     /// Who is asked.
     pub(super) fn governor(&self) -> &str {
         &self.governor
+    }
+
+    /// Why it decided so, to be put behind what it decided; may be empty.
+    pub(super) fn why(&self) -> String {
+        let reason = self.vote.as_ref().map(|vote| vote.reason.as_str());
+        match reason.unwrap_or_default() {
+            "" => String::new(),
+            reason => format!(": {reason}"),
+        }
     }
 
     /// What was decided, for people.

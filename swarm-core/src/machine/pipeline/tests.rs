@@ -75,6 +75,7 @@ fn outcome(agent: &AgentId, answer: Answer) -> AgentOutcome {
                 action,
                 confidence,
                 remembers: false,
+                reason: String::new(),
             };
             (ExitReason::Completed, Some(finding))
         }

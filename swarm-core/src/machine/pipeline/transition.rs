@@ -159,8 +159,9 @@ impl Pipeline {
             Governed::Failed(problem) => self.not_governed(problem),
             Governed::Decided(action, remembered) => {
                 let governor = governing.governor().to_owned();
+                let why = governing.why();
                 self.memory.extend(remembered);
-                self.act(action, &governor)
+                self.act(action, &governor, &why)
             }
             Governed::Patched(program, remembered) => {
                 self.memory.extend(remembered);
@@ -180,7 +181,7 @@ impl Pipeline {
         self.after_success()
     }
 
-    fn act(&mut self, action: Action, governor: &str) -> Move {
+    fn act(&mut self, action: Action, governor: &str, why: &str) -> Move {
         match action {
             Action::Next | Action::Patch { .. } => self.in_order(),
             Action::Jump { target } => match self.program.step(&target) {
@@ -194,11 +195,11 @@ impl Pipeline {
             },
             Action::Halt => Move::Finish(
                 PipelineState::Done,
-                Some("a governor ended it here".to_owned()),
+                Some(format!("a governor ended it here{why}")),
             ),
             Action::Broken => Move::Finish(
                 PipelineState::Broken,
-                Some("a governor gave it up".to_owned()),
+                Some(format!("a governor gave it up{why}")),
             ),
         }
     }
