@@ -20,7 +20,7 @@ mod verdict;
 mod vote;
 
 pub use decision::{Action, Decision, DecisionError};
-pub use exit::judgement_of_exit;
+pub use exit::{judgement_of_exit, unable_to_judge};
 pub use finding::{Finding, Reading};
 pub use judgement::{
     Judgement, MAX_ISSUE, MAX_ISSUES, MAX_REASON, judgement_about, judgement_of_answer,

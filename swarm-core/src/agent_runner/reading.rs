@@ -9,7 +9,7 @@ use crate::{
     drive::Start,
     evaluate::{
         Decision, Finding, Judgement, Reading, judgement_about, judgement_of_answer,
-        judgement_of_exit, seeds_of_answer,
+        judgement_of_exit, seeds_of_answer, unable_to_judge,
     },
     ids::RefId,
     outcome::ExitReason,
@@ -65,7 +65,7 @@ fn read_text(reading: Reading, exit: &ExitReason, answer: &str, stderr: &str) ->
         Reading::Judgement => judgement(answer, None),
         Reading::ExitStatus => {
             let judgement = judgement_of_exit(exit.is_success(), answer, stderr);
-            match unable(exit) {
+            match unable_to_judge(exit) {
                 Some(why) => unreadable(match judgement.said() {
                     Some(said) => format!("{why}: {said}"),
                     None => why,
@@ -97,24 +97,6 @@ fn read_text(reading: Reading, exit: &ExitReason, answer: &str, stderr: &str) ->
             Err(error) => unreadable(error.to_string()),
         },
     }
-}
-
-/// Why the end of a command says nothing of what it was to judge, if that is so.
-fn unable(exit: &ExitReason) -> Option<String> {
-    Some(match exit {
-        ExitReason::Failed { code: 126 } => {
-            "the command, or a part of it, cannot be run (status 126)".to_owned()
-        }
-        ExitReason::Failed { code: 127 } => {
-            "the command, or a part of it, was not found (status 127)".to_owned()
-        }
-        // As shells tell it.
-        ExitReason::Failed { code } if (129..=192).contains(code) => {
-            format!("the command was killed by signal {}", code - 128)
-        }
-        ExitReason::TimedOut { .. } => format!("the command {exit}"),
-        _ => return None,
-    })
 }
 
 fn judgement(answer: &str, artifact: Option<&Content>) -> FindingStamp {

@@ -1,7 +1,7 @@
 //! A program as an evaluator.
 
 use super::{Judgement, MAX_ISSUE, MAX_REASON, Score, Verdict};
-use crate::plain_text::one_line;
+use crate::{outcome::ExitReason, plain_text::one_line};
 
 /// So many of the last lines are told.
 const TOLD: usize = 6;
@@ -31,6 +31,24 @@ pub fn judgement_of_exit(success: bool, stdout: &str, stderr: &str) -> Judgement
         reason: one_line(&issues.join("; "), MAX_REASON),
         issues,
     }
+}
+
+/// Why the end of a command says nothing of what it was to judge, if that is so.
+pub fn unable_to_judge(exit: &ExitReason) -> Option<String> {
+    Some(match exit {
+        ExitReason::Failed { code: 126 } => {
+            "the command, or a part of it, cannot be run (status 126)".to_owned()
+        }
+        ExitReason::Failed { code: 127 } => {
+            "the command, or a part of it, was not found (status 127)".to_owned()
+        }
+        // As shells tell it.
+        ExitReason::Failed { code } if (129..=192).contains(code) => {
+            format!("the command was killed by signal {}", code - 128)
+        }
+        ExitReason::TimedOut { .. } => format!("the command {exit}"),
+        _ => return None,
+    })
 }
 
 impl Judgement {

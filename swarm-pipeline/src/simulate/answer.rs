@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use swarm_core::{
-    evaluate::{Action, Finding, Reading, Score, Verdict},
+    evaluate::{Action, Finding, Reading, Score, Verdict, unable_to_judge},
     money::Usd,
     outcome::ExitReason,
 };
@@ -61,7 +61,10 @@ impl Answer {
         }
         Some(match reading? {
             Reading::ExitStatus if !exit.is_success() => {
-                judgement(self.score.unwrap_or(Score::ZERO))
+                match (self.score, unable_to_judge(exit)) {
+                    (None, Some(problem)) => Finding::Unreadable { problem },
+                    (score, _) => judgement(score.unwrap_or(Score::ZERO)),
+                }
             }
             Reading::Judgement | Reading::ExitStatus => judgement(self.score.unwrap_or(Score::ONE)),
             Reading::Items => Finding::Items {
