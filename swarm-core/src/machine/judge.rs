@@ -451,7 +451,9 @@ fn judged(candidate: &Input, ended: &Ended) -> Ranked {
         judge: (ended.agent.clone(), ended.exit.clone()),
         // A text that is empty is found so by whoever would start the judge, and another one need not be.
         // One whose time was over may have begun, and has left a record then.
-        has_no_judge: ended.finding.is_none() && ended.result.is_none() && ended.exit.never_began(),
+        has_no_judge: ended.finding.is_none()
+            && ended.exit.never_began()
+            && !(ended.exit == ExitReason::DeadlineExceeded && ended.result.is_some()),
     }
 }
 
