@@ -152,3 +152,25 @@ pub struct Leader {
     #[serde(flatten)]
     pub found: Ranked,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn people_and_programs_are_told_the_same_reason() {
+        for (halted, name) in [
+            (Halted::SuccessThreshold, "success_threshold"),
+            (Halted::BudgetExhausted, "budget_exhausted"),
+            (Halted::WallTimeExhausted, "wall_time_exhausted"),
+            (Halted::EvaluatorUnavailable, "evaluator_unavailable"),
+            (Halted::PatienceExhausted, "patience_exhausted"),
+            (Halted::MaxIterations, "max_iterations"),
+        ] {
+            assert_eq!(halted.name(), name);
+            assert_eq!(json!(halted), name);
+        }
+    }
+}

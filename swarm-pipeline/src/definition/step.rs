@@ -169,7 +169,7 @@ impl Record for Step {
             ),
             on_success: fields.optional(
                 "on_success",
-                "The governor that decides how to go on if it succeeds; `retry_if` and `next` do not count then.",
+                "The governor that decides how to go on if it succeeds; `retry_if` and `next` count only if it does not decide.",
             ),
             next: fields.optional("next", "The step after it, if that is not the one behind it."),
             max_retries: fields.or(
