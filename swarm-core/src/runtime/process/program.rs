@@ -104,7 +104,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("bin")).unwrap();
         let refused = problem(find("./bin", "/bin", dir.path()));
-        assert!(refused.ends_with("bin is not a file"), "{refused}");
+        let expected = "bin is not a file; an agent starts in a folder of its own, so give the full path of the program";
+        assert!(refused.ends_with(expected), "{refused}");
         assert_eq!(
             problem(find("/nowhere/tool", "/bin", dir.path())),
             "cannot start \"/nowhere/tool\": /nowhere/tool does not exist"
