@@ -62,9 +62,13 @@ impl<'a> Deciding<'a> {
         events.any(|event| event.recipients().contains(peer))
     }
 
-    /// Who asks.
+    /// Who asks. By its id and nothing else: a name may be anybody's.
     pub(crate) fn me(&self) -> Result<&'a Peer, Rejection> {
-        self.state.find(self.by.as_str())
+        let unknown = || Rejection::UnknownPeer {
+            address: self.by.to_string(),
+            suggestion: None,
+        };
+        self.state.peer(self.by).ok_or_else(unknown)
     }
 
     /// The time that is so long ago, if there is one.

@@ -126,6 +126,9 @@ pub enum Happened {
     },
 }
 
+/// How many dead letters are listed. Of older ones, the events tell.
+pub const MAX_DEAD: usize = 1_000;
+
 /// A message that nobody will get any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetter {
@@ -302,6 +305,9 @@ pub(crate) fn evolve(state: &mut State, happened: &Happened, at: Timestamp) {
                 .peer_mut(to)
                 .and_then(|peer| peer.mailbox.give_up(*message));
             if let Some(message) = given_up {
+                if state.things.dead.len() >= MAX_DEAD {
+                    state.things.dead.pop_front();
+                }
                 state.things.dead.push_back(DeadLetter {
                     message,
                     to: to.clone(),

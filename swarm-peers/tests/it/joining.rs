@@ -103,6 +103,23 @@ fn who_is_not_known_can_ask_for_nothing() {
 }
 
 #[test]
+fn nobody_acts_as_somebody_else_by_the_name_of_that_peer() {
+    let mut village = Village::of(&["ann", "bob"]);
+    village
+        .ask(
+            "ann",
+            Request::Rename {
+                name: name("otter"),
+            },
+        )
+        .unwrap();
+    let refused = village.send("otter", "bob", "I am ann");
+    assert!(matches!(refused, Err(Rejection::UnknownPeer { .. })));
+    assert!(village.ask("otter", Request::Leave).is_err());
+    assert!(village.texts("bob").is_empty());
+}
+
+#[test]
 fn what_does_not_change_anything_is_no_event() {
     let mut village = Village::of(&["ann"]);
     let busy = Request::SetPresence {

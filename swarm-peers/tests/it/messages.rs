@@ -3,7 +3,7 @@
 use swarm_peers::{
     About, Event, MessageId, PeerId, Rejection, Scope, Settings, Way,
     mailbox::Stage,
-    peer,
+    peer, post,
     post::{Happened, Request},
 };
 
@@ -232,6 +232,28 @@ fn a_full_mailbox_refuses_one_message_and_leaves_a_broadcast_to_the_others() {
         [("bob", "all")],
         "it is said, and not lost in silence"
     );
+}
+
+#[test]
+fn dead_letters_do_not_fill_the_memory() {
+    let mut village = Village::new(Settings {
+        max_waiting: 1,
+        rate: None,
+        ..Settings::default()
+    });
+    for id in ["ann", "bob"] {
+        village.join(id).unwrap();
+    }
+    village.send("ann", "bob", "one").unwrap();
+    for n in 0..=post::MAX_DEAD {
+        let (scope, text) = (Scope::Machine, n.to_string());
+        village
+            .ask("ann", Request::Broadcast { scope, text })
+            .unwrap();
+    }
+    let dead: Vec<_> = village.state.dead_letters().collect();
+    assert_eq!(dead.len(), post::MAX_DEAD);
+    assert_eq!(dead[0].message.text, "1", "the oldest goes first");
 }
 
 #[test]
