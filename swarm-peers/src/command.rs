@@ -11,10 +11,24 @@ pub struct Command {
     pub request: Request,
 }
 
-/// What somebody wants.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Request {
+macro_rules! requests {
+    ($($(#[$doc:meta])* $name:ident($request:ty),)*) => {
+        /// What somebody wants.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum Request {
+            $($(#[$doc])* $name($request),)*
+        }
+
+        $(impl From<$request> for Request {
+            fn from(request: $request) -> Self {
+                Self::$name(request)
+            }
+        })*
+    };
+}
+
+requests! {
     /// Something about itself.
     Peer(peer::Request),
     /// Something about messages.
@@ -30,27 +44,6 @@ pub enum Request {
     /// Something about pins.
     Pin(pin::Request),
     /// That time has passed.
-    Sweep(Sweep),
-}
-
-macro_rules! request {
-    ($($name:ident($request:ty),)*) => {
-        $(impl From<$request> for Request {
-            fn from(request: $request) -> Self {
-                Self::$name(request)
-            }
-        })*
-    };
-}
-
-request! {
-    Peer(peer::Request),
-    Post(post::Request),
-    Task(task::Request),
-    Snippet(snippet::Request),
-    File(file::Request),
-    Alert(alert::Request),
-    Pin(pin::Request),
     Sweep(Sweep),
 }
 

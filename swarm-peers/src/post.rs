@@ -142,117 +142,141 @@ pub struct DeadLetter {
 
 pub(crate) fn decide(deciding: &mut Deciding<'_>, request: &Request) -> Result<(), Rejection> {
     match request {
-        Request::Injected { .. } | Request::Seen { .. } | Request::Acted { .. } => {
-            confirm(deciding, request)
-        }
-        _ => {
-            deciding.may_send()?;
-            tell(deciding, request)
-        }
-    }
-}
-
-fn tell(deciding: &mut Deciding<'_>, request: &Request) -> Result<(), Rejection> {
-    let me = deciding.me()?.id.clone();
-    match request {
         Request::Send {
             to,
             text,
             reply_to,
             wants_action,
-        } => {
-            deciding.check_words("message", text)?;
-            let last = deciding.state.things.last_message;
-            if let Some(message) = reply_to.filter(|id| *id > last) {
-                return Err(Rejection::NotSent { message });
-            }
-            let to = deciding.recipient(to)?;
-            deciding.has_room(&to)?;
-            let message = Message {
-                reply_to: *reply_to,
-                wants_action: *wants_action,
-                ..Message::new(me, About::Direct, text.clone())
-            };
-            deciding.send_as(message, vec![to]);
-        }
+        } => send(deciding, to, text, (*reply_to, *wants_action)),
         Request::Broadcast { scope, text } => {
+            deciding.may_send()?;
             deciding.check_words("message", text)?;
-            let to = deciding.everybody_else(*scope)?;
-            deciding.send(&me, to, About::Broadcast { scope: *scope }, text.clone());
+            let about = About::Broadcast { scope: *scope };
+            tell_all(deciding, *scope, about, text.clone())
         }
         Request::Review {
             of,
             branch,
             changes,
-        } => {
-            deciding.check_text("branch", branch)?;
-            deciding.check_text("changes", changes)?;
-            let to = deciding.recipient(of)?;
-            deciding.has_room(&to)?;
-            let text = format!("{me} asks for a review of branch {branch}:\n{changes}");
-            let branch = branch.clone();
-            deciding.send(&me, vec![to], About::Review { branch }, text);
-        }
+        } => ask_for_review(deciding, of, branch, changes),
         Request::SyncStatus {
             scope,
             branch,
             commit,
             changes,
-        } => {
-            for (what, text) in [("branch", branch), ("commit", commit), ("changes", changes)] {
-                deciding.check_text(what, text)?;
+        } => sync_status(deciding, *scope, (branch, commit, changes)),
+        Request::Injected { up_to, way } => {
+            let me = deciding.me()?;
+            check_sent(&me.mailbox, *up_to)?;
+            if *up_to > me.mailbox.injected() {
+                deciding.push(Event::Post(Happened::Injected {
+                    peer: me.id.clone(),
+                    up_to: *up_to,
+                    way: *way,
+                }));
             }
-            let to = deciding.everybody_else(*scope)?;
-            let files = changes.lines().filter(|line| !line.trim().is_empty());
-            let changed = files.count() as u64;
-            let text = format!(
-                "{me} is on branch {branch} at {commit}, with {changed} uncommitted changes\n{changes}"
-            );
-            let about = About::GitStatus {
-                branch: branch.clone(),
-                commit: commit.clone(),
-                changed,
-            };
-            deciding.send(&me, to, about, text);
+            Ok(())
         }
-        Request::Injected { .. } | Request::Seen { .. } | Request::Acted { .. } => {}
+        Request::Seen { up_to, way } => {
+            let me = deciding.me()?;
+            check_sent(&me.mailbox, *up_to)?;
+            if *up_to > me.mailbox.seen() {
+                deciding.push(Event::Post(Happened::Seen {
+                    peer: me.id.clone(),
+                    up_to: *up_to,
+                    way: *way,
+                }));
+            }
+            Ok(())
+        }
+        Request::Acted { message } => {
+            let me = deciding.me()?;
+            if me.mailbox.to_act().any(|id| id == *message) {
+                deciding.push(Event::Post(Happened::Acted {
+                    peer: me.id.clone(),
+                    message: *message,
+                }));
+            }
+            Ok(())
+        }
     }
+}
+
+fn send(
+    deciding: &mut Deciding<'_>,
+    to: &str,
+    text: &str,
+    (reply_to, wants_action): (Option<MessageId>, bool),
+) -> Result<(), Rejection> {
+    deciding.may_send()?;
+    deciding.check_words("message", text)?;
+    let last = deciding.state.things.last_message;
+    if let Some(message) = reply_to.filter(|id| *id > last) {
+        return Err(Rejection::NotSent { message });
+    }
+    let to = deciding.recipient(to)?;
+    deciding.has_room(&to)?;
+    let me = deciding.me()?.id.clone();
+    let message = Message {
+        reply_to,
+        wants_action,
+        ..Message::new(me, About::Direct, text.to_owned())
+    };
+    deciding.send_as(message, vec![to]);
     Ok(())
 }
 
-fn confirm(deciding: &mut Deciding<'_>, request: &Request) -> Result<(), Rejection> {
-    let me = deciding.me()?;
-    let (peer, mailbox) = (me.id.clone(), &me.mailbox);
-    let happened = match request {
-        Request::Injected { up_to, way } => {
-            check_sent(mailbox, *up_to)?;
-            (*up_to > mailbox.injected()).then_some(Happened::Injected {
-                peer,
-                up_to: *up_to,
-                way: *way,
-            })
-        }
-        Request::Seen { up_to, way } => {
-            check_sent(mailbox, *up_to)?;
-            (*up_to > mailbox.seen()).then_some(Happened::Seen {
-                peer,
-                up_to: *up_to,
-                way: *way,
-            })
-        }
-        Request::Acted { message } => {
-            let is_asked = mailbox.to_act().any(|id| id == *message);
-            is_asked.then_some(Happened::Acted {
-                peer,
-                message: *message,
-            })
-        }
-        _ => None,
-    };
-    if let Some(happened) = happened {
-        deciding.push(Event::Post(happened));
-    }
+fn tell_all(
+    deciding: &mut Deciding<'_>,
+    scope: Scope,
+    about: About,
+    text: String,
+) -> Result<(), Rejection> {
+    let me = deciding.me()?.id.clone();
+    let to = deciding.everybody_else(scope)?;
+    deciding.send(&me, to, about, text);
     Ok(())
+}
+
+fn ask_for_review(
+    deciding: &mut Deciding<'_>,
+    of: &str,
+    branch: &str,
+    changes: &str,
+) -> Result<(), Rejection> {
+    deciding.may_send()?;
+    deciding.check_text("branch", branch)?;
+    deciding.check_text("changes", changes)?;
+    let to = deciding.recipient(of)?;
+    deciding.has_room(&to)?;
+    let me = deciding.me()?.id.clone();
+    let text = format!("{me} asks for a review of branch {branch}:\n{changes}");
+    let branch = branch.to_owned();
+    deciding.send(&me, vec![to], About::Review { branch }, text);
+    Ok(())
+}
+
+fn sync_status(
+    deciding: &mut Deciding<'_>,
+    scope: Scope,
+    (branch, commit, changes): (&str, &str, &str),
+) -> Result<(), Rejection> {
+    deciding.may_send()?;
+    for (what, text) in [("branch", branch), ("commit", commit), ("changes", changes)] {
+        deciding.check_text(what, text)?;
+    }
+    let files = changes.lines().filter(|line| !line.trim().is_empty());
+    let changed = files.count() as u64;
+    let me = &deciding.me()?.id;
+    let text = format!(
+        "{me} is on branch {branch} at {commit}, with {changed} uncommitted changes\n{changes}"
+    );
+    let about = About::GitStatus {
+        branch: branch.to_owned(),
+        commit: commit.to_owned(),
+        changed,
+    };
+    tell_all(deciding, scope, about, text)
 }
 
 /// Nobody confirms what was never sent to it: a later message could then be skipped.
