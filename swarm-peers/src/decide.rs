@@ -192,6 +192,29 @@ impl<'a> Deciding<'a> {
         }
     }
 
+    /// Only who shared something takes it back, or the person.
+    pub(crate) fn is_mine(&self, what: String, author: &PeerId) -> Result<(), Rejection> {
+        if author == self.by || self.by.is_user() {
+            return Ok(());
+        }
+        Err(Rejection::NotYours {
+            what,
+            whose: format!("it is from {author}"),
+        })
+    }
+
+    /// Sends something to everybody else in `scope`.
+    pub(crate) fn tell_all(
+        &mut self,
+        scope: Scope,
+        about: About,
+        text: String,
+    ) -> Result<(), Rejection> {
+        let to = self.everybody_else(scope)?;
+        self.send(self.by, to, about, text);
+        Ok(())
+    }
+
     /// Sends something that begins a conversation.
     pub(crate) fn send(&mut self, from: &PeerId, to: Vec<PeerId>, about: About, text: String) {
         let message = Message::new(from.clone(), about, text);

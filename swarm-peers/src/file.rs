@@ -98,21 +98,14 @@ pub(crate) fn decide(deciding: &mut Deciding<'_>, request: &Request) -> Result<(
                 mime: mime.clone(),
                 blob: blob.clone(),
             }));
-            let to = deciding.everybody_else(Scope::Machine)?;
             let size = blob.size;
             let text = format!("New file {file} from {me}: {name} ({size} bytes)");
-            deciding.send(&me, to, About::File { file }, text);
-            Ok(())
+            deciding.tell_all(Scope::Machine, About::File { file }, text)
         }
         Request::Remove { file } => {
             let found = deciding.state.things.files.get(file);
             let found = found.ok_or(Rejection::UnknownFile { file: *file })?;
-            if found.author != me && !me.is_user() {
-                return Err(Rejection::NotYours {
-                    what: format!("file {file}"),
-                    whose: format!("{} shared it", found.author),
-                });
-            }
+            deciding.is_mine(format!("file {file}"), &found.author)?;
             deciding.push(Event::File(Happened::Removed { file: *file }));
             Ok(())
         }

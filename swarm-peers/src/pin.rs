@@ -67,22 +67,15 @@ pub(crate) fn decide(deciding: &mut Deciding<'_>, request: &Request) -> Result<(
             let pin = deciding.state.things.last_pin.next();
             deciding.push(Event::Pin(Happened::Pinned {
                 pin,
-                author: me.clone(),
+                author: me,
                 content: content.clone(),
             }));
-            let to = deciding.everybody_else(Scope::Machine)?;
-            deciding.send(&me, to, About::Pin { pin }, content.clone());
-            Ok(())
+            deciding.tell_all(Scope::Machine, About::Pin { pin }, content.clone())
         }
         Request::Unpin { pin } => {
             let found = deciding.state.things.pins.get(pin);
             let found = found.ok_or(Rejection::UnknownPin { pin: *pin })?;
-            if found.author != me && !me.is_user() {
-                return Err(Rejection::NotYours {
-                    what: format!("pin {pin}"),
-                    whose: format!("{} pinned it", found.author),
-                });
-            }
+            deciding.is_mine(format!("pin {pin}"), &found.author)?;
             deciding.push(Event::Pin(Happened::Unpinned { pin: *pin, by: me }));
             Ok(())
         }

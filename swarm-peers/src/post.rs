@@ -152,7 +152,7 @@ pub(crate) fn decide(deciding: &mut Deciding<'_>, request: &Request) -> Result<(
             deciding.may_send()?;
             deciding.check_words("message", text)?;
             let about = About::Broadcast { scope: *scope };
-            tell_all(deciding, *scope, about, text.clone())
+            deciding.tell_all(*scope, about, text.clone())
         }
         Request::Review {
             of,
@@ -226,18 +226,6 @@ fn send(
     Ok(())
 }
 
-fn tell_all(
-    deciding: &mut Deciding<'_>,
-    scope: Scope,
-    about: About,
-    text: String,
-) -> Result<(), Rejection> {
-    let me = deciding.me()?.id.clone();
-    let to = deciding.everybody_else(scope)?;
-    deciding.send(&me, to, about, text);
-    Ok(())
-}
-
 fn ask_for_review(
     deciding: &mut Deciding<'_>,
     of: &str,
@@ -276,7 +264,7 @@ fn sync_status(
         commit: commit.to_owned(),
         changed,
     };
-    tell_all(deciding, scope, about, text)
+    deciding.tell_all(scope, about, text)
 }
 
 /// Nobody confirms what was never sent to it: a later message could then be skipped.

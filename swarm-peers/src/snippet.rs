@@ -114,20 +114,13 @@ pub(crate) fn decide(deciding: &mut Deciding<'_>, request: &Request) -> Result<(
                 language: language.clone(),
                 content: content.clone(),
             }));
-            let to = deciding.everybody_else(Scope::Machine)?;
             let text = format!("New snippet {snippet} ({language}) from {me}: {title}");
-            deciding.send(&me, to, About::Snippet { snippet }, text);
-            Ok(())
+            deciding.tell_all(Scope::Machine, About::Snippet { snippet }, text)
         }
         Request::Remove { snippet } => {
             let found = deciding.state.things.snippets.get(snippet);
             let found = found.ok_or(Rejection::UnknownSnippet { snippet: *snippet })?;
-            if found.author != me && !me.is_user() {
-                return Err(Rejection::NotYours {
-                    what: format!("snippet {snippet}"),
-                    whose: format!("{} shared it", found.author),
-                });
-            }
+            deciding.is_mine(format!("snippet {snippet}"), &found.author)?;
             deciding.push(Event::Snippet(Happened::Removed { snippet: *snippet }));
             Ok(())
         }
