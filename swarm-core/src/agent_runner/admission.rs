@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What limits the time of an agent besides its own timeout, and what to do if that was too little.
-const fn limit_of_time(bounds: &Bounds) -> (&'static str, &'static str) {
+pub(super) const fn limit_of_time(bounds: &Bounds) -> (&'static str, &'static str) {
     if bounds.is_of_part {
         let more = "run it again with more time for that, or with more agents at once";
         ("the time that this part of the run may take", more)

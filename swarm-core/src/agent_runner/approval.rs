@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use super::admission::limit_of_time;
 use crate::{
     drive::{Halt, Performed},
     ids::RefId,
@@ -54,9 +55,10 @@ pub(super) async fn ask(
         let remaining = bounds.remaining(clock);
         if remaining == Some(Duration::ZERO) {
             let deadline = bounds.deadline.unwrap_or_default();
+            let (limit, _) = limit_of_time(bounds);
             return Performed::Ended(EffectOutcome::TooLate {
                 problem: format!(
-                    "nobody answered {question:?} before the deadline of the run, {deadline}; go on from its step with a later one"
+                    "nobody answered {question:?} within {limit}, until {deadline}; go on from its step with more time"
                 ),
             });
         }
