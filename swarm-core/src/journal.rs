@@ -1,5 +1,6 @@
-//! What happened, in order, for good: the port to the event log and what a run writes into it.
+//! What happened, in order, for good: the port to the event log, and what writes into it.
 
+mod keeper;
 mod memory;
 mod run_events;
 mod run_journal;
@@ -10,6 +11,7 @@ mod vault;
 use std::fmt;
 
 use futures_util::future::BoxFuture;
+pub use keeper::{Committed, Journal, Journaled, Keeper, Refused};
 pub use memory::MemoryEventLog;
 pub use run_events::{RunEvent, RunLimits};
 pub use run_journal::{Observer, RunJournal};
@@ -46,6 +48,11 @@ impl StreamId {
     /// The events of one run.
     pub fn run(run: &RunId) -> Self {
         Self(format!("run/{run}"))
+    }
+
+    /// The events of a part of the domain.
+    pub fn domain(name: &'static str) -> Self {
+        Self(name.to_owned())
     }
 
     /// A stream by its stored name.
@@ -95,6 +102,17 @@ pub struct Recorded {
     pub data: String,
 }
 
+/// What the events of a stream add up to, so that not all of them are needed to have it again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The last event that is in it.
+    pub at: Sequence,
+    /// The version of the shape of `data`.
+    pub version: u32,
+    /// The state as JSON.
+    pub data: String,
+}
+
 /// One stream in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamInfo {
@@ -136,6 +154,32 @@ pub trait EventLog: Send + Sync + fmt::Debug {
 
     /// Every stream whose name begins with `prefix`, the one with the newest first event first.
     fn streams<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<StreamInfo>, LogError>>;
+}
+
+/// A log that also keeps what events add up to, so that the old ones can go.
+pub trait SnapshotLog: EventLog {
+    /// Keeps what the events of `stream` add up to, in place of what was kept before. Durable when it returns. A snapshot of an
+    /// earlier place than the one that is kept changes nothing.
+    fn keep_snapshot<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        snapshot: Snapshot,
+    ) -> BoxFuture<'a, Result<(), LogError>>;
+
+    /// What was kept last. It is gone once the stream is [removed](Self::remove).
+    fn snapshot<'a>(
+        &'a self,
+        stream: &'a StreamId,
+    ) -> BoxFuture<'a, Result<Option<Snapshot>, LogError>>;
+
+    /// Forgets up to `limit` events of `stream`, the oldest first, that happened before `before` and that the snapshot has in it.
+    /// Without a snapshot, none. Returns how many. Places are not given out again.
+    fn prune<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        before: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<usize, LogError>>;
 }
 
 /// Why the log could not be read or written.

@@ -43,7 +43,7 @@ mod sweep;
 pub mod tally;
 pub mod task;
 
-use swarm_core::{decider::Decider, time::Timestamp};
+use swarm_core::{decider::Decider, journal::Journaled, time::Timestamp};
 
 pub use crate::{
     alert::Alert,
@@ -103,6 +103,24 @@ impl Decider for Peers {
             Event::File(happened) => file::evolve(state, happened, at),
             Event::Alert(happened) => alert::evolve(state, happened, at),
             Event::Pin(happened) => pin::evolve(state, happened, at),
+        }
+    }
+}
+
+impl Journaled for Peers {
+    const STREAM: &'static str = "peers";
+    const EVENT_VERSION: u32 = 1;
+    const STATE_VERSION: u32 = 1;
+
+    fn kind(event: &Event) -> &'static str {
+        match event {
+            Event::Peer(_) => "peer",
+            Event::Post(_) => "post",
+            Event::Task(_) => "task",
+            Event::Snippet(_) => "snippet",
+            Event::File(_) => "file",
+            Event::Alert(_) => "alert",
+            Event::Pin(_) => "pin",
         }
     }
 }

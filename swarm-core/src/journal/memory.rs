@@ -1,10 +1,14 @@
 //! An event log that forgets everything at the end of the process.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
 
-use super::{EventLog, LogError, NewEvent, Recorded, Sequence, StreamId, StreamInfo};
+use super::{
+    EventLog, LogError, NewEvent, Recorded, Sequence, Snapshot, SnapshotLog, StreamId, StreamInfo,
+};
+use crate::time::Timestamp;
 
 /// Keeps events in memory: for tests, and for programs that need no more.
 #[derive(Debug, Default)]
@@ -16,6 +20,7 @@ pub struct MemoryEventLog {
 struct Kept {
     /// In the order of their places.
     events: Vec<Recorded>,
+    snapshots: BTreeMap<StreamId, Snapshot>,
     /// The newest place that was given out.
     last: u64,
 }
@@ -70,7 +75,9 @@ impl EventLog for MemoryEventLog {
     }
 
     fn remove<'a>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<(), LogError>> {
-        self.kept().events.retain(|event| event.stream != *stream);
+        let mut log = self.kept();
+        log.events.retain(|event| event.stream != *stream);
+        log.snapshots.remove(stream);
         ready(Ok(())).boxed()
     }
 
@@ -93,5 +100,47 @@ impl EventLog for MemoryEventLog {
         }
         streams.reverse();
         ready(Ok(streams)).boxed()
+    }
+}
+
+impl SnapshotLog for MemoryEventLog {
+    fn keep_snapshot<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        snapshot: Snapshot,
+    ) -> BoxFuture<'a, Result<(), LogError>> {
+        let mut log = self.kept();
+        let kept = log.snapshots.get(stream).map(|kept| kept.at);
+        if kept.is_none_or(|at| at <= snapshot.at) {
+            log.snapshots.insert(stream.clone(), snapshot);
+        }
+        ready(Ok(())).boxed()
+    }
+
+    fn snapshot<'a>(
+        &'a self,
+        stream: &'a StreamId,
+    ) -> BoxFuture<'a, Result<Option<Snapshot>, LogError>> {
+        ready(Ok(self.kept().snapshots.get(stream).cloned())).boxed()
+    }
+
+    fn prune<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        before: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<usize, LogError>> {
+        let mut log = self.kept();
+        let covered = log.snapshots.get(stream).map(|kept| kept.at);
+        let mut pruned = 0;
+        log.events.retain(|event| {
+            let goes = pruned < limit
+                && event.stream == *stream
+                && event.at < before
+                && covered.is_some_and(|at| event.sequence <= at);
+            pruned += usize::from(goes);
+            !goes
+        });
+        ready(Ok(pruned)).boxed()
     }
 }

@@ -18,7 +18,9 @@ use std::{
 use futures_util::future::{BoxFuture, FutureExt as _};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::{EventLog, LogError, NewEvent, Recorded, Sequence, StreamId, StreamInfo};
+use super::{
+    EventLog, LogError, NewEvent, Recorded, Sequence, Snapshot, SnapshotLog, StreamId, StreamInfo,
+};
 use crate::time::Timestamp;
 
 /// Keeps events in a SQLite file; durable after each append, also through a loss of power.
@@ -168,5 +170,43 @@ impl EventLog for SqliteEventLog {
             .collect()
         })
         .boxed()
+    }
+}
+
+impl SnapshotLog for SqliteEventLog {
+    fn keep_snapshot<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        snapshot: Snapshot,
+    ) -> BoxFuture<'a, Result<(), LogError>> {
+        self.writer.keep_snapshot(stream.clone(), snapshot).boxed()
+    }
+
+    fn snapshot<'a>(
+        &'a self,
+        stream: &'a StreamId,
+    ) -> BoxFuture<'a, Result<Option<Snapshot>, LogError>> {
+        let stream = stream.clone();
+        self.query(move |db| {
+            db.prepare_cached("SELECT sequence, version, data FROM snapshots WHERE stream = ?1")?
+                .query_row([stream.as_str()], |row| {
+                    Ok(Snapshot {
+                        at: Sequence(u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0)),
+                        version: row.get(1)?,
+                        data: row.get(2)?,
+                    })
+                })
+                .optional()
+        })
+        .boxed()
+    }
+
+    fn prune<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        before: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<usize, LogError>> {
+        self.writer.prune(stream.clone(), before, limit).boxed()
     }
 }

@@ -21,7 +21,9 @@ use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
 
 use crate::{
-    journal::{EventLog, NewEvent, Recorded, Sequence, StreamId, StreamInfo},
+    journal::{
+        EventLog, NewEvent, Recorded, Sequence, Snapshot, SnapshotLog, StreamId, StreamInfo,
+    },
     time::Timestamp,
 };
 
@@ -48,6 +50,24 @@ pub async fn event_log_conformance(make: impl Fn() -> Arc<dyn EventLog>) {
     concurrent_appends_keep_their_order_and_lose_nothing(make()).await;
     readers_never_see_half_an_append(make()).await;
     an_append_that_nobody_waits_for_is_whole_or_absent(make()).await;
+}
+
+/// Puts the log through every promise of [`SnapshotLog`]; each gets a log of its own from `make`.
+///
+/// # Panics
+///
+/// At the first promise that is broken.
+pub async fn snapshot_log_conformance(make: impl Fn() -> Arc<dyn SnapshotLog>) {
+    the_newest_snapshot_of_a_stream_is_kept(make()).await;
+    only_events_that_a_snapshot_has_in_it_are_pruned(make()).await;
+}
+
+fn snapshot(at: Sequence, data: &str) -> Snapshot {
+    Snapshot {
+        at,
+        version: 3,
+        data: data.to_owned(),
+    }
 }
 
 /// The stream `name`.
@@ -385,4 +405,51 @@ pub async fn an_append_that_nobody_waits_for_is_whole_or_absent(log: Arc<dyn Eve
         assert_eq!(data(pair), ["first", "second"]);
     }
     assert_eq!(all(&*log, "run/b").await.len(), 20);
+}
+
+/// One that was overtaken does not take its place, and a removed stream has none.
+pub async fn the_newest_snapshot_of_a_stream_is_kept(log: Arc<dyn SnapshotLog>) {
+    let (a, b) = (stream("a"), stream("b"));
+    let kept = async |stream| log.snapshot(stream).await.expect("a snapshot can be read");
+    let keep = async |stream, snapshot| {
+        let kept = log.keep_snapshot(stream, snapshot).await;
+        kept.expect("a snapshot is kept");
+    };
+    assert_eq!(kept(&a).await, None);
+    let first = append(&*log, "a", &["1"]).await;
+    let second = append(&*log, "a", &["2"]).await;
+    keep(&a, snapshot(second, "both")).await;
+    keep(&b, snapshot(second, "another")).await;
+    keep(&a, snapshot(first, "one")).await;
+    assert_eq!(kept(&a).await, Some(snapshot(second, "both")));
+    keep(&a, snapshot(second, "both, again")).await;
+    assert_eq!(kept(&a).await, Some(snapshot(second, "both, again")));
+    let removed = log.remove(&a).await;
+    removed.expect("a stream can be removed");
+    assert_eq!(kept(&a).await, None);
+    assert_eq!(kept(&b).await, Some(snapshot(second, "another")));
+}
+
+/// The oldest first, and nothing that is younger or of somebody else.
+pub async fn only_events_that_a_snapshot_has_in_it_are_pruned(log: Arc<dyn SnapshotLog>) {
+    let old = event("").at;
+    let before = Timestamp::from_millis(old.millis() + 1);
+    let prune = async |before, limit| {
+        let pruned = log.prune(&stream("a"), before, limit).await;
+        pruned.expect("events are pruned")
+    };
+    append(&*log, "a", &["1", "2"]).await;
+    append(&*log, "b", &["of somebody else"]).await;
+    let covered = append(&*log, "a", &["3"]).await;
+    let newest = append(&*log, "a", &["4"]).await;
+    assert_eq!(prune(before, 10).await, 0, "without a snapshot");
+    let kept = log.keep_snapshot(&stream("a"), snapshot(covered, "")).await;
+    kept.expect("a snapshot is kept");
+    assert_eq!(prune(old, 10).await, 0, "none is older");
+    assert_eq!(prune(before, 2).await, 2);
+    assert_eq!(data(&all(&*log, "a").await), ["3", "4"]);
+    assert_eq!(prune(before, 10).await, 1);
+    assert_eq!(data(&all(&*log, "a").await), ["4"]);
+    assert_eq!(all(&*log, "b").await.len(), 1);
+    assert!(append(&*log, "a", &["5"]).await > newest);
 }

@@ -15,7 +15,7 @@ use swarm_core::{
     ids::{AgentId, RefId, RunId},
     journal::{
         EventLog, LogError, MemoryEventLog, NewEvent, Recorded, RunEvent, RunJournal, Sequence,
-        StreamId, StreamInfo,
+        Snapshot, SnapshotLog, StreamId, StreamInfo,
     },
     machine::End,
     outcome::{AgentOutcome, ExitReason},
@@ -241,6 +241,32 @@ impl EventLog for FailingLog {
 
     fn streams<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<StreamInfo>, LogError>> {
         self.log.streams(prefix)
+    }
+}
+
+impl SnapshotLog for FailingLog {
+    fn keep_snapshot<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        snapshot: Snapshot,
+    ) -> BoxFuture<'a, Result<(), LogError>> {
+        self.log.keep_snapshot(stream, snapshot)
+    }
+
+    fn snapshot<'a>(
+        &'a self,
+        stream: &'a StreamId,
+    ) -> BoxFuture<'a, Result<Option<Snapshot>, LogError>> {
+        self.log.snapshot(stream)
+    }
+
+    fn prune<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        before: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<usize, LogError>> {
+        self.log.prune(stream, before, limit)
     }
 }
 

@@ -14,6 +14,8 @@ mod fixtures;
 #[cfg(test)]
 mod judging;
 #[cfg(test)]
+mod keeper;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod pipeline;

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::{super::LogError, failed};
 
 /// The format of the file; counted up by each migration.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// How long a writer waits for writers of other processes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -15,7 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How often it is tried again where SQLite itself does not wait.
 const STEP: Duration = Duration::from_millis(5);
 
-const SCHEMA: &str = "
+/// What leads from each format to the next; the first makes a new file.
+const MIGRATIONS: [&str; FORMAT as usize] = [
+    "
     CREATE TABLE events (
         sequence INTEGER PRIMARY KEY AUTOINCREMENT,
         stream   TEXT NOT NULL,
@@ -25,8 +27,16 @@ const SCHEMA: &str = "
         data     TEXT NOT NULL
     ) STRICT;
     CREATE INDEX events_by_stream ON events (stream, sequence);
-    PRAGMA user_version = 1;
-";
+    ",
+    "
+    CREATE TABLE snapshots (
+        stream   TEXT PRIMARY KEY,
+        sequence INTEGER NOT NULL,
+        version  INTEGER NOT NULL,
+        data     TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    ",
+];
 
 pub(super) fn open(path: &Path, shown: &str) -> Result<Connection, LogError> {
     create_private(path).map_err(|error| LogError::Failed {
@@ -73,8 +83,11 @@ fn prepare(path: &Path) -> rusqlite::Result<Connection> {
     connection.set_prepared_statement_cache_capacity(16);
     let migrate = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let format: u32 = migrate.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if format == 0 {
-        migrate.execute_batch(SCHEMA)?;
+    if format < FORMAT {
+        for step in MIGRATIONS.iter().skip(format as usize) {
+            migrate.execute_batch(step)?;
+        }
+        migrate.pragma_update(None, "user_version", FORMAT)?;
     }
     migrate.commit()?;
     Ok(connection)
