@@ -157,6 +157,14 @@ error_codes! {
     PeerExists = "peer_exists",
     /// Something is somebody else's to change.
     NotYours = "not_yours",
+    /// A request does not show by which right it is made.
+    Unauthorized = "unauthorized",
+    /// A request comes from where none may come from, or is for the owner only.
+    Forbidden = "forbidden",
+    /// The daemon is not running, or does not answer.
+    DaemonUnreachable = "daemon_unreachable",
+    /// Another daemon has the home folder already.
+    DaemonRunning = "daemon_running",
     /// Something is larger than it may be.
     TooLarge = "too_large",
     /// Too much was sent in too little time.

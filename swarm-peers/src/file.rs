@@ -7,6 +7,7 @@ use crate::{About, Event, FileId, PeerId, Rejection, Scope, decide::Deciding, st
 
 /// A file as it was when it was shared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct File {
     /// Its number.
     pub id: FileId,
@@ -24,6 +25,7 @@ pub struct File {
 
 /// Bytes that are kept aside, under their hash.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Blob {
     /// The SHA-256 of the bytes, in hexadecimal.
     pub hash: String,

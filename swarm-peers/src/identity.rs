@@ -6,6 +6,7 @@ use crate::Scope;
 
 /// What a session knows of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Identity {
     /// The kind of program, such as `claude-code`.
     pub client: String,

@@ -35,6 +35,8 @@ pub mod pin;
 pub mod post;
 mod rate;
 mod rejection;
+#[cfg(feature = "schema")]
+mod schema;
 mod scope;
 pub mod settings;
 pub mod snippet;

@@ -33,6 +33,7 @@ const REMEMBERED: usize = 256;
 
 /// How far one message got with one peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// It is kept, and waits.

@@ -7,6 +7,7 @@ use crate::{AlertId, FileId, MessageId, PeerId, PinId, Scope, SnippetId, TaskId,
 
 /// A message as it was sent. It never changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Message {
     /// Its number.
     pub id: MessageId,
@@ -48,6 +49,7 @@ impl Message {
 /// What a message is about. Everything that a peer is told comes as a message, so that all of it waits, is delivered and is
 /// proven alike.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum About {
@@ -114,6 +116,7 @@ pub enum About {
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Priority {
     /// Good to know.
@@ -127,6 +130,7 @@ pub enum Priority {
 
 /// By which way a message got into a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Way {
     /// The session was told at once, by a notification or a socket that it listens to.

@@ -7,6 +7,7 @@ use crate::{About, Event, PeerId, PinId, Rejection, Scope, decide::Deciding, sta
 
 /// Something that was pinned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Pin {
     /// Its number.
     pub id: PinId,

@@ -131,6 +131,7 @@ pub const MAX_DEAD: usize = 1_000;
 
 /// A message that nobody will get any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeadLetter {
     /// The message.
     pub message: Arc<Message>,

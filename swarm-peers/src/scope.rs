@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Who is meant, seen from one peer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Everybody whom this swarm knows.

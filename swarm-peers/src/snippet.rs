@@ -12,6 +12,7 @@ pub const MAX_INLINE: usize = 4_096;
 
 /// A piece of text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Snippet {
     /// Its number.
     pub id: SnippetId,
@@ -29,6 +30,7 @@ pub struct Snippet {
 
 /// A text, or where it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Content {
     /// The text, of at most [`MAX_INLINE`] bytes. Untrusted.

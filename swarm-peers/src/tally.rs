@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Counts over the whole life of a peer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Tally {
     /// Messages that it sent, a broadcast once.
     pub messages_sent: u64,

@@ -7,6 +7,7 @@ use crate::{About, Event, PeerId, Rejection, TaskId, decide::Deciding, state::St
 
 /// A piece of work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Task {
     /// Its number.
     pub id: TaskId,
@@ -31,6 +32,7 @@ pub struct Task {
 /// How far a task is. It goes from the first to the second and from there to one of the others, or skips the second; nothing
 /// leads back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TaskState {
     /// Nobody has begun.

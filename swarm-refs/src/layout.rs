@@ -38,6 +38,8 @@ pub(crate) const LOCK: &str = ".lock";
 pub(crate) const VALUES: &str = "env.json";
 /// In a run's folder: its removal has begun.
 pub(crate) const REMOVING: &str = ".removing";
+/// What is known by its hash.
+pub(crate) const BLOBS: &str = "blobs";
 /// How names of unfinished files end.
 pub(crate) const ASIDE: &str = ".tmp";
 
@@ -62,6 +64,7 @@ pub(crate) const ASIDE: &str = ".tmp";
 /// runs/wrapped/<id>/               what was brought in from outside; files/ if it was a folder
 /// keys/<key id>                    keys, apart from what they open
 /// cache/<key>                      the ref of a result that may be taken again by agents with the same work
+/// blobs/<sha-256>                  files and long texts that sessions share
 /// cache/.secret                    what makes these keys unreadable for others
 /// ```
 ///
@@ -85,6 +88,11 @@ impl Layout {
     /// The folder of all runs.
     pub fn runs(&self) -> PathBuf {
         self.home.join("runs")
+    }
+
+    /// The folder of what is known by its hash.
+    pub fn blobs(&self) -> PathBuf {
+        self.home.join(BLOBS)
     }
 
     /// The folder of one run.

@@ -34,6 +34,7 @@
 //!   is reached through them, so that neither an agent nor anybody else can lead the store astray.
 
 mod atomic;
+mod blobs;
 mod cache;
 mod classify;
 #[cfg(test)]
@@ -63,6 +64,7 @@ mod unwrap;
 mod vault;
 mod wrap;
 
+pub use blobs::Blobs;
 pub use encrypt::{Part, Sealed};
 pub use fs_store::FsRefStore;
 pub use gc::Collected;

@@ -12,15 +12,23 @@ const MAY_KNOW: [(&str, &[&str]); 7] = [
 ];
 
 /// Which of our crates may depend on which other (development dependencies aside).
-const MAY_USE: [(&str, &[&str]); 7] = [
+const MAY_USE: [(&str, &[&str]); 8] = [
     ("swarm-core", &[]),
     ("swarm-refs", &["swarm-core"]),
     ("swarm-docker", &["swarm-core"]),
     ("swarm-pipeline", &["swarm-core"]),
     ("swarm-peers", &["swarm-core"]),
+    ("swarm-http", &["swarm-core", "swarm-refs", "swarm-peers"]),
     (
         "swarm-cli",
-        &["swarm-core", "swarm-refs", "swarm-docker", "swarm-pipeline"],
+        &[
+            "swarm-core",
+            "swarm-refs",
+            "swarm-docker",
+            "swarm-pipeline",
+            "swarm-peers",
+            "swarm-http",
+        ],
     ),
     (
         "swarm-examples",

@@ -1,0 +1,226 @@
+//! Everything that a request may touch.
+
+mod sweeper;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use swarm_core::{
+    error_code::{Coded as _, ErrorCode},
+    journal::{Journal, Keeper, Sequence, SnapshotLog, SqliteEventLog},
+    tasks::TaskGroup,
+    time::Clock,
+};
+use swarm_peers::{Command, Event, PeerId, Peers, Rejection, Request, State};
+use swarm_refs::Blobs;
+use tokio::{sync::watch, task::spawn_blocking};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Caller, Failure, HomeError, attendance::Attendance, bells::Bells, credentials::Credentials,
+    home::DaemonHome,
+};
+
+/// What a daemon is opened with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The folder that has everything.
+    pub home: PathBuf,
+    /// How much peers may do.
+    pub peers: swarm_peers::Settings,
+    /// For how long events are kept after they happened.
+    pub keep_events: Duration,
+}
+
+impl Settings {
+    /// The usual, in `home`.
+    pub fn new(home: impl Into<PathBuf>) -> Self {
+        Self {
+            home: home.into(),
+            peers: swarm_peers::Settings::default(),
+            keep_events: Duration::from_hours(24),
+        }
+    }
+}
+
+/// Everything that a request may touch. There is one in a process.
+#[derive(Debug)]
+pub struct App {
+    pub(crate) peers: Journal<Peers>,
+    pub(crate) log: Arc<dyn SnapshotLog>,
+    pub(crate) blobs: Arc<Blobs>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) credentials: Arc<Credentials>,
+    pub(crate) bells: Arc<Bells>,
+    pub(crate) attendance: Arc<Attendance>,
+    /// The place of the newest event.
+    pub(crate) head: watch::Receiver<Sequence>,
+    /// Fires when the daemon is to end: whoever waits for something stops.
+    pub(crate) stopping: CancellationToken,
+    pub(crate) settings: Settings,
+}
+
+impl App {
+    /// Opens what is in the home, which the caller has locked. The tasks go on until they are shut down.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if something in the home cannot be read.
+    pub async fn open(
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Arc<Self>, TaskGroup), Failure> {
+        let home = settings.home.clone();
+        let opened = spawn_blocking(move || {
+            let token = DaemonHome::new(&home).make_token()?;
+            let log = SqliteEventLog::open(&home.join("swarm.db"))?;
+            let blobs = Blobs::open(&home)?;
+            Ok::<_, Failure>((token, log, blobs))
+        });
+        let (token, log, blobs) = opened.await.map_err(|error| internal(&error))??;
+        let log: Arc<dyn SnapshotLog> = Arc::new(log);
+
+        let bells = Arc::new(Bells::default());
+        let newest = Arc::new(watch::Sender::new(Sequence::default()));
+        let head = newest.subscribe();
+        let follow = Follow::default();
+        let committed = {
+            let (bells, follow) = (Arc::clone(&bells), follow.clone());
+            let newest = Arc::clone(&newest);
+            Box::new(move |_: &State, events: &[(Sequence, Event)]| {
+                for (_, event) in events {
+                    follow.credentials(event);
+                    bells.follow(event);
+                }
+                if let Some((last, _)) = events.last() {
+                    newest.send_replace(*last);
+                }
+            })
+        };
+        let peers = Peers::new(settings.peers.clone());
+        let (peers, keeper) =
+            Keeper::open(peers, Arc::clone(&log), Arc::clone(&clock), committed).await?;
+        let nobody = State::default();
+        let (state, last) = keeper.known().map_or((&nobody, Sequence(0)), |known| known);
+        newest.send_replace(last);
+        let credentials = follow.begin(Credentials::new(&token, state));
+
+        let mut tasks = TaskGroup::new();
+        tasks.spawn("keeper", keeper.run());
+        let app = Arc::new(Self {
+            peers,
+            log,
+            blobs: Arc::new(blobs),
+            clock,
+            credentials,
+            bells,
+            attendance: Attendance::new(),
+            head,
+            stopping: tasks.stopping(),
+            settings,
+        });
+        tasks.spawn(
+            "sweeper",
+            sweeper::run(Arc::downgrade(&app), app.stopping.clone()),
+        );
+        Ok((app, tasks))
+    }
+
+    /// Has something decided for `by`, and answers with what `answer` makes of it once it is durable.
+    pub(crate) async fn command<T: Send + 'static>(
+        &self,
+        by: &Caller,
+        request: impl Into<Request>,
+        answer: impl FnOnce(&State, &[Event]) -> T + Send + 'static,
+    ) -> Result<T, Failure> {
+        let command = Command::new(by.peer(), request);
+        Ok(self.peers.execute(command, answer).await?)
+    }
+
+    /// What `question` makes of what is known.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&State) -> T + Send + 'static,
+    ) -> Result<T, Failure> {
+        Ok(self.peers.ask(question).await?)
+    }
+
+    /// Somebody asks for something on behalf of `peer`.
+    pub(crate) fn note(&self, peer: &PeerId, acts: bool) {
+        if acts {
+            self.attendance.act(peer);
+        } else {
+            self.attendance.sign(peer);
+        }
+    }
+
+    /// What is kept aside under `hash`.
+    pub(crate) async fn blob(&self, hash: String) -> Result<Vec<u8>, Failure> {
+        let shown = hash.clone();
+        let found = self.with_blobs(move |blobs| blobs.get(&hash)).await?;
+        found.ok_or_else(|| {
+            Failure::new(
+                ErrorCode::StorageFailed,
+                format!("what is in it is not in `blobs/{shown}` any more, or it is damaged; have it shared again"),
+            )
+        })
+    }
+
+    /// Before anything is written: whether so many bytes may be shared.
+    pub(crate) fn check_size(&self, what: &'static str, size: usize) -> Result<(), Failure> {
+        let most = self.settings.peers.max_file;
+        if size as u64 > most {
+            return Err(Rejection::TooLarge {
+                what,
+                size: size as u64,
+                most,
+                unit: "bytes",
+            }
+            .into());
+        }
+        Ok(())
+    }
+
+    /// Fires when the daemon is to end.
+    pub fn stopping(&self) -> CancellationToken {
+        self.stopping.clone()
+    }
+
+    /// Does something that blocks, with the blobs.
+    pub(crate) async fn with_blobs<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Blobs) -> Result<T, swarm_core::refs::RefError> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let blobs = Arc::clone(&self.blobs);
+        let done = spawn_blocking(move || work(&blobs)).await;
+        Ok(done.map_err(|error| internal(&error))??)
+    }
+}
+
+/// The credentials are there once the state was read, which the keeper does; nothing is committed before.
+#[derive(Clone, Default)]
+struct Follow(Arc<std::sync::OnceLock<Arc<Credentials>>>);
+
+impl Follow {
+    fn begin(&self, credentials: Credentials) -> Arc<Credentials> {
+        Arc::clone(self.0.get_or_init(|| Arc::new(credentials)))
+    }
+
+    fn credentials(&self, event: &Event) {
+        if let Some(credentials) = self.0.get() {
+            credentials.follow(event);
+        }
+    }
+}
+
+fn internal(error: &tokio::task::JoinError) -> Failure {
+    Failure::new(
+        ErrorCode::Internal,
+        format!("a part of the daemon has failed: {error}"),
+    )
+}
+
+impl From<HomeError> for Failure {
+    fn from(error: HomeError) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}

@@ -1,0 +1,204 @@
+//! The other side: asks the daemon.
+
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::{
+    Method, Request, StatusCode,
+    body::Bytes,
+    client::conn::http1::{SendRequest, handshake},
+    header,
+};
+use hyper_util::rt::TokioIo;
+use swarm_core::error_code::{Coded, ErrorCode};
+use thiserror::Error;
+use tokio::{net::TcpStream, task::JoinSet, time::timeout};
+
+use crate::{Address, DaemonHome, Failure, HomeError, Operation, Problem, operation::Kind};
+
+/// How long the daemon may take to accept a connection.
+const CONNECT: Duration = Duration::from_secs(2);
+/// How long it may take to answer, besides what it was told to wait.
+const ANSWER: Duration = Duration::from_secs(90);
+/// The largest answer, in bytes.
+const MAX_ANSWER: usize = 64 * 1024 * 1024;
+
+/// Asks the daemon of a home, over one connection.
+#[derive(Debug)]
+pub struct Client {
+    address: Address,
+    authorization: String,
+    requests: SendRequest<Full<Bytes>>,
+    /// Drives the connection; ends with this.
+    _connection: JoinSet<()>,
+}
+
+/// Why the daemon did not do what it was asked for.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// It is not there, or does not answer.
+    #[error(
+        "the daemon {what}; `swarm status` shows whether it runs, `swarm logs` what it said last"
+    )]
+    Unreachable {
+        /// What became of it.
+        what: String,
+    },
+    /// Its files cannot be used.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// It refused.
+    #[error("{}", .0.message)]
+    Refused(Failure),
+}
+
+impl Coded for ClientError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Unreachable { .. } => ErrorCode::DaemonUnreachable,
+            Self::Home(error) => error.code(),
+            Self::Refused(failure) => failure.code,
+        }
+    }
+}
+
+fn unreachable(what: impl Into<String>) -> ClientError {
+    ClientError::Unreachable { what: what.into() }
+}
+
+impl Client {
+    /// Connects to the daemon of `home` as the owner. Reads two small files, which blocks for a moment.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Unreachable`] if there is none.
+    pub async fn connect(home: &DaemonHome) -> Result<Self, ClientError> {
+        let address = home.address()?.filter(|_| home.is_running());
+        let (Some(address), Some(token)) = (address, home.token()?) else {
+            return Err(unreachable("is not running"));
+        };
+        Self::connect_to(address, &token).await
+    }
+
+    /// Connects to the daemon at `address` as whoever shows `token`.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Unreachable`] if nobody answers there.
+    pub async fn connect_to(address: Address, token: &str) -> Result<Self, ClientError> {
+        let stream = timeout(CONNECT, TcpStream::connect(address.listens)).await;
+        let stream = stream
+            .map_err(|_| unreachable(format!("does not answer at {}", address.listens)))?
+            .map_err(|error| unreachable(format!("is not at {}: {error}", address.listens)))?;
+        // Small requests must not wait for each other.
+        drop(stream.set_nodelay(true));
+        let shaken = handshake(TokioIo::new(stream)).await;
+        let (requests, connection) = shaken.map_err(|error| broken(&error))?;
+        let mut driving = JoinSet::new();
+        driving.spawn(async move {
+            if let Err(error) = connection.with_upgrades().await {
+                tracing::debug!(%error, "the connection to the daemon broke");
+            }
+        });
+        Ok(Self {
+            authorization: format!("Bearer {token}"),
+            requests,
+            address,
+            _connection: driving,
+        })
+    }
+
+    /// Where the daemon is.
+    pub const fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Whoever shows `token` asks from now on.
+    pub fn speak_as(&mut self, token: &str) {
+        self.authorization = format!("Bearer {token}");
+    }
+
+    /// Asks for `operation`, and waits for the answer.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Refused`] with what the daemon says; [`ClientError::Unreachable`] if it says nothing. In the latter case a
+    /// command may have happened.
+    pub async fn call<O: Operation>(&mut self, operation: &O) -> Result<O::Answer, ClientError> {
+        let unwritable = |error: String| {
+            ClientError::Refused(Failure::new(
+                ErrorCode::InvalidInput,
+                format!("{} cannot be asked for: {error}", O::NAME),
+            ))
+        };
+        let (method, path, body) = match O::KIND {
+            Kind::Question => {
+                let query = serde_urlencoded::to_string(operation);
+                let query = query.map_err(|error| unwritable(error.to_string()))?;
+                (Method::GET, format!("/v1/{}?{query}", O::NAME), Vec::new())
+            }
+            Kind::Command => {
+                let body = serde_json::to_vec(operation);
+                let body = body.map_err(|error| unwritable(error.to_string()))?;
+                (Method::POST, format!("/v1/{}", O::NAME), body)
+            }
+        };
+        let (status, body) = self.request(method, &path, body).await?;
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(|error| {
+                unreachable(format!("gave an answer that is not understood ({error})"))
+            });
+        }
+        Err(ClientError::Refused(refusal(status, &body)))
+    }
+
+    async fn request(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<(StatusCode, Bytes), ClientError> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, self.address.listens.to_string())
+            .header(header::AUTHORIZATION, &self.authorization)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body)))
+            .map_err(|error| unreachable(format!("cannot be asked: {error}")))?;
+        let answered = timeout(ANSWER, async {
+            let ready = self.requests.ready().await;
+            ready.map_err(|error| broken(&error))?;
+            let response = self.requests.send_request(request).await;
+            let response = response.map_err(|error| broken(&error))?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), MAX_ANSWER)
+                .collect()
+                .await;
+            let body = body.map_err(|error| unreachable(format!("broke off: {error}")))?;
+            Ok((status, body.to_bytes()))
+        });
+        let late = |_| unreachable(format!("did not answer within {} s", ANSWER.as_secs()));
+        answered.await.map_err(late)?
+    }
+}
+
+fn broken(error: &hyper::Error) -> ClientError {
+    unreachable(format!("broke the connection: {error}"))
+}
+
+/// What the daemon says of a request that it did not do.
+fn refusal(status: StatusCode, body: &[u8]) -> Failure {
+    match serde_json::from_slice::<Problem>(body) {
+        Ok(Problem { error }) => Failure::new(
+            // A newer daemon may know codes that are not known here.
+            ErrorCode::of(&error.code).unwrap_or(ErrorCode::Internal),
+            error.message,
+        ),
+        Err(_) => Failure::new(
+            ErrorCode::Internal,
+            format!("the daemon answered with {status} and no reason"),
+        ),
+    }
+}

@@ -1,0 +1,33 @@
+//! The daemon of swarm, and the client that talks to it.
+//!
+//! One process per home folder owns the state: [`App`] has everything that a request may touch, [`serve`] lets clients of this
+//! machine in. What can be asked for is an [`Operation`]: a type with a name, a request, an answer and who may ask; routes, the
+//! [`Client`] and the [OpenAPI document](openapi::document) are made of the same list.
+//!
+//! # Theory of operation
+//!
+//! *One writer.* Commands go to the keeper of `swarm_core::journal`, which decides, records and applies them, and answers after the
+//! commit. *One read path.* Whoever is told something reads on from where it was: a mailbox from its cursor, the log from a sequence
+//! number. A [bell](bells) only says that there is more. *Closed by default.* Loopback only; `Host` and `Origin` are checked on every
+//! request; without the token of the home, or the credential of a peer, nothing but `/health` and `/ready` answers ([`server::gate`]).
+
+pub mod app;
+mod attendance;
+mod bells;
+mod caller;
+mod client;
+mod credentials;
+mod failure;
+mod home;
+pub mod openapi;
+mod operation;
+pub mod operations;
+pub mod server;
+
+pub use app::App;
+pub use caller::Caller;
+pub use client::{Client, ClientError};
+pub use failure::{Failure, Problem, ProblemDetail};
+pub use home::{Address, DaemonHome, DaemonLock, HomeError};
+pub use operation::{Kind, Operation, Who};
+pub use server::serve;

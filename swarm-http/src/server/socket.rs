@@ -1,0 +1,285 @@
+//! One connection for everything: calls go in, answers and messages come out.
+//!
+//! A client sends `{"id": 1, "call": "messages/send", "with": {…}}` and gets `{"id": 1, "answer": {…}}` or `{"id": 1, "error": {…}}`.
+//! Calls are begun in the order in which they come, and many may be under way; answers come as they are ready. Messages for the peer
+//! whose connection it is come as `{"message": {…}}`, in their order, from where its program had taken them last. The client says
+//! `inbox/injected` or `inbox/seen` for them: until then no more than [`WINDOW`] are sent, and they come again after a reconnection.
+
+use std::{sync::Arc, task::Poll, time::Duration};
+
+use axum::{
+    Extension,
+    extract::{
+        State, WebSocketUpgrade,
+        ws::{CloseFrame, Message as Frame, Utf8Bytes, WebSocket},
+    },
+    response::Response,
+};
+use futures_util::{StreamExt as _, poll, stream::FuturesUnordered};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use swarm_core::error_code::ErrorCode;
+use swarm_peers::{MessageId, PeerId};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    App, Caller, Failure, Operation as _,
+    failure::ProblemDetail,
+    operations::{self, Entry, Input, inbox},
+};
+
+/// Messages that are sent without one of them being confirmed.
+const WINDOW: usize = 64;
+/// Calls that are under way at once; who sends more waits.
+const CALLS: usize = 256;
+/// The largest frame that is taken, in bytes.
+const MAX_FRAME: usize = 2 * 1024 * 1024;
+/// How often the client is asked whether it is still there.
+const PING_EVERY: Duration = Duration::from_secs(20);
+/// After so long without a sign of it, the connection is closed.
+const SILENCE: Duration = Duration::from_mins(1);
+
+/// What a client sends.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Call {
+    /// Comes back with the answer.
+    id: u64,
+    /// The name of an operation.
+    call: String,
+    /// The request; absent for none.
+    #[serde(default)]
+    with: Option<Box<RawValue>>,
+}
+
+/// What a client gets.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Out<'a> {
+    Answer {
+        id: u64,
+        answer: &'a RawValue,
+    },
+    Error {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<u64>,
+        error: ProblemDetail,
+    },
+    Message {
+        message: &'a inbox::Delivered,
+    },
+}
+
+pub(super) async fn open(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Extension(sockets): Extension<TaskTracker>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    upgrade
+        // 10,000 sessions may be connected: the usual 128 KiB for each would be much.
+        .read_buffer_size(4 * 1024)
+        .write_buffer_size(0)
+        .max_message_size(MAX_FRAME)
+        .max_frame_size(MAX_FRAME)
+        .on_upgrade(move |socket| {
+            let serving = Serving::new(app, caller);
+            sockets.track_future(serving.run(socket))
+        })
+}
+
+struct Serving {
+    app: Arc<App>,
+    caller: Caller,
+    me: PeerId,
+    operations: Vec<Entry>,
+    /// The last message that was sent here.
+    sent: MessageId,
+    heard: Instant,
+}
+
+impl Serving {
+    fn new(app: Arc<App>, caller: Caller) -> Self {
+        Self {
+            me: caller.peer(),
+            operations: operations::all(),
+            sent: MessageId::default(),
+            heard: Instant::now(),
+            app,
+            caller,
+        }
+    }
+
+    async fn run(mut self, mut socket: WebSocket) {
+        let connected = self.app.attendance.connect(&self.me);
+        let mut bell = self.app.bells.listen(&self.me);
+        let mut calls = FuturesUnordered::new();
+        let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let stopping = self.app.stopping();
+        bell.mark_changed();
+        let close = loop {
+            let step = tokio::select! {
+                () = stopping.cancelled() => break Some((1001, "the daemon is ending; connect again")),
+                Some(Answered { frame, confirms }) = calls.next() => {
+                    if confirms {
+                        // There may be room for more messages now.
+                        bell.mark_changed();
+                    }
+                    socket.send(frame).await
+                }
+                frame = socket.recv(), if calls.len() < CALLS => match frame {
+                    Some(Ok(frame)) => {
+                        self.heard = Instant::now();
+                        self.app.note(&self.me, false);
+                        match self.frame(frame) {
+                            Taken::Call(call) => {
+                                let mut call = Box::pin(call);
+                                // Begun here and now, before the next one is: else they could overtake each other.
+                                match poll!(&mut call) {
+                                    Poll::Ready(answered) => socket.send(answered.frame).await,
+                                    Poll::Pending => {
+                                        calls.push(call);
+                                        Ok(())
+                                    }
+                                }
+                            }
+                            Taken::Answer(frame) => socket.send(frame).await,
+                            Taken::Nothing => Ok(()),
+                            Taken::End => break None,
+                        }
+                    }
+                    Some(Err(_)) | None => break None,
+                },
+                changed = bell.changed() => match changed {
+                    Ok(()) => match self.messages(&mut socket).await {
+                        Ok(sent) => sent,
+                        Err(_) => break Some((1008, "this peer is forgotten; join again")),
+                    },
+                    Err(_) => break None,
+                },
+                _ = pings.tick() => {
+                    if self.heard.elapsed() > SILENCE {
+                        break None;
+                    }
+                    socket.send(Frame::Ping(axum::body::Bytes::new())).await
+                }
+            };
+            if step.is_err() {
+                break None;
+            }
+        };
+        if let Some((code, reason)) = close {
+            let reason = Utf8Bytes::from_static(reason);
+            // It is gone, or it hears this.
+            let close = Frame::Close(Some(CloseFrame { code, reason }));
+            drop(socket.send(close).await);
+        }
+        drop(connected);
+    }
+
+    /// Sends what has come for the peer, as far as there is room.
+    async fn messages(
+        &mut self,
+        socket: &mut WebSocket,
+    ) -> Result<Result<(), axum::Error>, Failure> {
+        let (me, sent) = (self.me.clone(), self.sent);
+        let found = self.app.ask(move |state| {
+            let mailbox = &state.peer(&me)?.mailbox;
+            let injected = mailbox.injected();
+            let under_way = mailbox.after(injected).take_while(|m| m.id <= sent).count();
+            let room = WINDOW.saturating_sub(under_way);
+            inbox::waiting(state, &me, Some(injected.max(sent)), room)
+        });
+        let Some(found) = found.await? else {
+            return Err(Failure::new(ErrorCode::UnknownPeer, "forgotten"));
+        };
+        for message in &found.messages {
+            let frame = write(&Out::Message { message });
+            if let Err(error) = socket.send(frame).await {
+                return Ok(Err(error));
+            }
+            self.sent = message.message.id;
+        }
+        Ok(Ok(()))
+    }
+
+    fn frame(&self, frame: Frame) -> Taken<impl Future<Output = Answered> + Send + use<>> {
+        let text = match frame {
+            Frame::Text(text) => text,
+            Frame::Close(_) => return Taken::End,
+            Frame::Ping(_) | Frame::Pong(_) => return Taken::Nothing,
+            Frame::Binary(_) => return Taken::Answer(refusal(None, &not_a_call("it is binary"))),
+        };
+        let call: Call = match serde_json::from_str(&text) {
+            Ok(call) => call,
+            Err(error) => return Taken::Answer(refusal(None, &not_a_call(&error.to_string()))),
+        };
+        let Some(entry) = self.operations.iter().find(|entry| entry.name == call.call) else {
+            let name: String = call.call.chars().take(80).collect();
+            let failure = Failure::new(
+                ErrorCode::NotFound,
+                format!("there is no operation {name:?}; /v1/openapi.json shows which there are"),
+            );
+            return Taken::Answer(refusal(Some(call.id), &failure));
+        };
+        let with = call
+            .with
+            .map_or_else(|| "{}".into(), |with| String::from(Box::<str>::from(with)));
+        let work = (entry.run)(
+            Arc::clone(&self.app),
+            self.caller.clone(),
+            Input::Json(with.into()),
+        );
+        let id = call.id;
+        let confirms = [inbox::Injected::NAME, inbox::Seen::NAME].contains(&entry.name);
+        Taken::Call(async move {
+            let answer = work.await.and_then(|bytes| {
+                let text = String::from_utf8(bytes).map_err(|e| e.to_string());
+                text.and_then(|text| RawValue::from_string(text).map_err(|e| e.to_string()))
+                    .map_err(|problem| Failure::new(ErrorCode::Internal, problem))
+            });
+            let frame = match answer {
+                Ok(answer) => write(&Out::Answer {
+                    id,
+                    answer: &answer,
+                }),
+                Err(failure) => refusal(Some(id), &failure),
+            };
+            Answered { frame, confirms }
+        })
+    }
+}
+
+/// A call that is done.
+struct Answered {
+    frame: Frame,
+    /// Whether it said that messages were taken.
+    confirms: bool,
+}
+
+/// What became of a frame.
+enum Taken<F> {
+    Call(F),
+    Answer(Frame),
+    Nothing,
+    End,
+}
+
+fn not_a_call(problem: &str) -> Failure {
+    Failure::new(
+        ErrorCode::InvalidInput,
+        format!(r#"send {{"id": 1, "call": "messages/send", "with": {{…}}}} as text: {problem}"#),
+    )
+}
+
+fn refusal(id: Option<u64>, failure: &Failure) -> Frame {
+    let error = failure.problem().error;
+    write(&Out::Error { id, error })
+}
+
+fn write(out: &Out<'_>) -> Frame {
+    // Only numbers, texts and what was JSON before are in it.
+    Frame::Text(serde_json::to_string(out).unwrap_or_default().into())
+}

@@ -1,0 +1,16 @@
+//! Tests of the daemon through a real socket, in one binary.
+
+#[cfg(test)]
+mod api;
+#[cfg(test)]
+mod daemon;
+#[cfg(test)]
+mod documented;
+#[cfg(test)]
+mod events;
+#[cfg(test)]
+mod push;
+#[cfg(test)]
+mod restart;
+#[cfg(test)]
+mod security;

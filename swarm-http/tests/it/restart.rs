@@ -1,0 +1,94 @@
+//! What survives the daemon.
+
+use std::time::Duration;
+
+use swarm_http::{
+    DaemonHome,
+    operations::{inbox, tasks},
+};
+
+use crate::{api::send, daemon::Daemon};
+
+#[tokio::test]
+async fn everything_is_there_again_after_the_daemon_was_ended_and_after_it_was_killed() {
+    let daemon = Daemon::start().await;
+    let mut alice = daemon.join("alice").await;
+    let bob = daemon.join("bob").await;
+    alice.call(&send("bob", "first")).await;
+    let delegate = tasks::Delegate {
+        to: Some("bob".to_owned()),
+        description: "fix it".to_owned(),
+        deadline: None,
+    };
+    alice.call(&delegate).await;
+    let token = daemon.token.clone();
+    let folder = daemon.stop().await;
+
+    let daemon = Daemon::start_in(folder, |_| ()).await;
+    assert_eq!(daemon.token, token);
+    let mut alice = crate::daemon::Peer {
+        client: daemon.as_whoever_shows(&alice.joined.credential).await,
+        joined: alice.joined,
+    };
+    alice.call(&send("bob", "second")).await;
+    let folder = daemon.kill();
+
+    let daemon = Daemon::start_in(folder, |_| ()).await;
+    let mut bob = crate::daemon::Peer {
+        client: daemon.as_whoever_shows(&bob.joined.credential).await,
+        joined: bob.joined,
+    };
+    let waiting = bob.call(&inbox::Read::default()).await.messages;
+    let texts: Vec<_> = waiting.iter().map(|m| m.message.text.as_str()).collect();
+    assert_eq!(texts.len(), 3, "{texts:?}");
+    assert_eq!((texts[0], texts[2]), ("first", "second"));
+    assert_eq!(bob.call(&tasks::List::default()).await.tasks.len(), 1);
+}
+
+#[tokio::test]
+async fn a_second_daemon_for_the_same_home_is_refused_clearly() {
+    let daemon = Daemon::start().await;
+    let home = DaemonHome::new(daemon.folder.path());
+    home.announce(&daemon.address).unwrap();
+    let error = home.lock().unwrap_err().to_string();
+    let process = format!("(process {})", std::process::id());
+    assert!(
+        error.contains("runs already") && error.contains(&process),
+        "{error}"
+    );
+    assert!(home.is_running());
+    let folder = daemon.stop().await;
+    assert!(!DaemonHome::new(folder.path()).is_running());
+}
+
+#[tokio::test]
+async fn who_waits_when_the_daemon_ends_is_answered_and_the_end_is_prompt() {
+    let daemon = Daemon::start().await;
+    let mut bob = daemon.join("bob").await;
+    let patient = inbox::Read {
+        wait: Some(60),
+        ..inbox::Read::default()
+    };
+    let mut waiting = tokio::task::JoinSet::new();
+    waiting.spawn(async move { bob.client.call(&patient).await.map(|w| w.messages.len()) });
+    // The question is under way once the peer is connected.
+    let mut owner = daemon.owner().await;
+    loop {
+        let list = owner
+            .call(&swarm_http::operations::peers::List::default())
+            .await
+            .unwrap();
+        if list.peers[0].silent_for.is_some() {
+            break;
+        }
+    }
+    let began = tokio::time::Instant::now();
+    daemon.stop().await;
+    assert!(
+        began.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        began.elapsed()
+    );
+    // It was told that there is nothing, or that the daemon is gone; it does not wait for ever.
+    drop(waiting.join_next().await.unwrap().unwrap());
+}
