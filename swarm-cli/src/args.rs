@@ -4,6 +4,7 @@ mod agent;
 mod count;
 mod judge;
 mod run;
+mod scope;
 mod tasks;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use count::at_least_one;
 pub(crate) use judge::{CriterionArgs, JudgeArgs, validate};
 pub(crate) use run::{PlaybackArgs, RunArgs};
+pub(crate) use scope::ScopeArg;
 use serde::Serialize;
 pub(crate) use tasks::TaskArgs;
 
@@ -140,6 +142,56 @@ pub(crate) enum Command {
     Demo(commands::demo::Demo),
     /// Print the completions of a shell
     Completions(commands::completions::Completions),
+    /// Be the daemon, in the foreground
+    Serve(commands::serve::Serve),
+    /// End the daemon; everything is kept
+    Stop(commands::stop::Stop),
+    /// End the daemon and start it anew
+    Restart(commands::restart::Restart),
+    /// See whether the daemon runs, and how it is
+    Status(commands::status::Status),
+    /// Show what the daemon said last
+    Logs(commands::logs::Logs),
+    /// Make this shell or script a peer
+    Join(commands::join::Join),
+    /// Say goodbye as a peer
+    Leave(commands::leave::Leave),
+    /// List who is here
+    Peers(commands::peers::Peers),
+    /// See as whom you speak
+    Whoami(commands::whoami::Whoami),
+    /// Say what you work on, and how busy you are
+    Set(commands::set::Set),
+    /// Tell one peer something
+    Send(commands::send::Send),
+    /// Tell everybody something
+    Broadcast(commands::broadcast::Broadcast),
+    /// Show what waits for you
+    Inbox(commands::inbox::Inbox),
+    /// See what became of messages
+    #[command(subcommand)]
+    Messages(commands::messages::Messages),
+    /// Hand work to peers, take it, and say what came of it
+    #[command(subcommand)]
+    Tasks(commands::tasks::Tasks),
+    /// Share pieces of text
+    #[command(subcommand)]
+    Snippets(commands::snippets::Snippets),
+    /// Share files
+    #[command(subcommand)]
+    Files(commands::files::Files),
+    /// Alert peers, and see alerts
+    #[command(subcommand)]
+    Alerts(commands::alerts::Alerts),
+    /// Pin texts where everybody finds them
+    #[command(subcommand)]
+    Pins(commands::pins::Pins),
+    /// Ask a peer to review what you changed
+    Review(commands::review::Review),
+    /// Tell others how your work tree stands
+    SyncStatus(commands::sync_status::SyncStatus),
+    /// See what everybody has done so far
+    Analytics(commands::analytics::Analytics),
     /// Copy between an address and a socket
     #[command(hide = true)]
     EgressForward(commands::egress_forward::EgressForward),

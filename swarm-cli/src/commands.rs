@@ -1,6 +1,9 @@
 //! One file per command.
 
+pub(crate) mod alerts;
+pub(crate) mod analytics;
 pub(crate) mod beam;
+pub(crate) mod broadcast;
 pub(crate) mod chain;
 pub(crate) mod classify;
 pub(crate) mod completions;
@@ -10,30 +13,49 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod egress_forward;
 pub(crate) mod encrypt;
+pub(crate) mod files;
 pub(crate) mod filter;
 pub(crate) mod gc;
 pub(crate) mod governor;
 pub(crate) mod guard;
 pub(crate) mod hunt;
 pub(crate) mod image;
+pub(crate) mod inbox;
 pub(crate) mod inspect;
 pub(crate) mod iterate;
+pub(crate) mod join;
+pub(crate) mod leave;
+pub(crate) mod logs;
 pub(crate) mod map;
 pub(crate) mod map_reduce;
+pub(crate) mod messages;
 pub(crate) mod par;
+pub(crate) mod peers;
+pub(crate) mod pins;
 pub(crate) mod pipeline;
 pub(crate) mod project;
 pub(crate) mod race;
 pub(crate) mod reduce;
 pub(crate) mod refs;
+pub(crate) mod restart;
 pub(crate) mod retry;
+pub(crate) mod review;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod sandbox;
 pub(crate) mod score_list;
+pub(crate) mod send;
+pub(crate) mod serve;
+pub(crate) mod set;
+pub(crate) mod snippets;
+pub(crate) mod status;
+pub(crate) mod stop;
+pub(crate) mod sync_status;
+pub(crate) mod tasks;
 pub(crate) mod types;
 pub(crate) mod unwrap;
 pub(crate) mod validate;
+pub(crate) mod whoami;
 pub(crate) mod wrap;
 
 use std::{cell::Cell, path::PathBuf};
@@ -136,7 +158,12 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError> {
     if let Command::Completions(command) = &command {
         return command.execute();
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    // The daemon serves many at once; every other command does one thing.
+    let mut runtime = match command {
+        Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = runtime
         .enable_all()
         .build()
         .map_err(|error| CliError::file("start", "the async runtime".as_ref(), &error))?;
@@ -176,6 +203,28 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError> {
             Command::Demo(command) => command.execute(context).await,
             Command::Config(command) => command.execute(context),
             Command::Completions(command) => command.execute(),
+            Command::Serve(command) => command.execute(context).await,
+            Command::Stop(command) => command.execute(context).await,
+            Command::Restart(command) => command.execute(context).await,
+            Command::Status(command) => command.execute(context).await,
+            Command::Logs(command) => command.execute(context),
+            Command::Join(command) => command.execute(context).await,
+            Command::Leave(command) => command.execute(context).await,
+            Command::Peers(command) => command.execute(context).await,
+            Command::Whoami(command) => command.execute(context).await,
+            Command::Set(command) => command.execute(context).await,
+            Command::Send(command) => command.execute(context).await,
+            Command::Broadcast(command) => command.execute(context).await,
+            Command::Inbox(command) => command.execute(context).await,
+            Command::Messages(command) => command.execute(context).await,
+            Command::Tasks(command) => command.execute(context).await,
+            Command::Snippets(command) => command.execute(context).await,
+            Command::Files(command) => command.execute(context).await,
+            Command::Alerts(command) => command.execute(context).await,
+            Command::Pins(command) => command.execute(context).await,
+            Command::Review(command) => command.execute(context).await,
+            Command::SyncStatus(command) => command.execute(context).await,
+            Command::Analytics(command) => command.execute(context).await,
             Command::EgressForward(command) => command.execute().await,
         }
     })

@@ -85,6 +85,8 @@ pub(crate) struct Settings {
     pub(crate) agents: BTreeMap<String, AgentSettings>,
     /// The socket or address of the engine; empty for the usual one.
     pub(crate) docker_host: String,
+    /// Where the daemon listens; 0 for the usual port, or any that is free.
+    pub(crate) port: u16,
     /// A file with prices of models, which win over those that are built in; empty for none.
     pub(crate) prices: PathBuf,
     /// Agents at once.
@@ -118,6 +120,7 @@ impl Settings {
                 })
                 .collect(),
             docker_host: String::new(),
+            port: 0,
             prices: PathBuf::new(),
             max_concurrent: NonZeroUsize::new(DEFAULT_MAX_CONCURRENT).unwrap_or(NonZeroUsize::MIN),
             max_output: DEFAULT_MAX_OUTPUT,

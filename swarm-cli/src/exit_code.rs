@@ -58,6 +58,7 @@ impl Exit {
             | ErrorCode::UnknownPipeline
             | ErrorCode::RecursivePipeline
             | ErrorCode::UnknownStep
+            | ErrorCode::UnknownPeer
             | ErrorCode::RecordingUnusable
             | ErrorCode::MountMissing => Self::Usage,
             ErrorCode::AgentTimedOut | ErrorCode::QueueTimedOut | ErrorCode::DeadlineExceeded => {
@@ -65,6 +66,9 @@ impl Exit {
             }
             ErrorCode::BudgetExhausted | ErrorCode::AgentOverBudget => Self::OverBudget,
             ErrorCode::Refused
+            | ErrorCode::NotYours
+            | ErrorCode::Forbidden
+            | ErrorCode::Unauthorized
             | ErrorCode::NotRecorded
             | ErrorCode::GuardFailed
             | ErrorCode::RefEncrypted

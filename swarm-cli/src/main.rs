@@ -6,6 +6,7 @@ mod args;
 mod commands;
 mod config;
 mod control;
+mod daemon;
 mod duration;
 mod error;
 mod execute;
@@ -21,6 +22,7 @@ mod session;
 mod trust;
 mod trusted;
 mod warm;
+mod words;
 
 fn main() -> std::process::ExitCode {
     commands::main().into()

@@ -8,7 +8,7 @@ use swarm_core::{
     error_code::{Coded as _, ErrorCode},
     journal::{Journal, Keeper, Sequence, SnapshotLog, SqliteEventLog},
     tasks::TaskGroup,
-    time::Clock,
+    time::{Clock, Timestamp},
 };
 use swarm_peers::{Command, Event, PeerId, Peers, Rejection, Request, State};
 use swarm_refs::Blobs;
@@ -57,6 +57,7 @@ pub struct App {
     /// Fires when the daemon is to end: whoever waits for something stops.
     pub(crate) stopping: CancellationToken,
     pub(crate) settings: Settings,
+    pub(crate) started: Timestamp,
 }
 
 impl App {
@@ -110,12 +111,13 @@ impl App {
             peers,
             log,
             blobs: Arc::new(blobs),
-            clock,
             credentials,
             bells,
             attendance: Attendance::new(),
             head,
             stopping: tasks.stopping(),
+            started: clock.now(),
+            clock,
             settings,
         });
         tasks.spawn(

@@ -8,14 +8,16 @@ use axum::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use swarm_core::{
-    error_code::{Coded as _, ErrorCode},
+    error_code::{Coded, ErrorCode},
     journal::{LogError, Refused},
     refs::RefError,
 };
 use swarm_peers::Rejection;
+use thiserror::Error;
 
 /// Why a request was not done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{message}")]
 pub struct Failure {
     /// What went wrong.
     pub code: ErrorCode,
@@ -77,6 +79,12 @@ impl Failure {
                 message: self.message.clone(),
             },
         }
+    }
+}
+
+impl Coded for Failure {
+    fn code(&self) -> ErrorCode {
+        self.code
     }
 }
 

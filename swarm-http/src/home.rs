@@ -1,6 +1,7 @@
 //! The files by which a daemon and its clients find each other, in the folder `daemon` of a home.
 
 mod address;
+mod peers;
 mod token;
 
 use std::{
@@ -11,6 +12,7 @@ use std::{
 };
 
 pub use address::Address;
+pub use peers::Kept;
 use swarm_core::error_code::{Coded, ErrorCode};
 use thiserror::Error;
 
@@ -22,6 +24,7 @@ use thiserror::Error;
 /// daemon/token         what the owner shows; 0600
 /// daemon/address.json  where the daemon listens
 /// daemon/log           what it had to say
+/// daemon/peer-ID.json  what a session shows as a peer; 0600
 /// ```
 #[derive(Clone, Debug)]
 pub struct DaemonHome {

@@ -13,21 +13,25 @@
 
 pub mod app;
 mod attendance;
+mod autostart;
 mod bells;
 mod caller;
 mod client;
 mod credentials;
+pub mod daemon;
 mod failure;
 mod home;
 pub mod openapi;
 mod operation;
 pub mod operations;
+pub mod place;
 pub mod server;
 
 pub use app::App;
+pub use autostart::{Starter, connect_or_start};
 pub use caller::Caller;
 pub use client::{Client, ClientError};
 pub use failure::{Failure, Problem, ProblemDetail};
-pub use home::{Address, DaemonHome, DaemonLock, HomeError};
+pub use home::{Address, DaemonHome, DaemonLock, HomeError, Kept};
 pub use operation::{Kind, Operation, Who};
 pub use server::serve;

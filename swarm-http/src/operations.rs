@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod analytics;
+pub mod daemon;
 pub mod files;
 pub mod inbox;
 pub mod messages;
@@ -162,6 +163,8 @@ pub fn all() -> Vec<Entry> {
         entry::<reviews::Request>(),
         entry::<reviews::SyncStatus>(),
         entry::<analytics::Show>(),
+        entry::<daemon::Status>(),
+        entry::<daemon::Stop>(),
     ]
 }
 

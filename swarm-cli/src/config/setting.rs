@@ -15,7 +15,7 @@ pub(super) struct Setting {
     pub(super) is_number: bool,
 }
 
-pub(super) const SETTINGS: [Setting; 10] = [
+pub(super) const SETTINGS: [Setting; 11] = [
     text("agents", IMAGE_PREFIX, "the name of an image"),
     text(
         "docker_host",
@@ -33,6 +33,11 @@ pub(super) const SETTINGS: [Setting; 10] = [
         "max_output",
         "SWARM_MAX_OUTPUT",
         "a number of bytes, at least 64k, such as 256m",
+    ),
+    number(
+        "port",
+        "SWARM_PORT",
+        "a port of this machine, or 0 for the usual one or any that is free",
     ),
     text(
         "prices",

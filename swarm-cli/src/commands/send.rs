@@ -1,0 +1,67 @@
+//! `swarm send`
+
+use clap::Args;
+use swarm_http::operations::messages::{Recipient, Send as SendMessage};
+use swarm_peers::{
+    MessageId,
+    peer::{Connection, Presence, Reach},
+};
+
+use super::Context;
+use crate::{
+    daemon::{Daemon, Speaker},
+    error::CliError,
+    exit_code::Exit,
+    words::words,
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct Send {
+    /// Whom: an id or a name; `user` is you
+    to: String,
+    /// What; `-` reads it from stdin
+    #[arg(required = true, value_name = "WORDS")]
+    text: Vec<String>,
+    /// The number of the message that this answers
+    #[arg(long, value_name = "NUMBER")]
+    reply_to: Option<u64>,
+    /// Be told when the recipient has acted upon it
+    #[arg(long)]
+    wants_action: bool,
+    #[command(flatten)]
+    speaker: Speaker,
+}
+
+impl Send {
+    pub(crate) async fn execute(self, context: &Context) -> Result<Exit, CliError> {
+        let text = words(&self.text)?;
+        let mut daemon = Daemon::reach(context, &self.speaker).await?;
+        let send = SendMessage {
+            to: self.to,
+            text,
+            reply_to: self.reply_to.map(MessageId),
+            wants_action: self.wants_action,
+        };
+        let sent = daemon.call(&send).await?;
+        context.out.answer(&sent, || {
+            let to: Vec<String> = sent.to.iter().map(expected).collect();
+            format!("message {} waits for {}", sent.message, to.join(", "))
+        })?;
+        Ok(Exit::Ok)
+    }
+}
+
+/// A recipient, and what is to be expected of it.
+pub(super) fn expected(to: &Recipient) -> String {
+    let expected = match (to.connection, to.presence, to.reach) {
+        (Connection::Left { .. }, ..) => " (gone: it gets this when it comes back)",
+        (Connection::Lost { .. }, ..) => {
+            " (not heard of for a while: it gets this when it comes back)"
+        }
+        (_, Presence::Dnd, _) => " (does not want to be disturbed)",
+        (_, Presence::Away, _) => " (away)",
+        (_, _, Reach::Push) => " (told at once)",
+        (_, _, Reach::Hooks | Reach::Answers) => "",
+    };
+    format!("{}{expected}", to.name)
+}

@@ -1,0 +1,80 @@
+//! `swarm serve`
+
+use clap::Args;
+use serde_json::json;
+use swarm_http::{Address, app::Settings, daemon};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Context;
+use crate::{error::CliError, exit_code::Exit, output::Output};
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Listen at this port [default: 7897, or any that is free]
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+    /// In a session of its own, and without a word: how others start it
+    #[arg(long, hide = true)]
+    background: bool,
+}
+
+impl Serve {
+    pub(crate) async fn execute(self, context: &Context) -> Result<Exit, CliError> {
+        if self.background {
+            // Whoever started it may end, and so may the terminal. Fails only if it has a session already.
+            if let Err(error) = rustix::process::setsid() {
+                context
+                    .out
+                    .warn(&format!("it stays in its session: {error}"));
+            }
+        }
+        tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_target(false)
+            .with_writer(std::io::stderr)
+            .init();
+        let config = context.config()?;
+        let port = self.port.unwrap_or(config.settings.port);
+        let mut settings = Settings::new(&config.settings.home);
+        settings.peers = swarm_peers::Settings::default();
+        let stop = stop()?;
+        let out = context.out;
+        let background = self.background;
+        daemon::run(settings, port, stop, |address| {
+            if !background {
+                say(out, address);
+            }
+        })
+        .await?;
+        Ok(Exit::Ok)
+    }
+}
+
+fn say(out: Output, address: &Address) {
+    let url = format!("http://{}", address.listens);
+    let shown = json!({"url": url, "pid": address.pid, "version": address.version});
+    // Who does not read it does not want to know.
+    drop(out.answer(&shown, || {
+        format!(
+            "swarm {} listens at {url} (process {}); ctrl-C ends it",
+            address.version, address.pid
+        )
+    }));
+}
+
+/// Ready once somebody wants the daemon to end.
+fn stop() -> Result<impl Future<Output = ()>, CliError> {
+    let listen = |kind| {
+        signal(kind).map_err(|error| CliError::file("listen to", "signals".as_ref(), &error))
+    };
+    let mut end = listen(SignalKind::terminate())?;
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut hang_up = listen(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = end.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hang_up.recv() => {}
+        }
+    })
+}
