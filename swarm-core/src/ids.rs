@@ -3,35 +3,13 @@
 //! Each of them becomes a folder, a container name and a part of a URL, so a name is checked once, when
 //! it is made, and nothing that holds one has to check again.
 
+#[macro_use]
+mod name;
+
 use std::{fmt, str::FromStr};
 
+pub use name::{InvalidName, MAX_NAME_LEN, NameShape};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
-
-use crate::error_code::{Coded, ErrorCode};
-
-/// The longest name in bytes; leaves room for a prefix in a container name and a file name.
-pub const MAX_NAME_LEN: usize = 128;
-
-/// A text that cannot be a name.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error(
-    "{kind} {name:?} is not a valid name: {problem}; use up to {MAX_NAME_LEN} letters, digits, `-`, `_` and single `.`"
-)]
-pub struct InvalidName {
-    /// What was to be named, such as "run id".
-    pub kind: &'static str,
-    /// The text, cut to a readable length.
-    pub name: String,
-    /// What is wrong with it.
-    pub problem: &'static str,
-}
-
-impl Coded for InvalidName {
-    fn code(&self) -> ErrorCode {
-        ErrorCode::InvalidName
-    }
-}
 
 /// The name of the folder that the agents of a run share, beside their own.
 pub const SHARED: &str = "shared";
@@ -43,105 +21,37 @@ fn unreserved(kind: &'static str, name: String) -> Result<String, InvalidName> {
             kind,
             name,
             problem: "the folder that the agents of a run share is called so",
+            shape: NameShape::FOLDER,
         });
     }
     Ok(name)
 }
 
-fn checked(kind: &'static str, name: &str) -> Result<String, InvalidName> {
-    let problem = if name.is_empty() {
-        "it is empty"
-    } else if name.len() > MAX_NAME_LEN {
-        "it is too long"
-    } else if !name
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
-    {
-        "it holds other characters"
-    } else if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
-        "it does not start with a letter or digit"
-    } else if name.contains("..") || name.ends_with('.') {
-        "it could be read as a path"
-    } else {
-        return Ok(name.to_owned());
-    };
-    Err(InvalidName {
-        kind,
-        name: name.chars().take(60).collect(),
-        problem,
-    })
-}
-
-macro_rules! name_type {
-    ($(#[$doc:meta])* $name:ident, $kind:literal $(, $besides:ident)?) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
-
-        impl $name {
-            /// Takes `name` if it is safe as a folder, a container name and a part of a URL.
-            pub fn new(name: impl AsRef<str>) -> Result<Self, InvalidName> {
-                let name = checked($kind, name.as_ref())?;
-                $(let name = $besides($kind, name)?;)?
-                Ok(Self(name))
-            }
-
-            /// The name as text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = InvalidName;
-            fn from_str(name: &str) -> Result<Self, InvalidName> {
-                Self::new(name)
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = InvalidName;
-            fn try_from(name: String) -> Result<Self, InvalidName> {
-                Self::new(name)
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(name: $name) -> Self {
-                name.0
-            }
-        }
-    };
-}
-
 name_type!(
     /// One execution of a plan; the first twelve hex digits of a random UUID.
     RunId,
-    "run id"
+    "run id",
+    NameShape::FOLDER
 );
 name_type!(
     /// One agent within a run, such as `agent-0`, `stage-1` or `stage-0.attempt-2`. Not [`SHARED`].
     AgentId,
     "agent id",
+    NameShape::FOLDER,
     unreserved
 );
 name_type!(
     /// The name under which a sandbox is saved.
     SandboxName,
-    "sandbox name"
+    "sandbox name",
+    NameShape::FOLDER
 );
 
 name_type!(
     /// One step of a pipeline.
     StepId,
-    "step id"
+    "step id",
+    NameShape::FOLDER
 );
 
 impl AgentId {
@@ -205,6 +115,7 @@ impl FromStr for RefId {
                 kind: "ref",
                 name: text.chars().take(60).collect(),
                 problem: "a ref is written run/agent",
+                shape: NameShape::FOLDER,
             });
         };
         Ok(Self {
@@ -248,6 +159,14 @@ mod tests {
             assert!(AgentId::new(name).is_err(), "{name:?} was accepted");
         }
         assert!(AgentId::new("x".repeat(MAX_NAME_LEN + 1)).is_err());
+    }
+
+    #[test]
+    fn a_refused_name_says_what_is_wrong_and_what_is_right() {
+        assert_eq!(
+            RunId::new("a b").unwrap_err().to_string(),
+            "run id \"a b\" is not a valid name: it holds other characters; use up to 128 letters, digits, `-`, `_` and single `.`"
+        );
     }
 
     #[test]

@@ -222,8 +222,9 @@ impl<'a> Deciding<'a> {
     }
 
     /// Sends `message` under the next number and now. Who has no room for it does not keep others from it; it counts as
-    /// undeliverable for them.
-    pub(crate) fn send_as(&mut self, mut message: Message, to: Vec<PeerId>) {
+    /// undeliverable for them. Who was forgotten is sent nothing: the event would say that it waits, and nobody would have it.
+    pub(crate) fn send_as(&mut self, mut message: Message, mut to: Vec<PeerId>) {
+        to.retain(|to| self.state.peer(to).is_some());
         if to.is_empty() {
             return;
         }

@@ -3,86 +3,27 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use swarm_core::ids::InvalidName;
+use swarm_core::{ids::NameShape, name_type};
 
 /// The longest id or name of a peer, in bytes.
 pub const MAX_NAME: usize = 64;
 
-fn checked(kind: &'static str, name: &str) -> Result<String, InvalidName> {
-    let problem = if name.is_empty() {
-        "it is empty"
-    } else if name.len() > MAX_NAME {
-        "it is longer than 64 characters"
-    } else if !name
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-    {
-        "it holds other characters than letters, digits, `-` and `_`"
-    } else if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
-        "it does not start with a letter or digit"
-    } else {
-        return Ok(name.to_owned());
-    };
-    Err(InvalidName {
-        kind,
-        name: name.chars().take(60).collect(),
-        problem,
-    })
-}
+const SHAPE: NameShape = NameShape {
+    max_len: MAX_NAME,
+    dots: false,
+};
 
-macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $kind:literal) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
-
-        impl $name {
-            /// Takes `name` if it is safe in a line of text and a part of a URL.
-            ///
-            /// # Errors
-            ///
-            /// If it is empty, longer than [`MAX_NAME`], or holds other characters than ASCII letters, digits, `-` and `_`.
-            pub fn new(name: impl AsRef<str>) -> Result<Self, InvalidName> {
-                checked($kind, name.as_ref()).map(Self)
-            }
-
-            /// The name as text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = InvalidName;
-            fn try_from(name: String) -> Result<Self, InvalidName> {
-                Self::new(name)
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(name: $name) -> Self {
-                name.0
-            }
-        }
-    };
-}
-
-name!(
+name_type!(
     /// One peer, for good: it comes back under the same id.
     PeerId,
-    "peer id"
+    "peer id",
+    SHAPE
 );
-name!(
+name_type!(
     /// What a peer is called; no two peers are called the same.
     PeerName,
-    "peer name"
+    "peer name",
+    SHAPE
 );
 
 impl PeerName {
@@ -173,5 +114,9 @@ mod tests {
             assert!(PeerName::new(bad).is_err(), "{bad:?}");
         }
         assert!(PeerName::new("brisk-otter_2").is_ok());
+        assert_eq!(
+            PeerName::new("a.b").unwrap_err().to_string(),
+            "peer name \"a.b\" is not a valid name: it holds other characters; use up to 64 letters, digits, `-` and `_`"
+        );
     }
 }

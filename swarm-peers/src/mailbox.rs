@@ -52,15 +52,19 @@ impl Mailbox {
         self.waiting.values()
     }
 
-    /// What is still to be handed over after `after`, the oldest first. Whoever hands over starts with
-    /// [`injected`](Self::injected).
+    /// What is still to be handed over after `after`, the oldest first. For a program that has just connected, `after` is
+    /// [`seen`](Self::seen), and then the last message that was handed over on this connection.
+    ///
+    /// It is never [`injected`](Self::injected): a program before this one may have died with what it had taken, and once this
+    /// one has shown a later message, all before that count as seen. What the same program is handed twice it drops by its number.
     pub fn after(&self, after: MessageId) -> impl Iterator<Item = &Arc<Message>> {
         self.waiting
             .range(after.next()..)
             .map(|(_, message)| message)
     }
 
-    /// Up to where messages were handed to the program of the session.
+    /// Up to where messages were handed to a program of the session, which may have died since. This tells senders how far their
+    /// messages are, and not whoever hands over where to go on: see [`after`](Self::after).
     pub const fn injected(&self) -> MessageId {
         self.injected
     }
@@ -104,9 +108,14 @@ impl Mailbox {
         })
     }
 
-    /// The newest message that waits.
+    /// The newest message that ever came, whatever has become of it.
     pub(crate) fn newest(&self) -> Option<MessageId> {
-        self.waiting.last_key_value().map(|(id, _)| *id)
+        self.threads.back().map(|(id, _)| *id)
+    }
+
+    /// Whether the session has not seen `message`.
+    pub(crate) fn is_waiting(&self, message: MessageId) -> bool {
+        self.waiting.contains_key(&message)
     }
 
     /// Those that were sent at or before `latest`.

@@ -66,7 +66,7 @@ pub enum Request {
         /// How.
         way: Way,
     },
-    /// To say that the session has acted upon a message.
+    /// To say that the session has acted upon a message, which it has said that it has seen.
     Acted {
         /// Which.
         message: MessageId,
@@ -192,6 +192,10 @@ pub(crate) fn decide(deciding: &mut Deciding<'_>, request: &Request) -> Result<(
         }
         Request::Acted { message } => {
             let me = deciding.me()?;
+            // It has overtaken what says so; if it were taken for done, the sender would never be told.
+            if me.mailbox.is_waiting(*message) {
+                return Err(Rejection::NotSeen { message: *message });
+            }
             if me.mailbox.to_act().any(|id| id == *message) {
                 deciding.push(Event::Post(Happened::Acted {
                     peer: me.id.clone(),
@@ -268,10 +272,10 @@ fn sync_status(
     deciding.tell_all(scope, about, text)
 }
 
-/// Nobody confirms what was never sent to it: a later message could then be skipped.
+/// Nobody confirms what was never sent to it: a later message could then be skipped. What was sent to it, and given up before it
+/// could confirm it, it may confirm.
 fn check_sent(mailbox: &Mailbox, up_to: MessageId) -> Result<(), Rejection> {
-    let newest = mailbox.newest().unwrap_or_default();
-    if up_to > newest.max(mailbox.seen()) {
+    if up_to > mailbox.newest().unwrap_or_default() {
         return Err(Rejection::NotSent { message: up_to });
     }
     Ok(())

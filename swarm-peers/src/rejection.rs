@@ -128,6 +128,14 @@ pub enum Rejection {
         /// Which.
         message: MessageId,
     },
+    /// A message was acted upon before it was seen.
+    #[error(
+        "message {message} still waits for you; say that you have seen it, and then that you have acted upon it"
+    )]
+    NotSeen {
+        /// Which.
+        message: MessageId,
+    },
     /// Something is somebody else's business.
     #[error("{what} is not yours: {whose}")]
     NotYours {
@@ -196,7 +204,8 @@ impl Coded for Rejection {
             | Self::BadFileName { .. }
             | Self::BadHash { .. }
             | Self::ToItself { .. }
-            | Self::NotSent { .. } => ErrorCode::InvalidInput,
+            | Self::NotSent { .. }
+            | Self::NotSeen { .. } => ErrorCode::InvalidInput,
             Self::RateLimited { .. } => ErrorCode::RateLimited,
             Self::MailboxFull { .. } | Self::TooMany { .. } => ErrorCode::Full,
             Self::TaskClosed { .. } | Self::TaskNotClaimed { .. } => ErrorCode::TaskState,

@@ -4,6 +4,7 @@
 mod alerts;
 mod joining;
 mod messages;
+mod model;
 mod properties;
 mod shared;
 mod sweeping;

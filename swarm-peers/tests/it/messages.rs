@@ -7,7 +7,7 @@ use swarm_peers::{
     post::{Happened, Request},
 };
 
-use crate::village::{Village, join};
+use crate::village::{DAY, Village, join};
 
 fn seen(up_to: u64) -> Request {
     Request::Seen {
@@ -187,15 +187,45 @@ fn who_asks_for_it_learns_when_somebody_has_acted() {
     let acted = Request::Acted {
         message: MessageId(1),
     };
-    assert_eq!(
-        village.ask("bob", acted.clone()).unwrap().len(),
-        0,
-        "it has not even seen it"
-    );
     village.ask("bob", seen(1)).unwrap();
     assert!(village.unseen("bob").is_empty());
     assert_eq!(village.ask("bob", acted.clone()).unwrap().len(), 1);
     assert_eq!(village.ask("bob", acted).unwrap().len(), 0);
+}
+
+#[test]
+fn who_says_that_it_has_acted_before_it_has_seen_is_refused_and_may_say_it_again() {
+    let mut village = Village::of(&["ann", "bob"]);
+    let request = Request::Send {
+        to: "bob".to_owned(),
+        text: "do it".to_owned(),
+        reply_to: None,
+        wants_action: true,
+    };
+    village.ask("ann", request).unwrap();
+    let acted = Request::Acted {
+        message: MessageId(1),
+    };
+    let refused = village.ask("bob", acted.clone());
+    assert!(
+        matches!(refused, Err(Rejection::NotSeen { .. })),
+        "{refused:?}"
+    );
+    village.ask("bob", seen(1)).unwrap();
+    assert_eq!(village.ask("bob", acted).unwrap().len(), 1);
+}
+
+#[test]
+fn a_message_may_be_confirmed_after_it_was_given_up() {
+    for confirmation in [injected(1), seen(1)] {
+        let mut village = Village::of(&["ann", "bob"]);
+        village.send("ann", "bob", "one").unwrap();
+        village.wait(DAY * 7);
+        village.sweep(swarm_peers::Sweep::default());
+        assert_eq!(village.state.dead_letters().count(), 1);
+        village.ask("bob", confirmation).unwrap();
+        assert!(village.ask("bob", seen(2)).is_err(), "that is for ann");
+    }
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! What time alone brings about.
 
 use swarm_peers::{
-    About, PeerId, Sweep,
+    About, Event, PeerId, Settings, Sweep,
     peer::{self, Connection},
+    post,
 };
 
 use crate::village::{DAY, Village};
@@ -77,6 +78,32 @@ fn who_is_gone_for_long_is_forgotten_once_nothing_waits_for_it() {
     village.sweep(Sweep::default());
     assert!(village.state.find("bob").is_err());
     assert!(village.state.find("ann").is_ok());
+}
+
+#[test]
+fn who_was_forgotten_is_not_told_that_its_message_was_given_up() {
+    let mut village = Village::new(Settings {
+        keep_waiting: DAY * 2,
+        keep_done: DAY,
+        ..Settings::default()
+    });
+    for id in ["ann", "bob"] {
+        village.join(id).unwrap();
+    }
+    village.send("ann", "bob", "hello").unwrap();
+    village.ask("ann", peer::Request::Leave).unwrap();
+    village.wait(DAY);
+    village.sweep(Sweep::default());
+    assert!(village.state.find("ann").is_err());
+    village.wait(DAY);
+    let events = village.sweep(Sweep::default());
+    assert!(
+        matches!(
+            &events[..],
+            [Event::Post(post::Happened::Undeliverable { .. })]
+        ),
+        "{events:?}"
+    );
 }
 
 #[test]
