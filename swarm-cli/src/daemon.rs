@@ -89,10 +89,6 @@ pub(crate) fn home(context: &Context) -> Result<DaemonHome, CliError> {
 }
 
 /// How this program is started as a daemon.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "what of the environment a daemon gets is decided here"
-)]
 pub(crate) fn starter(home: &DaemonHome) -> Result<Starter, CliError> {
     let program = env::current_exe()
         .map_err(|error| CliError::file("find", "this program".as_ref(), &error))?;

@@ -9,6 +9,7 @@ use crate::{
     daemon::{Daemon, Speaker},
     error::CliError,
     exit_code::Exit,
+    output::printable,
 };
 
 #[derive(Debug, Args)]
@@ -103,7 +104,7 @@ pub(crate) fn shown(delivered: &Delivered) -> String {
     let text: Vec<String> = message
         .text
         .lines()
-        .map(|line| format!("  | {line}"))
+        .map(|line| format!("  | {}", printable(line)))
         .collect();
     format!(
         "message {} from {from} ({}{reply}{wanted})\n{}",

@@ -20,6 +20,8 @@ mod common;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod daemon;
+#[cfg(test)]
 mod disk_full;
 #[cfg(feature = "docker-tests")]
 #[cfg(test)]
@@ -43,6 +45,8 @@ mod limits;
 #[cfg(feature = "claude-tests")]
 #[cfg(test)]
 mod model_server;
+#[cfg(test)]
+mod peers;
 #[cfg(test)]
 mod pipeline;
 #[cfg(test)]

@@ -71,8 +71,10 @@ impl DaemonHome {
         for entry in entries {
             let entry = entry.map_err(|error| failed("read", &folder, error))?;
             let name = entry.file_name();
-            let Some(name) = name.to_str() else { continue };
-            if !name.starts_with("peer-") || !name.ends_with(".json") {
+            let is_one = name
+                .to_str()
+                .and_then(|name| name.strip_prefix("peer-")?.strip_suffix(".json"));
+            if is_one.is_none() {
                 continue;
             }
             let text = fs::read_to_string(entry.path())

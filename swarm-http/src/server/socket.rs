@@ -2,8 +2,9 @@
 //!
 //! A client sends `{"id": 1, "call": "messages/send", "with": {…}}` and gets `{"id": 1, "answer": {…}}` or `{"id": 1, "error": {…}}`.
 //! Calls are begun in the order in which they come, and many may be under way; answers come as they are ready. Messages for the peer
-//! whose connection it is come as `{"message": {…}}`, in their order, from where its program had taken them last. The client says
-//! `inbox/injected` or `inbox/seen` for them: until then no more than [`WINDOW`] are sent, and they come again after a reconnection.
+//! whose connection it is come as `{"message": {…}}`, in their order, from what the session has seen last. The client says
+//! `inbox/injected` or `inbox/seen` for them: until then no more than [`WINDOW`] are sent. What was not seen comes again after a
+//! reconnection; who has shown it already knows it by its number.
 
 use std::{sync::Arc, task::Poll, time::Duration};
 
@@ -94,8 +95,13 @@ struct Serving {
     caller: Caller,
     me: PeerId,
     operations: Vec<Entry>,
-    /// The last message that was sent here.
-    sent: MessageId,
+    /// The last message that was handed over on this connection; before the first, what the session had seen counts.
+    ///
+    /// Not what a program of it had taken: that program may be dead, and a session that sees a later message counts as having seen
+    /// all before it.
+    sent: Option<MessageId>,
+    /// The last message that was confirmed on this connection.
+    confirmed: MessageId,
     heard: Instant,
 }
 
@@ -104,7 +110,8 @@ impl Serving {
         Self {
             me: caller.peer(),
             operations: operations::all(),
-            sent: MessageId::default(),
+            sent: None,
+            confirmed: MessageId::default(),
             heard: Instant::now(),
             app,
             caller,
@@ -123,7 +130,8 @@ impl Serving {
             let step = tokio::select! {
                 () = stopping.cancelled() => break Some((1001, "the daemon is ending; connect again")),
                 Some(Answered { frame, confirms }) = calls.next() => {
-                    if confirms {
+                    if let Some(up_to) = confirms {
+                        self.confirmed = self.confirmed.max(up_to);
                         // There may be room for more messages now.
                         bell.mark_changed();
                     }
@@ -184,13 +192,14 @@ impl Serving {
         &mut self,
         socket: &mut WebSocket,
     ) -> Result<Result<(), axum::Error>, Failure> {
-        let (me, sent) = (self.me.clone(), self.sent);
+        let (me, sent, confirmed) = (self.me.clone(), self.sent, self.confirmed);
         let found = self.app.ask(move |state| {
             let mailbox = &state.peer(&me)?.mailbox;
-            let injected = mailbox.injected();
-            let under_way = mailbox.after(injected).take_while(|m| m.id <= sent).count();
+            let sent = sent.unwrap_or_else(|| mailbox.seen());
+            let under_way = mailbox.after(confirmed.max(mailbox.seen()));
+            let under_way = under_way.take_while(|message| message.id <= sent).count();
             let room = WINDOW.saturating_sub(under_way);
-            inbox::waiting(state, &me, Some(injected.max(sent)), room)
+            inbox::waiting(state, &me, Some(sent), room)
         });
         let Some(found) = found.await? else {
             return Err(Failure::new(ErrorCode::UnknownPeer, "forgotten"));
@@ -200,7 +209,7 @@ impl Serving {
             if let Err(error) = socket.send(frame).await {
                 return Ok(Err(error));
             }
-            self.sent = message.message.id;
+            self.sent = Some(message.message.id);
         }
         Ok(Ok(()))
     }
@@ -227,13 +236,14 @@ impl Serving {
         let with = call
             .with
             .map_or_else(|| "{}".into(), |with| String::from(Box::<str>::from(with)));
+        let confirms = [inbox::Injected::NAME, inbox::Seen::NAME].contains(&entry.name);
+        let up_to = confirms.then(|| serde_json::from_str::<UpTo>(&with).ok());
         let work = (entry.run)(
             Arc::clone(&self.app),
             self.caller.clone(),
             Input::Json(with.into()),
         );
         let id = call.id;
-        let confirms = [inbox::Injected::NAME, inbox::Seen::NAME].contains(&entry.name);
         Taken::Call(async move {
             let answer = work.await.and_then(|bytes| {
                 let text = String::from_utf8(bytes).map_err(|e| e.to_string());
@@ -245,18 +255,32 @@ impl Serving {
                     id,
                     answer: &answer,
                 }),
-                Err(failure) => refusal(Some(id), &failure),
+                Err(failure) => {
+                    return Answered {
+                        frame: refusal(Some(id), &failure),
+                        confirms: None,
+                    };
+                }
             };
-            Answered { frame, confirms }
+            Answered {
+                frame,
+                confirms: up_to.flatten().map(|confirmed| confirmed.up_to),
+            }
         })
     }
+}
+
+/// What a confirmation says.
+#[derive(Deserialize)]
+struct UpTo {
+    up_to: MessageId,
 }
 
 /// A call that is done.
 struct Answered {
     frame: Frame,
-    /// Whether it said that messages were taken.
-    confirms: bool,
+    /// Up to where it said that messages were taken.
+    confirms: Option<MessageId>,
 }
 
 /// What became of a frame.

@@ -82,14 +82,31 @@ async fn messages_come_in_order_and_what_was_not_confirmed_comes_again_on_the_ne
     drop(socket);
     let mut socket = Socket::open(&daemon, &bob.credential).await;
     assert_eq!(socket.texts(8).await, numbers(0..8));
-    let confirm =
-        json!({"id": 1, "call": "inbox/injected", "with": {"up_to": last, "way": "push"}});
+    let confirm = json!({"id": 1, "call": "inbox/seen", "with": {"up_to": last, "way": "push"}});
     socket.send(confirm).await;
     assert_eq!(socket.next().await, json!({"id": 1, "answer": {}}));
     drop(socket);
     flood(&mut alice, 8..9).await;
     let mut socket = Socket::open(&daemon, &bob.credential).await;
     assert_eq!(socket.texts(1).await, numbers(8..9));
+}
+
+#[tokio::test]
+async fn what_a_program_took_and_did_not_show_comes_again_for_the_next_program_of_the_session() {
+    let daemon = unlimited().await;
+    let mut alice = daemon.join("alice").await;
+    let bob = daemon.join("bob").await.joined;
+    let first = flood(&mut alice, 0..1).await;
+    let mut socket = Socket::open(&daemon, &bob.credential).await;
+    assert_eq!(socket.texts(1).await, numbers(0..1));
+    let taken = json!({"id": 1, "call": "inbox/injected", "with": {"up_to": first, "way": "push"}});
+    socket.send(taken).await;
+    socket.next().await;
+    // It dies before it has shown it.
+    drop(socket);
+    flood(&mut alice, 1..2).await;
+    let mut socket = Socket::open(&daemon, &bob.credential).await;
+    assert_eq!(socket.texts(2).await, numbers(0..2));
 }
 
 #[tokio::test]

@@ -83,7 +83,7 @@ fn human(found: &[Task]) -> String {
             task.from.to_string(),
             task.to
                 .as_ref()
-                .map_or("anybody".to_owned(), ToString::to_string),
+                .map_or_else(|| "anybody".to_owned(), ToString::to_string),
             first_line(&task.description, 60),
             first_line(task.result.as_deref().unwrap_or_default(), 40),
         ]
