@@ -171,6 +171,10 @@ pub(crate) enum Command {
     /// See what became of messages
     #[command(subcommand)]
     Messages(commands::messages::Messages),
+    /// Show what was sent, the newest first
+    History(commands::history::History),
+    /// Search what was sent
+    Search(commands::search::Search),
     /// Hand work to peers, take it, and say what came of it
     #[command(subcommand)]
     Tasks(commands::tasks::Tasks),
@@ -192,6 +196,8 @@ pub(crate) enum Command {
     SyncStatus(commands::sync_status::SyncStatus),
     /// See what everybody has done so far
     Analytics(commands::analytics::Analytics),
+    /// Kill a daemon again and again while messages are sent, and count what is lost
+    Torture(commands::torture::Torture),
     /// Copy between an address and a socket
     #[command(hide = true)]
     EgressForward(commands::egress_forward::EgressForward),

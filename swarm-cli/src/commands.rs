@@ -18,6 +18,7 @@ pub(crate) mod filter;
 pub(crate) mod gc;
 pub(crate) mod governor;
 pub(crate) mod guard;
+pub(crate) mod history;
 pub(crate) mod hunt;
 pub(crate) mod image;
 pub(crate) mod inbox;
@@ -44,6 +45,7 @@ pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod sandbox;
 pub(crate) mod score_list;
+pub(crate) mod search;
 pub(crate) mod send;
 pub(crate) mod serve;
 pub(crate) mod set;
@@ -52,6 +54,7 @@ pub(crate) mod status;
 pub(crate) mod stop;
 pub(crate) mod sync_status;
 pub(crate) mod tasks;
+pub(crate) mod torture;
 pub(crate) mod types;
 pub(crate) mod unwrap;
 pub(crate) mod validate;
@@ -217,6 +220,8 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError> {
             Command::Broadcast(command) => command.execute(context).await,
             Command::Inbox(command) => command.execute(context).await,
             Command::Messages(command) => command.execute(context).await,
+            Command::History(command) => command.execute(context).await,
+            Command::Search(command) => command.execute(context).await,
             Command::Tasks(command) => command.execute(context).await,
             Command::Snippets(command) => command.execute(context).await,
             Command::Files(command) => command.execute(context).await,
@@ -225,6 +230,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError> {
             Command::Review(command) => command.execute(context).await,
             Command::SyncStatus(command) => command.execute(context).await,
             Command::Analytics(command) => command.execute(context).await,
+            Command::Torture(command) => command.execute(context).await,
             Command::EgressForward(command) => command.execute().await,
         }
     })

@@ -85,6 +85,10 @@ pub(crate) struct Settings {
     pub(crate) agents: BTreeMap<String, AgentSettings>,
     /// The socket or address of the engine; empty for the usual one.
     pub(crate) docker_host: String,
+    /// How many messages and other things each peer may send in a minute; 0 for as many as it likes.
+    pub(crate) messages_per_minute: u16,
+    /// For how many hours messages are kept that were seen.
+    pub(crate) keep_messages: u32,
     /// Where the daemon listens; 0 for the usual port, or any that is free.
     pub(crate) port: u16,
     /// A file with prices of models, which win over those that are built in; empty for none.
@@ -120,6 +124,8 @@ impl Settings {
                 })
                 .collect(),
             docker_host: String::new(),
+            messages_per_minute: 60,
+            keep_messages: 24,
             port: 0,
             prices: PathBuf::new(),
             max_concurrent: NonZeroUsize::new(DEFAULT_MAX_CONCURRENT).unwrap_or(NonZeroUsize::MIN),
@@ -198,6 +204,12 @@ pub(crate) fn load(overrides: &Overrides) -> Result<Config, CliError> {
     }
     if settings.max_output < LEAST_OUTPUT {
         return must_be("max_output", &settings.max_output);
+    }
+    if usize::from(settings.messages_per_minute) > swarm_peers::settings::MAX_RATE {
+        return must_be("messages_per_minute", &settings.messages_per_minute);
+    }
+    if settings.keep_messages == 0 {
+        return must_be("keep_messages", &settings.keep_messages);
     }
     if Duration::try_from_secs_f64(settings.queue_timeout).is_ok_and(|timeout| !timeout.is_zero()) {
         Ok(config)

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Caller, Failure, HomeError, attendance::Attendance, bells::Bells, credentials::Credentials,
-    home::DaemonHome,
+    history::History, home::DaemonHome,
 };
 
 /// What a daemon is opened with.
@@ -48,6 +48,7 @@ pub struct App {
     pub(crate) peers: Journal<Peers>,
     pub(crate) log: Arc<dyn SnapshotLog>,
     pub(crate) blobs: Arc<Blobs>,
+    pub(crate) history: History,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) credentials: Arc<Credentials>,
     pub(crate) bells: Arc<Bells>,
@@ -104,6 +105,11 @@ impl App {
         let (state, last) = keeper.known().map_or((&nobody, Sequence(0)), |known| known);
         newest.send_replace(last);
         let credentials = follow.begin(Credentials::new(&token, state));
+        let history = {
+            let (home, log, state) = (settings.home.clone(), Arc::clone(&log), state.clone());
+            let opened = spawn_blocking(move || History::open(&home, log, &state));
+            opened.await.map_err(|error| internal(&error))??
+        };
 
         let mut tasks = TaskGroup::new();
         tasks.spawn("keeper", keeper.run());
@@ -111,6 +117,7 @@ impl App {
             peers,
             log,
             blobs: Arc::new(blobs),
+            history,
             credentials,
             bells,
             attendance: Attendance::new(),

@@ -142,3 +142,15 @@ pub enum Way {
     /// The session asked for its messages.
     Inbox,
 }
+
+impl Way {
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Push => "push",
+            Self::Answer => "answer",
+            Self::Hook => "hook",
+            Self::Inbox => "inbox",
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! `swarm serve`
 
+use std::time::Duration;
+
 use clap::Args;
 use serde_json::json;
 use swarm_http::{Address, app::Settings, daemon};
@@ -36,7 +38,10 @@ impl Serve {
         let config = context.config()?;
         let port = self.port.unwrap_or(config.settings.port);
         let mut settings = Settings::new(&config.settings.home);
-        settings.peers = swarm_peers::Settings::default();
+        let rate = usize::from(config.settings.messages_per_minute);
+        settings.peers.rate = (rate > 0).then_some(rate);
+        let hours = u64::from(config.settings.keep_messages);
+        settings.keep_events = Duration::from_hours(hours);
         let stop = stop()?;
         let out = context.out;
         let background = self.background;

@@ -15,7 +15,7 @@ pub(super) struct Setting {
     pub(super) is_number: bool,
 }
 
-pub(super) const SETTINGS: [Setting; 11] = [
+pub(super) const SETTINGS: [Setting; 13] = [
     text("agents", IMAGE_PREFIX, "the name of an image"),
     text(
         "docker_host",
@@ -25,6 +25,11 @@ pub(super) const SETTINGS: [Setting; 11] = [
     text("home", "SWARM_HOME", "the path of a folder"),
     text("image", "SWARM_IMAGE", "the name of an image"),
     number(
+        "keep_messages",
+        "SWARM_KEEP_MESSAGES",
+        "a number of hours above zero",
+    ),
+    number(
         "max_concurrent",
         "SWARM_MAX_CONCURRENT",
         "a whole number above zero",
@@ -33,6 +38,11 @@ pub(super) const SETTINGS: [Setting; 11] = [
         "max_output",
         "SWARM_MAX_OUTPUT",
         "a number of bytes, at least 64k, such as 256m",
+    ),
+    number(
+        "messages_per_minute",
+        "SWARM_MESSAGES_PER_MINUTE",
+        "a whole number up to 1000, or 0 for no limit",
     ),
     number(
         "port",

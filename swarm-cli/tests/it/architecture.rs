@@ -5,7 +5,7 @@ const MAY_KNOW: [(&str, &[&str]); 7] = [
     ("axum", &["swarm-http"]),
     ("rmcp", &["swarm-mcp"]),
     ("bollard", &["swarm-docker"]),
-    ("rusqlite", &["swarm-core"]),
+    ("rusqlite", &["swarm-core", "swarm-http"]),
     ("clap", &["swarm-cli", "swarm-mcp"]),
     ("fernet", &["swarm-refs"]),
     ("anyhow", &["swarm-cli", "swarm-mcp"]),
@@ -32,7 +32,14 @@ const MAY_USE: [(&str, &[&str]); 8] = [
     ),
     (
         "swarm-examples",
-        &["swarm-core", "swarm-refs", "swarm-docker", "swarm-pipeline"],
+        &[
+            "swarm-core",
+            "swarm-refs",
+            "swarm-docker",
+            "swarm-pipeline",
+            "swarm-peers",
+            "swarm-http",
+        ],
     ),
 ];
 

@@ -78,4 +78,6 @@ fn every_file_of_this_folder_is_a_module() {
     }
 }
 #[cfg(test)]
+mod torture;
+#[cfg(test)]
 mod types;

@@ -1,6 +1,10 @@
 //! What sessions do with each other, from the command line.
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use crate::{
     common::{Outcome, eventually},
@@ -150,6 +154,52 @@ fn what_is_shared_pinned_and_alerted_is_found_again() {
     assert!(home.lines(&["alerts", "list", "--open"]).is_empty());
     let analytics = home.json(&["analytics", "alice"]);
     assert_eq!(analytics["peers"][0]["snippets_shared"], 1);
+}
+
+#[test]
+fn the_script_that_injects_a_task_waits_until_it_is_done() {
+    let home = with_peers();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/inject_task.sh");
+    let folder = Path::new(env!("CARGO_BIN_EXE_swarm")).parent().unwrap();
+    let mut command = home.program(script);
+    let path = format!("{}:/usr/bin:/bin", folder.display());
+    command.args(["bob", "fix the parser"]).env("PATH", path);
+    let running = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let waiting = ["inbox", "--wait", "60", "--as", "bob"];
+    assert!(
+        home.lines(&waiting)[0]["text"]
+            .as_str()
+            .unwrap()
+            .contains("fix the parser")
+    );
+    home.does(&["tasks", "claim", "1", "--as", "bob"]);
+    home.does(&["tasks", "complete", "1", "green", "--as", "bob"]);
+    let outcome = Outcome::of(&running.wait_with_output().unwrap()).ok();
+    assert!(
+        outcome.stdout.contains("task 1 waits for bob"),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn a_message_is_followed_by_its_sender_and_found_by_its_words() {
+    let home = with_peers();
+    home.does(&["send", "bob", "the red parser", "--as", "alice"]);
+    let stage =
+        || home.json(&["messages", "show", "1", "--as", "alice"])["receipts"][0]["stage"].clone();
+    assert_eq!(stage(), "stored");
+    home.does(&["inbox", "--as", "bob"]);
+    assert_eq!(stage(), "seen");
+    let shown = home.swarm(&["messages", "show", "1"]).ok().stdout;
+    assert!(shown.contains(": seen at "), "{shown}");
+    assert_eq!(home.lines(&["search", "parser", "red"]).len(), 1);
+    assert_eq!(home.lines(&["history", "bob", "--as", "alice"]).len(), 1);
+    home.peer("eve");
+    home.refuses(&["messages", "show", "1", "--as", "eve"], 1, &["not_found"]);
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub(super) async fn run(app: Weak<App>, stopping: CancellationToken) {
         round = round.wrapping_add(1);
         let swept = async {
             sweep(&app).await?;
+            // In small steps, so that nobody who asks has to wait for many at once; and before events go.
+            app.history.catch_up().await?;
             if round % CLEAN_EVERY == 1 {
                 clean(&app).await?;
             }
@@ -60,6 +62,7 @@ async fn clean(app: &App) -> Result<(), Failure> {
             return Ok(());
         }
     }
+    app.history.forget(before).await?;
     let kept = app.ask(needed).await?;
     app.with_blobs(move |blobs| blobs.retain(&kept, before))
         .await?;

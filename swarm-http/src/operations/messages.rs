@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use swarm_core::time::Timestamp;
+use swarm_core::{error_code::ErrorCode, time::Timestamp};
 use swarm_peers::{
     DeadLetter, Event, Message, MessageId, PeerId, PeerName, Scope, State,
     peer::{Connection, Presence, Reach},
@@ -10,7 +10,11 @@ use swarm_peers::{
 };
 
 use super::operation;
-use crate::{App, Caller, Failure, operation::Perform};
+use crate::{
+    App, Caller, Failure, Shown,
+    history::{self, Page, Visible},
+    operation::Perform,
+};
 
 /// Tells one peer something.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -98,10 +102,7 @@ impl Perform for Send {
 }
 
 fn nothing_sent() -> Failure {
-    Failure::new(
-        swarm_core::error_code::ErrorCode::Internal,
-        "nothing was sent, and nothing refused",
-    )
+    Failure::new(ErrorCode::Internal, "nothing was sent, and nothing refused")
 }
 
 /// Tells everybody something.
@@ -149,6 +150,157 @@ impl Perform for Broadcast {
             text: self.text,
         };
         app.command(&by, request, sent_to_any).await
+    }
+}
+
+/// One message, and how far it got.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Show {
+    /// Which.
+    pub message: MessageId,
+}
+
+operation!(
+    Show,
+    "messages/show",
+    Question,
+    Anybody,
+    "See how far a message got",
+    Shown
+);
+
+impl Perform for Show {
+    async fn perform(self, app: &App, by: Caller) -> Result<Shown, Failure> {
+        let only = self.message;
+        let page = Page {
+            only: Some(only),
+            ..page(&by, None)
+        };
+        let found = app
+            .history
+            .ask(move |db| history::messages(db, &page))
+            .await?;
+        // One between others is as if it were not there.
+        found.into_iter().next().ok_or_else(|| {
+            Failure::new(
+                ErrorCode::NotFound,
+                format!(
+                    "there is no message {only} from you or to you, or it is not kept any more"
+                ),
+            )
+        })
+    }
+}
+
+/// The most messages in one answer.
+const MAX_PAGE: usize = 500;
+
+/// What `by` may see.
+fn page(by: &Caller, limit: Option<usize>) -> Page {
+    Page {
+        visible: match by {
+            Caller::Owner => Visible::All,
+            Caller::Peer(peer) => Visible::Of(peer.clone()),
+        },
+        with: None,
+        only: None,
+        before: None,
+        words: None,
+        limit: limit.unwrap_or(20).min(MAX_PAGE),
+    }
+}
+
+/// Messages that were sent.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct History {
+    /// Only those from or to this peer: an id or a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
+    /// Only those before this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<MessageId>,
+    /// At most so many, and never more than 500; 20 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+}
+
+/// Messages, and how far they got.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MessageList {
+    /// The newest first: those from or to who asks; for the owner, all.
+    pub messages: Vec<Shown>,
+}
+
+operation!(
+    History,
+    "messages/history",
+    Question,
+    Anybody,
+    "See what was sent",
+    MessageList
+);
+
+impl Perform for History {
+    async fn perform(self, app: &App, by: Caller) -> Result<MessageList, Failure> {
+        let with = match self.peer {
+            Some(address) => {
+                let found = app.ask(move |state| state.find(&address).map(|peer| peer.id.clone()));
+                Some(found.await??)
+            }
+            None => None,
+        };
+        let page = Page {
+            with,
+            before: self.before,
+            ..page(&by, self.limit)
+        };
+        let messages = app
+            .history
+            .ask(move |db| history::messages(db, &page))
+            .await?;
+        Ok(MessageList { messages })
+    }
+}
+
+/// Messages with certain words.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Search {
+    /// Every one of these words is in it.
+    pub words: String,
+    /// At most so many, and never more than 500; 20 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+}
+
+operation!(
+    Search,
+    "messages/search",
+    Question,
+    Anybody,
+    "Search what was sent",
+    MessageList
+);
+
+impl Perform for Search {
+    async fn perform(self, app: &App, by: Caller) -> Result<MessageList, Failure> {
+        if self.words.trim().is_empty() {
+            return Err(Failure::new(
+                ErrorCode::InvalidInput,
+                "`words` is empty; say what to search for",
+            ));
+        }
+        let page = Page {
+            words: Some(self.words),
+            ..page(&by, self.limit)
+        };
+        let messages = app
+            .history
+            .ask(move |db| history::messages(db, &page))
+            .await?;
+        Ok(MessageList { messages })
     }
 }
 

@@ -9,6 +9,8 @@ mod documented;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod history;
+#[cfg(test)]
 mod push;
 #[cfg(test)]
 mod restart;
