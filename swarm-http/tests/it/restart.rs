@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use swarm_http::{
     DaemonHome,
-    operations::{inbox, tasks},
+    operations::{inbox, messages, tasks},
 };
 
 use crate::{api::send, daemon::Daemon};
@@ -43,6 +43,41 @@ async fn everything_is_there_again_after_the_daemon_was_ended_and_after_it_was_k
     assert_eq!(texts.len(), 3, "{texts:?}");
     assert_eq!((texts[0], texts[2]), ("first", "second"));
     assert_eq!(bob.call(&tasks::List::default()).await.tasks.len(), 1);
+}
+
+#[tokio::test]
+async fn what_was_seen_is_forgotten_after_its_time_and_what_waits_is_not() {
+    let daemon = Daemon::start().await;
+    let mut alice = daemon.join("alice").await;
+    let mut bob = daemon.join("bob").await;
+    let seen = alice.call(&send("bob", "seen")).await.message;
+    let (up_to, way) = (seen, swarm_peers::Way::Inbox);
+    bob.call(&inbox::Seen { up_to, way }).await;
+    alice.call(&send("bob", "waits")).await;
+    let folder = daemon.stop().await;
+    let forget = |settings: &mut swarm_http::app::Settings| settings.keep_events = Duration::ZERO;
+    let daemon = Daemon::start_in(folder, forget).await;
+    let mut owner = daemon.owner().await;
+    let everything = messages::History::default();
+    let kept = loop {
+        // It is cleaned up soon after the start.
+        let kept = owner.call(&everything).await.unwrap().messages;
+        if kept.len() < 2 {
+            break kept;
+        }
+    };
+    assert_eq!(kept[0].message.text, "waits");
+    // Also from what is left of the log, and when the history is lost.
+    let folder = daemon.stop().await;
+    std::fs::remove_file(folder.path().join("messages.db")).unwrap();
+    let daemon = Daemon::start_in(folder, forget).await;
+    let mut owner = daemon.owner().await;
+    let kept = owner.call(&everything).await.unwrap().messages;
+    assert_eq!(kept.len(), 1);
+    let credential = bob.joined.credential;
+    let mut bob = daemon.as_whoever_shows(&credential).await;
+    let waiting = bob.call(&inbox::Read::default()).await.unwrap().messages;
+    assert_eq!(waiting[0].message.text, "waits");
 }
 
 #[tokio::test]
