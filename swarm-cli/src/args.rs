@@ -196,6 +196,8 @@ pub(crate) enum Command {
     SyncStatus(commands::sync_status::SyncStatus),
     /// See what everybody has done so far
     Analytics(commands::analytics::Analytics),
+    /// Show what happened, and what happens
+    Events(commands::events::Events),
     /// Kill a daemon again and again while messages are sent, and count what is lost
     Torture(commands::torture::Torture),
     /// Copy between an address and a socket

@@ -13,6 +13,7 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod egress_forward;
 pub(crate) mod encrypt;
+pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod filter;
 pub(crate) mod gc;
@@ -230,6 +231,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError> {
             Command::Review(command) => command.execute(context).await,
             Command::SyncStatus(command) => command.execute(context).await,
             Command::Analytics(command) => command.execute(context).await,
+            Command::Events(command) => command.execute(context).await,
             Command::Torture(command) => command.execute(context).await,
             Command::EgressForward(command) => command.execute().await,
         }

@@ -1,6 +1,6 @@
 //! The other side: asks the daemon.
 
-use std::time::Duration;
+use std::{ops::ControlFlow, time::Duration};
 
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{
@@ -153,20 +153,70 @@ impl Client {
         Err(ClientError::Refused(refusal(status, &body)))
     }
 
-    async fn request(
+    /// Gives every event after the place `after` to `each`, as JSON, and those that come later, until `each` says that it is enough or
+    /// the daemon ends.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`] if the daemon refuses, or breaks off.
+    pub async fn events(
         &mut self,
+        after: u64,
+        mut each: impl FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<(), ClientError> {
+        let path = format!("/v1/events?after={after}");
+        let request = self.prepared(Method::GET, &path, Vec::new())?;
+        let ready = self.requests.ready().await;
+        ready.map_err(|error| broken(&error))?;
+        let response = self.requests.send_request(request).await;
+        let response = response.map_err(|error| broken(&error))?;
+        let status = response.status();
+        let mut body = response.into_body();
+        if !status.is_success() {
+            let body = Limited::new(body, MAX_ANSWER).collect().await;
+            let body = body.map_err(|error| unreachable(format!("broke off: {error}")))?;
+            return Err(ClientError::Refused(refusal(status, &body.to_bytes())));
+        }
+        let mut text = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| broken(&error))?;
+            text.extend(frame.data_ref().into_iter().flatten());
+            while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = text.drain(..=end).collect();
+                let line = String::from_utf8_lossy(&line);
+                if let Some(data) = line.trim_end().strip_prefix("data: ")
+                    && each(data).is_break()
+                {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn prepared(
+        &self,
         method: Method,
         path: &str,
         body: Vec<u8>,
-    ) -> Result<(StatusCode, Bytes), ClientError> {
-        let request = Request::builder()
+    ) -> Result<Request<Full<Bytes>>, ClientError> {
+        Request::builder()
             .method(method)
             .uri(path)
             .header(header::HOST, self.address.listens.to_string())
             .header(header::AUTHORIZATION, &self.authorization)
             .header(header::CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(body)))
-            .map_err(|error| unreachable(format!("cannot be asked: {error}")))?;
+            .map_err(|error| unreachable(format!("cannot be asked: {error}")))
+    }
+
+    async fn request(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<(StatusCode, Bytes), ClientError> {
+        let request = self.prepared(method, path, body)?;
         let answered = timeout(ANSWER, async {
             let ready = self.requests.ready().await;
             ready.map_err(|error| broken(&error))?;

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{BufRead as _, BufReader},
     path::Path,
     process::{Command, Stdio},
 };
@@ -200,6 +201,28 @@ fn a_message_is_followed_by_its_sender_and_found_by_its_words() {
     assert_eq!(home.lines(&["history", "bob", "--as", "alice"]).len(), 1);
     home.peer("eve");
     home.refuses(&["messages", "show", "1", "--as", "eve"], 1, &["not_found"]);
+}
+
+#[test]
+fn what_happens_is_shown_from_any_place_on_and_as_it_comes() {
+    let home = with_peers();
+    let all = home.lines(&["events"]);
+    let places: Vec<_> = all
+        .iter()
+        .map(|event| event["sequence"].as_u64().unwrap())
+        .collect();
+    assert_eq!(places, [1, 2]);
+    assert!(home.lines(&["events", "--after", "2"]).is_empty());
+    let mut watching = home.start(&["events", "--follow", "--after", "2", "--json"]);
+    home.does(&["send", "bob", "hello", "--as", "alice"]);
+    let mut line = String::new();
+    BufReader::new(watching.stdout.as_mut().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    watching.kill().unwrap();
+    watching.wait().unwrap();
+    let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(event["data"]["message"]["text"], "hello");
 }
 
 #[test]
