@@ -1,0 +1,263 @@
+//! How fast messages are kept and delivered, through the real socket, with every commit synced.
+//!
+//! `cargo bench -p swarm-http --bench broker`
+//!
+//! Times depend on the disk: the first line says what a bare commit takes here.
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a bench reports by printing and panicking"
+)]
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use swarm_core::{
+    journal::{EventLog as _, NewEvent, SqliteEventLog, StreamId},
+    time::{Clock as _, SystemClock},
+};
+use swarm_http::{
+    Address, App, Client, DaemonHome,
+    app::Settings,
+    operations::{inbox, messages::Send, peers},
+    server,
+};
+use swarm_peers::{Identity, PeerName, peer::Reach};
+use tokio::{net::TcpStream, task::JoinSet, time::Instant};
+use tokio_tungstenite::{
+    WebSocketStream, client_async,
+    tungstenite::{Message, client::IntoClientRequest as _},
+};
+
+const SENDS: usize = 2_000;
+
+#[tokio::main]
+async fn main() {
+    bare_commits().await;
+    let folder = tempfile::tempdir().unwrap();
+    let home = DaemonHome::new(folder.path());
+    let _lock = home.lock().unwrap();
+    let mut settings = Settings::new(folder.path());
+    settings.peers.rate = None;
+    settings.peers.max_waiting = usize::MAX;
+    settings.peers.max_waiting_bytes = usize::MAX;
+    let (app, _tasks) = App::open(settings, Arc::new(SystemClock)).await.unwrap();
+    let listener = server::listen(0).await.unwrap();
+    let bench = Bench {
+        address: Address {
+            listens: listener.local_addr().unwrap(),
+            pid: 0,
+            version: String::new(),
+            started: SystemClock.now(),
+        },
+        token: home.token().unwrap().unwrap(),
+    };
+    let mut serving = JoinSet::new();
+    serving.spawn(async move { server::serve(app, listener).await.unwrap() });
+
+    bench.join("sink").await;
+    bench.one_after_the_other().await;
+    bench.side_by_side(64).await;
+    bench.in_flight(64).await;
+    bench.receipts().await;
+    bench.listing(1_000).await;
+    bench.empty_inbox().await;
+}
+
+fn at(times: &mut [Duration], percent: usize) -> Duration {
+    times.sort_unstable();
+    times[(times.len() - 1) * percent / 100]
+}
+
+async fn bare_commits() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = SqliteEventLog::open(&folder.path().join("bare.db")).unwrap();
+    let stream = StreamId::domain("bare");
+    let mut times = Vec::new();
+    for _ in 0..500 {
+        let event = NewEvent {
+            at: SystemClock.now(),
+            kind: "bare",
+            version: 1,
+            data: "{}".repeat(100),
+        };
+        let began = Instant::now();
+        log.append(&stream, vec![event]).await.unwrap();
+        times.push(began.elapsed());
+    }
+    println!("a bare commit of one event: p50 {:?}", at(&mut times, 50));
+}
+
+struct Bench {
+    address: Address,
+    token: String,
+}
+
+fn send(text: &str) -> Send {
+    Send {
+        to: "sink".to_owned(),
+        text: text.to_owned(),
+        reply_to: None,
+        wants_action: false,
+    }
+}
+
+impl Bench {
+    async fn join(&self, name: &str) -> String {
+        let mut owner = self.client(&self.token).await;
+        let join = peers::Join {
+            identity: Identity {
+                client: "bench".to_owned(),
+                host: "here".to_owned(),
+                cwd: "/".to_owned(),
+                session: Some(name.to_owned()),
+                worktree: None,
+                repository: None,
+                tty: None,
+            },
+            name: Some(PeerName::new(name).unwrap()),
+            reach: Reach::Push,
+            credential: None,
+        };
+        owner.call(&join).await.unwrap().credential
+    }
+
+    async fn client(&self, token: &str) -> Client {
+        Client::connect_to(self.address.clone(), token)
+            .await
+            .unwrap()
+    }
+
+    async fn socket(&self, credential: &str) -> WebSocketStream<TcpStream> {
+        let url = format!("ws://{}/v1/socket", self.address.listens);
+        let mut request = url.into_client_request().unwrap();
+        let bearer = format!("Bearer {credential}").parse().unwrap();
+        request.headers_mut().insert("authorization", bearer);
+        let stream = TcpStream::connect(self.address.listens).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        client_async(request, stream).await.unwrap().0
+    }
+
+    async fn one_after_the_other(&self) {
+        let credential = self.join("one").await;
+        let mut client = self.client(&credential).await;
+        let mut times = Vec::with_capacity(SENDS);
+        let began = Instant::now();
+        for n in 0..SENDS {
+            let one = Instant::now();
+            client.call(&send(&n.to_string())).await.unwrap();
+            times.push(one.elapsed());
+        }
+        println!(
+            "one sender, one send after the other: {:.0}/s, p50 {:?}, p99 {:?}",
+            per_second(SENDS, began),
+            at(&mut times, 50),
+            at(&mut times, 99)
+        );
+    }
+
+    async fn side_by_side(&self, senders: usize) {
+        let mut sending = JoinSet::new();
+        let mut clients = Vec::new();
+        for n in 0..senders {
+            let credential = self.join(&format!("many-{n}")).await;
+            clients.push(self.client(&credential).await);
+        }
+        let began = Instant::now();
+        for mut client in clients {
+            sending.spawn(async move {
+                for n in 0..500 {
+                    client.call(&send(&n.to_string())).await.unwrap();
+                }
+            });
+        }
+        sending.join_all().await;
+        println!(
+            "{senders} senders by HTTP: {:.0}/s",
+            per_second(senders * 500, began)
+        );
+    }
+
+    async fn in_flight(&self, window: usize) {
+        let credential = self.join("piped").await;
+        let (mut out, mut back) = self.socket(&credential).await.split();
+        let count = SENDS * 10;
+        let began = Instant::now();
+        let mut sent = 0;
+        for answered in 0..count {
+            while sent < count && sent < answered + window {
+                let call = json!({"id": sent, "call": "messages/send", "with": {"to": "sink", "text": "x"}});
+                out.send(Message::text(call.to_string())).await.unwrap();
+                sent += 1;
+            }
+            back.next().await.unwrap().unwrap();
+        }
+        println!(
+            "one sender by WebSocket, {window} in flight: {:.0}/s",
+            per_second(count, began)
+        );
+    }
+
+    async fn receipts(&self) {
+        let (from, to) = (self.join("from").await, self.join("to").await);
+        let mut client = self.client(&from).await;
+        let mut socket = self.socket(&to).await;
+        let mut times = Vec::new();
+        for n in 0..1_000_u64 {
+            let hello = Send {
+                to: "to".to_owned(),
+                ..send("hello")
+            };
+            let began = Instant::now();
+            let (_, frame) = futures_util::future::join(client.call(&hello), socket.next()).await;
+            times.push(began.elapsed());
+            let frame: Value =
+                serde_json::from_str(frame.unwrap().unwrap().to_text().unwrap()).unwrap();
+            let seen = json!({"id": n, "call": "inbox/seen", "with": {"up_to": frame["message"]["id"], "way": "push"}});
+            socket.send(Message::text(seen.to_string())).await.unwrap();
+            socket.next().await.unwrap().unwrap();
+        }
+        println!(
+            "send to receipt by WebSocket: p50 {:?}, p99 {:?}",
+            at(&mut times, 50),
+            at(&mut times, 99)
+        );
+    }
+
+    async fn listing(&self, peers: usize) {
+        for n in 0..peers {
+            self.join(&format!("listed-{n}")).await;
+        }
+        let mut owner = self.client(&self.token).await;
+        let mut times = Vec::new();
+        for _ in 0..200 {
+            let began = Instant::now();
+            let found = owner.call(&peers::List::default()).await.unwrap().peers;
+            times.push(began.elapsed());
+            assert!(found.len() >= peers);
+        }
+        println!(
+            "a list of {peers} peers and more: p50 {:?}",
+            at(&mut times, 50)
+        );
+    }
+
+    async fn empty_inbox(&self) {
+        let credential = self.join("empty").await;
+        let mut client = self.client(&credential).await;
+        let mut times = Vec::new();
+        for _ in 0..2_000 {
+            let began = Instant::now();
+            client.call(&inbox::Read::default()).await.unwrap();
+            times.push(began.elapsed());
+        }
+        println!("an empty inbox: p50 {:?}", at(&mut times, 50));
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "it is shown without decimals")]
+fn per_second(count: usize, began: Instant) -> f64 {
+    count as f64 / began.elapsed().as_secs_f64()
+}
