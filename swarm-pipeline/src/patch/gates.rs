@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use swarm_core::plan::{OnFail, Plan, Program, Step};
 
-use super::envelope::MAX_TOLD;
+use super::{envelope::MAX_TOLD, parts::parts_of};
 
 /// The gates of a program.
 pub(super) struct Gates<'p> {
@@ -23,19 +23,27 @@ impl<'p> Gates<'p> {
         }
     }
 
-    /// How many of the gates come before each step of `program`, which may be a changed one that leaves them in their order: so which
-    /// ones they are.
-    pub(super) fn before(&self, program: &Program) -> Vec<usize> {
+    /// Where each step of `program` stands, which may be a changed one that leaves the gates in their order: so a number of gates says
+    /// which ones they are.
+    pub(super) fn places(&self, program: &Program) -> Vec<Place> {
         let names: HashSet<&str> = self.names.iter().copied().collect();
-        let mut before = 0;
-        let steps = program.steps.iter();
+        let (mut before, mut passed) = (0, 0);
+        let steps = program.steps.iter().enumerate();
         steps
-            .map(|step| {
-                let here = before;
+            .map(|(at, step)| {
+                if step.max_retries > 0 || usize::try_from(program.entry) == Ok(at) {
+                    passed = before;
+                }
+                let here = Place { before, passed };
                 before += usize::from(names.contains(step.id.as_str()));
                 here
             })
             .collect()
+    }
+
+    /// Whether this is one of them.
+    pub(super) fn is_one(&self, step: &Step) -> bool {
+        self.names.contains(&step.id.as_str())
     }
 
     /// What a change does to the gates.
@@ -103,6 +111,35 @@ impl<'p> Gates<'p> {
     }
 }
 
+/// Where a step stands among the gates.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// How many of them are before it.
+    pub(super) before: usize,
+    /// How many of these are left out by whoever jumps to it, or to a step from which it is come to in order. Any step that may be
+    /// entered by a jump may be the target of a governor.
+    pub(super) passed: usize,
+}
+
+impl Place {
+    /// Where what is within a gate stands: perhaps behind it.
+    pub(super) const fn within_gate(self) -> Self {
+        Self {
+            before: self.before + 1,
+            ..self
+        }
+    }
+
+    /// Whether each gate that has to be passed before whoever stands there has to be passed before whoever stands here.
+    pub(super) const fn is_behind_gates_of(self, other: Self) -> bool {
+        self.is_after(other) && (other.passed == other.before || self.passed <= other.passed)
+    }
+
+    pub(super) const fn is_after(self, other: Self) -> bool {
+        other.before <= self.before
+    }
+}
+
 /// Where each step is, by its name.
 type Places<'p> = HashMap<&'p str, usize>;
 
@@ -160,24 +197,9 @@ fn targets<'p>(program: &'p Program, step: &'p Step) -> Vec<&'p str> {
 
 fn has_gate(plan: &Plan) -> bool {
     match plan {
-        Plan::Seq { stages: plans }
-        | Plan::Par {
-            branches: plans, ..
-        }
-        | Plan::Race { branches: plans } => plans.iter().any(has_gate),
-        Plan::Map { template: body, .. }
-        | Plan::Retry { body, .. }
-        | Plan::Limit { body, .. }
-        | Plan::Iterate { body, .. }
-        | Plan::FanOut { template: body, .. } => has_gate(body),
-        Plan::Reduce { body, reducer, .. } => {
-            has_gate(reducer) || body.as_ref().is_some_and(|body| has_gate(body))
-        }
-        Plan::Judge { body, .. } => body.as_ref().is_some_and(|body| has_gate(body)),
-        Plan::Hunt { strategies, .. } => strategies.iter().any(|way| has_gate(&way.template)),
-        Plan::Pipeline { program } => program.steps.iter().any(|step| has_gate(&step.work)),
         Plan::Run { .. } => false,
-        // A guard, an approval, and what is not known here.
-        _ => true,
+        Plan::Guard { .. } | Plan::Approve { .. } => true,
+        // What is not known here may have one.
+        plan => parts_of(plan).is_none_or(|parts| parts.into_iter().any(has_gate)),
     }
 }
