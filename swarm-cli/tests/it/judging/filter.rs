@@ -231,7 +231,9 @@ fn a_run_whose_judges_print_nonsense_fails_and_so_does_such_a_step() {
             &judge,
         ];
         let outcome = env.swarm(&args).code(1);
-        drop(outcome.says(&["could not be judged", "swarm inspect"]));
+        for part in ["could not be judged", "gave no verdict", "swarm inspect"] {
+            assert!(outcome.stdout.contains(part), "{command}: {outcome:?}");
+        }
     }
     let cat = json!({"command": ["cat"]});
     let definition = json!({
