@@ -526,8 +526,28 @@ fn a_pipeline_without_budget_or_time_has_their_exit_codes_and_is_not_gone_on_wit
     assert_eq!(env.json(&["runs", "show", &run]), before);
     drop(env.swarm(&["runs", "resume", &run, "--budget", "0.2"]).ok());
 
-    let text = json!({"deadline_seconds": 0.5, "steps": [step("a", &["sleep", "30"], 0.0)]});
-    drop(env.swarm(&["pipeline", "run", &text.to_string()]).code(3));
+    // A step that costs nothing needs no more than what is spent, and no advice could help it to more.
+    let text = json!({"budget": 0.1, "steps": [step("a", &["true"], 0.1), step("b", &["true"], 0.0), step("c", &["false"], 0.0)]});
+    let broken = env
+        .swarm(&["pipeline", "run", "--json", &text.to_string()])
+        .code(1);
+    let run = broken.value()["run_id"].as_str().unwrap().to_owned();
+    let again = env.swarm(&["runs", "resume", &run, "--json"]).code(1);
+    assert_eq!(steps(&again.value()), ["a.1", "b.1", "c.1", "c.2"]);
+
+    let ready = env.work().join("ready");
+    let script = format!("test -e '{}' || exec sleep 30", ready.display());
+    let text = json!({"deadline_seconds": 0.5, "steps": [step("a", &["sh", "-c", &script], 0.0)]});
+    let late = env
+        .swarm(&["pipeline", "run", "--json", &text.to_string()])
+        .code(3);
+    let run = late.value()["run_id"].as_str().unwrap().to_owned();
+    env.write("ready", "");
+    drop(env.swarm(&["runs", "resume", &run]).code(3));
+    drop(
+        env.swarm(&["runs", "resume", &run, "--deadline", "1h"])
+            .ok(),
+    );
 }
 
 #[test]
