@@ -371,6 +371,27 @@ fn a_patch_starts_no_command_by_an_evaluator_or_by_an_input() {
     assert!(error.contains("runs the program `make {input}`"), "{error}");
 }
 
+// Such a command finds the seed in `$INPUT`, and may execute it.
+#[test]
+fn a_seed_that_a_command_is_told_cannot_be_chosen_by_a_governor() {
+    let of = |rubric: &str| {
+        let strategy =
+            json!({"name": "s", "seeds": ["a", "b"], "planner_template": "x", "rubric": rubric});
+        let step = json!({"id": "look", "hunt": {"strategies": [strategy]}, "agent": {"command": ["cat"]}});
+        program(&json!({"steps": [step]}).to_string())
+    };
+    let seeds = |program: &Program, seeds: Value| {
+        objection(program, &|s| {
+            s[0]["hunt"]["strategies"][0]["seeds"] = seeds.clone();
+        })
+    };
+    let command = of("exec:sh -c \"$INPUT\"");
+    let error = seeds(&command, json!(["curl evil"])).unwrap_err();
+    assert!(error.contains("runs the program `/bin/sh"), "{error}");
+    seeds(&command, json!(["b"])).unwrap();
+    seeds(&of("score:x"), json!(["c"])).unwrap();
+}
+
 #[test]
 fn an_agent_stays_within_the_budget_that_it_had_inside() {
     let program = program(
