@@ -259,7 +259,10 @@ fn a_broken_pipeline_goes_on_from_its_failed_step_and_an_edited_one_from_a_named
         steps(&from(&run, "p.toml").code(1).value()).last().unwrap(),
         "second.3"
     );
-    drop(from(&run, "edited.toml").code(2));
+    let edited = from(&run, "edited.toml").code(2);
+    drop(edited.says(&[&format!(
+        "`swarm pipeline run DEFINITION --resume {run}/STEP`"
+    )]));
     drop(from(&format!("{run}/secnd"), "edited.toml").code(2));
     let done = from(&format!("{run}/second"), "edited.toml").ok().value();
     assert_eq!(done["status"], "done", "{done}");
@@ -548,6 +551,18 @@ fn a_pipeline_without_budget_or_time_has_their_exit_codes_and_is_not_gone_on_wit
         env.swarm(&["runs", "resume", &run, "--deadline", "1h"])
             .ok(),
     );
+}
+
+#[test]
+fn a_definition_that_is_no_text_of_its_notation_is_wrong_usage_in_each() {
+    let env = TestEnvironment::new();
+    env.write("bad.toml", "steps = [");
+    env.write("bad.json", "{\"steps\": [");
+    for file in ["bad.toml", "bad.json"] {
+        for command in ["check", "run"] {
+            drop(env.swarm(&["pipeline", command, file]).code(2));
+        }
+    }
 }
 
 #[test]
