@@ -89,16 +89,15 @@ impl Limits {
         journal: &RunJournal,
     ) -> Result<Admission, Stopped> {
         let bounds = applicant.bounds;
-        let remaining = || match applicant.is_under_way {
-            true => None,
-            false => bounds.remaining(self.clock.as_ref()),
-        };
-        let left = remaining();
-        if left == Some(Duration::ZERO) {
+        let counts = !applicant.is_under_way;
+        let left = || bounds.remaining(self.clock.as_ref());
+        let remaining = || counts.then(left).flatten();
+        let at_first = remaining();
+        if at_first == Some(Duration::ZERO) {
             return Err(too_late(bounds));
         }
         let deadline = async {
-            match left {
+            match at_first {
                 Some(remaining) => tokio::time::sleep(remaining).await,
                 None => std::future::pending().await,
             }

@@ -163,7 +163,7 @@ impl AgentRunner {
     /// The texts of others that an agent was given to judge, or to decide by.
     async fn about(&self, start: &Start, reading: Reading) -> Result<Vec<Content>, RefError> {
         let mut about = Vec::new();
-        for part in start.context.iter() {
+        for part in &start.context {
             match part {
                 Context::Artifact {
                     input: Input::Text(text),

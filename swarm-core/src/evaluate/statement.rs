@@ -116,9 +116,10 @@ impl Statement {
             return None;
         }
         if let Some(number) = number_of(said) {
+            score_of_text(number)?;
             return Some(Self {
                 verdict,
-                score: score_within(number?).into(),
+                score: score_within(number).into(),
             });
         }
         let bare = said.trim_end_matches(['.', '!']);
@@ -158,8 +159,8 @@ pub(super) fn has_number(text: &str) -> bool {
     text.contains(char::is_numeric)
 }
 
-/// The number that this is, perhaps behind the word score; none within if it only begins like one.
-fn number_of(text: &str) -> Option<Option<&str>> {
+/// What is to be a number, since it begins like one or stands behind the word score.
+fn number_of(text: &str) -> Option<&str> {
     let is_score = text
         .get(..5)
         .is_some_and(|word| word.eq_ignore_ascii_case("score"));
@@ -171,7 +172,7 @@ fn number_of(text: &str) -> Option<Option<&str>> {
     };
     let number = number.trim_end_matches(['.', '*']);
     let begins = number.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.');
-    (begins || is_score).then(|| score_of_text(number).map(|_| number))
+    (begins || is_score).then_some(number)
 }
 
 fn is_one_of(word: &str, known: &[&str]) -> bool {

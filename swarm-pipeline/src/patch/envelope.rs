@@ -24,6 +24,19 @@ struct Had<'p> {
     powers: Powers<'p>,
 }
 
+impl<'p> Had<'p> {
+    fn all(present: &'p Program, gates: &Gates<'_>) -> Vec<Self> {
+        let steps = present.steps.iter().zip(gates.places(present));
+        steps
+            .map(|(step, place)| Self {
+                step,
+                place: gates.place_of_work(step, place),
+                powers: Powers::of(&step.work, &present.limits),
+            })
+            .collect()
+    }
+}
+
 /// What speaks against a change.
 pub(super) fn objections(present: &Program, changed: &Program) -> Vec<String> {
     let mut objections = limits(present, changed);
@@ -34,18 +47,7 @@ pub(super) fn objections(present: &Program, changed: &Program) -> Vec<String> {
         return objections;
     }
     objections.extend(jumps::raised(present, changed));
-    let steps = present.steps.iter().zip(gates.places(present));
-    let had: Vec<Had<'_>> = steps
-        .map(|(step, place)| Had {
-            step,
-            place: if gates.is_one(step) {
-                place.within_gate()
-            } else {
-                place
-            },
-            powers: Powers::of(&step.work, &present.limits),
-        })
-        .collect();
+    let had = Had::all(present, &gates);
     let by_id: HashMap<&str, usize> = had
         .iter()
         .enumerate()
@@ -59,11 +61,7 @@ pub(super) fn objections(present: &Program, changed: &Program) -> Vec<String> {
         if gates.is_one(step) && changed.limits == present.limits {
             continue;
         }
-        let place = if gates.is_one(step) {
-            place.within_gate()
-        } else {
-            place
-        };
+        let place = gates.place_of_work(step, place);
         // Most of a pipeline mostly stays as it is, so the step of the same name comes first.
         let at = by_id.get(step.id.as_str());
         let same = at.and_then(|at| had.get(*at)).into_iter();

@@ -11,22 +11,24 @@ pub(super) struct Gates<'p> {
     program: &'p Program,
     /// Their names, in their order.
     pub(super) names: Vec<&'p str>,
+    known: HashSet<&'p str>,
 }
 
 impl<'p> Gates<'p> {
     pub(super) fn of(program: &'p Program) -> Self {
         let steps = program.steps.iter();
-        let names = steps.filter(|step| has_gate(&step.work));
+        let gates = steps.filter(|step| has_gate(&step.work));
+        let names: Vec<&str> = gates.map(|step| step.id.as_str()).collect();
         Self {
             program,
-            names: names.map(|step| step.id.as_str()).collect(),
+            known: names.iter().copied().collect(),
+            names,
         }
     }
 
     /// Where each step of `program` stands, which may be a changed one that leaves the gates in their order: so a number of gates says
     /// which ones they are.
     pub(super) fn places(&self, program: &Program) -> Vec<Place> {
-        let names: HashSet<&str> = self.names.iter().copied().collect();
         let (mut before, mut passed) = (0, 0);
         let steps = program.steps.iter().enumerate();
         steps
@@ -35,15 +37,24 @@ impl<'p> Gates<'p> {
                     passed = before;
                 }
                 let here = Place { before, passed };
-                before += usize::from(names.contains(step.id.as_str()));
+                before += usize::from(self.is_one(step));
                 here
             })
             .collect()
     }
 
+    /// Where the work of a step stands that stands there.
+    pub(super) fn place_of_work(&self, step: &Step, place: Place) -> Place {
+        if self.is_one(step) {
+            place.within_gate()
+        } else {
+            place
+        }
+    }
+
     /// Whether this is one of them.
     pub(super) fn is_one(&self, step: &Step) -> bool {
-        self.names.contains(&step.id.as_str())
+        self.known.contains(step.id.as_str())
     }
 
     /// What a change does to the gates.
@@ -123,7 +134,7 @@ pub(super) struct Place {
 
 impl Place {
     /// Where what is within a gate stands: perhaps behind it.
-    pub(super) const fn within_gate(self) -> Self {
+    const fn within_gate(self) -> Self {
         Self {
             before: self.before + 1,
             ..self

@@ -556,7 +556,7 @@ fn no_new_or_moved_step_leads_past_an_approval_to_a_step_that_no_jump_may_enter(
             s.insert(2, tell);
         }),
         ("a copy that may be entered", &|s| {
-            s.push(publish("copy", 1))
+            s.push(publish("copy", 1));
         }),
         ("a copy behind a step that may be entered", &|s| {
             s.push(publish("copy", 0));
