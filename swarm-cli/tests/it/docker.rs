@@ -4,10 +4,11 @@ use std::{
     fs,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rustix::process::Signal;
+use tokio::time::Instant;
 
 use crate::{
     common::{Outcome, TestEnvironment, eventually, fifo, run, signal},
