@@ -42,6 +42,7 @@ impl Exit {
             ErrorCode::InvalidName
             | ErrorCode::InvalidInput
             | ErrorCode::InvalidJson
+            | ErrorCode::InvalidToml
             | ErrorCode::UnknownField
             | ErrorCode::UnknownSandbox
             | ErrorCode::UnknownType

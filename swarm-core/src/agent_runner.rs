@@ -139,7 +139,7 @@ impl AgentRunner {
     async fn run_agent(&self, start: &Start, halt: &Halt) -> Result<AgentOutcome, Stopped> {
         let id = RefId::new(self.run.clone(), start.agent.clone());
         let bounds = self.bounds(start);
-        let (launch, holds) = match self.how_to_launch(&id, &start.at, &bounds).boxed().await? {
+        let (launch, holds) = match self.how_to_launch(&id, start, &bounds).boxed().await? {
             ToLaunch::Ended(outcome) => return Ok(outcome),
             ToLaunch::As(launch, holds) => (launch, holds),
         };
@@ -155,6 +155,7 @@ impl AgentRunner {
             start,
             kind,
             is_new: launch != Launch::TakeOver && self.runtime.starts_programs(),
+            is_under_way: launch == Launch::TakeOver,
             bounds: &bounds,
         };
         let admission = self
@@ -186,7 +187,13 @@ impl AgentRunner {
         if launch != Launch::TakeOver {
             self.note_start(start, &mut admission).await?;
         }
-        let timeout = self.limits.timeout(&start.spec, bounds);
+        let timeout = match self.scopes.started(&start.at) {
+            // The runtime counts from its start.
+            Some(started) if launch == Launch::TakeOver => {
+                Limits::timeout_since(started, &start.spec, bounds)
+            }
+            _ => self.limits.timeout(&start.spec, bounds),
+        };
         let mut job = self.job(id, kind, &start.spec, recording.as_ref(), (launch, timeout));
         job.shared = shared;
         let leftovers = Leftovers::default();
@@ -323,13 +330,13 @@ impl AgentRunner {
     async fn how_to_launch(
         &self,
         id: &RefId,
-        at: &Cursor,
+        start: &Start,
         bounds: &Bounds,
     ) -> Result<ToLaunch, Stopped> {
-        let Some(reservation) = self.take_under_way(at) else {
+        let Some(reservation) = self.take_under_way(&start.at) else {
             return Ok(ToLaunch::As(Launch::New, None));
         };
-        let reserved = bounds.held(at, reservation);
+        let reserved = bounds.held(&start.at, reservation);
         if let Ok(found) = self.store.get(id).await {
             // It had ended and its result is kept; only the log did not hear of it any more.
             let _ = reserved.settle(found.cost_usd);
@@ -337,6 +344,12 @@ impl AgentRunner {
         }
         match self.runtime.can_take_over(id).await {
             Ok(true) => Ok(ToLaunch::As(Launch::TakeOver, Some(reserved))),
+            // It cannot run again, so what it had done until its process died is what there is of it.
+            Ok(false) if self.limits.refuses(bounds).is_some() => {
+                let outcome = self.stopped_unseen(id, start, bounds).await?;
+                let _ = reserved.settle(outcome.cost);
+                Ok(ToLaunch::Ended(outcome))
+            }
             // What it cost so far is gone, and nobody knows how much that was.
             Ok(false) => Ok(ToLaunch::As(Launch::Again, None)),
             Err(error) => Err(Stopped::Broken(error.into())),

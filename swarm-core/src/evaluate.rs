@@ -16,6 +16,7 @@ mod prompt;
 mod quotation;
 mod score;
 mod seeds;
+mod statement;
 mod verdict;
 mod vote;
 

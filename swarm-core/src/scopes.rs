@@ -85,6 +85,12 @@ impl Scopes {
         }
     }
 
+    /// When an earlier process started the agent at `at`, if one did.
+    pub(crate) fn started(&self, at: &Cursor) -> Option<Timestamp> {
+        let earlier = self.earlier.iter().find(|earlier| earlier.at == *at);
+        earlier.map(|earlier| earlier.started)
+    }
+
     /// What holds within `scope`.
     pub fn bounds(
         &self,

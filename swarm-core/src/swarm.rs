@@ -186,7 +186,8 @@ pub enum SwarmError {
     },
     /// It cannot be told where it is to go on.
     #[error(
-        "run {run} can go on only from a step that is named, since {problem}: `swarm runs resume {run}/STEP`"
+        "run {run} can go on only from a step that is named, since {problem}: `swarm pipeline run DEFINITION --resume {run}/STEP` goes on with that definition, and \
+         `swarm runs resume {run}` with the one that it had"
     )]
     StepNeeded {
         /// The run.

@@ -2,6 +2,8 @@
 
 mod envelope;
 mod gates;
+mod jumps;
+mod parts;
 mod power;
 mod sandbox;
 
@@ -27,8 +29,8 @@ const MAX_DEFINITION: usize = 4 << 20;
 /// A governor reads what agents wrote, so what it wants may be what somebody else wants. Whatever it changes: each agent of the
 /// changed pipeline can reach and spend no more than some agent of the present one. That holds for mounts, network, tools, MCP
 /// servers, variables, image, program, files and folder, model, GPU, memory, processors, time and money, and for results of other
-/// runs that are read. A program counts no less than it did. Limits and classification can only become tighter, governors stay as they are, and what stands behind a guard or
-/// behind a person's approval stays behind it.
+/// runs that are read. A program counts no less than it did. Limits and classification can only become tighter, governors stay as they are,
+/// no step may be entered by jumps more often than before, and what stands behind a guard or behind a person's approval stays behind it.
 #[derive(Clone, Debug)]
 pub struct PipelinePatcher {
     types: TypeRegistry,

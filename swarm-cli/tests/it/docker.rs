@@ -4,9 +4,11 @@ use std::{
     fs,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use rustix::process::Signal;
+use tokio::time::Instant;
 
 use crate::{
     common::{Outcome, TestEnvironment, eventually, fifo, run, signal},
@@ -291,6 +293,46 @@ fn an_agent_of_a_run_that_is_killed_after_kill_9_keeps_all_that_it_had_printed()
     assert!(!report["image"]["digest"].is_null(), "{report}");
     let stderr = env.swarm_home().join("runs").join(id).join("stderr.log");
     assert_eq!(fs::read_to_string(stderr).unwrap(), "talk\n");
+}
+
+// Its container was removed with the result that had been paid for, and it was said never to have started.
+#[test]
+fn what_a_container_has_made_in_time_is_collected_after_the_deadline() {
+    let env = ready();
+    let begun = Instant::now();
+    let limit = Duration::from_secs(12);
+    let args = ["run", "x", "--deadline", "12s", "--", "sh", "-c"];
+    let made = killed_after(
+        &env,
+        &[&args[..], &["echo begun; sleep 1; echo paid"]].concat(),
+    );
+    eventually("the deadline has passed", || begun.elapsed() > limit);
+    let collected = run(&mut docker(&env, &["runs", "resume", &made, "--json"])).ok();
+    let id = collected.value()["ref"].as_str().unwrap().to_owned();
+    let text = run(&mut docker(&env, &["unwrap", "-p", &id])).ok();
+    assert_eq!(text.stdout, "begun\npaid\n");
+    assert_eq!(containers(&made), Vec::<String>::new());
+}
+
+#[test]
+fn a_container_that_works_on_after_the_deadline_is_stopped_and_what_it_printed_is_kept() {
+    let env = ready();
+    let begun = Instant::now();
+    let limit = Duration::from_secs(10);
+    let args = ["run", "x", "--deadline", "10s", "--", "sh", "-c"];
+    let late = killed_after(&env, &[&args[..], &["echo begun; exec sleep 600"]].concat());
+    eventually("the deadline has passed", || begun.elapsed() > limit);
+    let stopped = run(&mut docker(&env, &["runs", "resume", &late, "--json"])).code(3);
+    let report = stopped.value();
+    let error = report["error"].as_str().unwrap();
+    assert!(error.contains("stopped at the deadline"), "{error}");
+    let text = run(&mut docker(
+        &env,
+        &["unwrap", "-p", &format!("{late}/agent-0")],
+    ))
+    .ok();
+    assert_eq!(text.stdout, "begun\n");
+    assert_eq!(containers(&late), Vec::<String>::new());
 }
 
 /// As after a restart of the machine.

@@ -259,7 +259,10 @@ fn a_broken_pipeline_goes_on_from_its_failed_step_and_an_edited_one_from_a_named
         steps(&from(&run, "p.toml").code(1).value()).last().unwrap(),
         "second.3"
     );
-    drop(from(&run, "edited.toml").code(2));
+    let edited = from(&run, "edited.toml").code(2);
+    drop(edited.says(&[&format!(
+        "`swarm pipeline run DEFINITION --resume {run}/STEP`"
+    )]));
     drop(from(&format!("{run}/secnd"), "edited.toml").code(2));
     let done = from(&format!("{run}/second"), "edited.toml").ok().value();
     assert_eq!(done["status"], "done", "{done}");
@@ -526,8 +529,40 @@ fn a_pipeline_without_budget_or_time_has_their_exit_codes_and_is_not_gone_on_wit
     assert_eq!(env.json(&["runs", "show", &run]), before);
     drop(env.swarm(&["runs", "resume", &run, "--budget", "0.2"]).ok());
 
-    let text = json!({"deadline_seconds": 0.5, "steps": [step("a", &["sleep", "30"], 0.0)]});
-    drop(env.swarm(&["pipeline", "run", &text.to_string()]).code(3));
+    // A step that costs nothing needs no more than what is spent, and no advice could help it to more.
+    let text = json!({"budget": 0.1, "steps": [step("a", &["true"], 0.1), step("b", &["true"], 0.0), step("c", &["false"], 0.0)]});
+    let broken = env
+        .swarm(&["pipeline", "run", "--json", &text.to_string()])
+        .code(1);
+    let run = broken.value()["run_id"].as_str().unwrap().to_owned();
+    let again = env.swarm(&["runs", "resume", &run, "--json"]).code(1);
+    assert_eq!(steps(&again.value()), ["a.1", "b.1", "c.1", "c.2"]);
+
+    let ready = env.work().join("ready");
+    let script = format!("test -e '{}' || exec sleep 30", ready.display());
+    let text = json!({"deadline_seconds": 0.5, "steps": [step("a", &["sh", "-c", &script], 0.0)]});
+    let late = env
+        .swarm(&["pipeline", "run", "--json", &text.to_string()])
+        .code(3);
+    let run = late.value()["run_id"].as_str().unwrap().to_owned();
+    env.write("ready", "");
+    drop(env.swarm(&["runs", "resume", &run]).code(3));
+    drop(
+        env.swarm(&["runs", "resume", &run, "--deadline", "1h"])
+            .ok(),
+    );
+}
+
+#[test]
+fn a_definition_that_is_no_text_of_its_notation_is_wrong_usage_in_each() {
+    let env = TestEnvironment::new();
+    env.write("bad.toml", "steps = [");
+    env.write("bad.json", "{\"steps\": [");
+    for file in ["bad.toml", "bad.json"] {
+        for command in ["check", "run"] {
+            drop(env.swarm(&["pipeline", command, file]).code(2));
+        }
+    }
 }
 
 #[test]

@@ -46,6 +46,8 @@ pub(super) struct Applicant<'a> {
     pub(super) kind: &'static dyn AgentKind,
     /// Who runs already is no burden to its provider.
     pub(super) is_new: bool,
+    /// An earlier process has started it, and it is to be taken over: no deadline keeps it from that, not even one that has passed.
+    pub(super) is_under_way: bool,
     pub(super) bounds: &'a Bounds,
 }
 
@@ -87,13 +89,15 @@ impl Limits {
         journal: &RunJournal,
     ) -> Result<Admission, Stopped> {
         let bounds = applicant.bounds;
-        let remaining = || bounds.remaining(self.clock.as_ref());
-        if let Some(outcome) = self.refuses(bounds) {
-            return Err(Stopped::Denied(outcome));
+        let counts = !applicant.is_under_way;
+        let left = || bounds.remaining(self.clock.as_ref());
+        let remaining = || counts.then(left).flatten();
+        let at_first = remaining();
+        if at_first == Some(Duration::ZERO) {
+            return Err(too_late(bounds));
         }
-        let left = remaining();
         let deadline = async {
-            match left {
+            match at_first {
                 Some(remaining) => tokio::time::sleep(remaining).await,
                 None => std::future::pending().await,
             }
@@ -202,6 +206,13 @@ impl Limits {
         let own = spec.sandbox.timeout;
         let remaining = bounds.remaining(self.clock.as_ref());
         remaining.map_or(own, |remaining| own.min(remaining))
+    }
+
+    /// The same for one that runs since `started`, from then on: there may be nothing left of it.
+    pub(super) fn timeout_since(started: Timestamp, spec: &AgentSpec, bounds: &Bounds) -> Duration {
+        let own = spec.sandbox.timeout;
+        let until = bounds.deadline.map(|deadline| deadline.since(started));
+        until.map_or(own, |until| own.min(until))
     }
 
     /// What to tell about an agent that the deadline stopped.

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{AgentRunner, Listener, Noted, ending::keep, ending::outcome_of};
+use super::{
+    AgentRunner, Listener, Noted, Stopped,
+    admission::limit_of_time,
+    ending::{keep, outcome_of},
+};
 use crate::{
     agents::{AgentKind, kind_of},
     drive::{Halt, Start},
@@ -42,7 +46,10 @@ impl AgentRunner {
         let closed = match self.runtime.can_take_over(&id).await {
             Ok(true) => self.stop_left_behind(&id, &start, kind).await,
             // Also if nobody can tell: what was printed is kept either way.
-            found @ (Ok(false) | Err(_)) => self.recover(&id, &start, kind, found.is_ok()).await,
+            found @ (Ok(false) | Err(_)) => {
+                let exit = ExitReason::Cancelled;
+                self.recover(&id, (&start, kind), found.is_ok(), exit).await
+            }
         };
         match closed {
             Ok(Some(outcome)) => outcome,
@@ -85,9 +92,9 @@ impl AgentRunner {
     async fn recover(
         &self,
         id: &RefId,
-        start: &Start,
-        kind: &'static dyn AgentKind,
+        (start, kind): (&Start, &'static dyn AgentKind),
         is_gone: bool,
+        exit: ExitReason,
     ) -> Result<Option<AgentOutcome>, RefError> {
         let bounds = self.bounds(start);
         let header = header(id, start, kind, &bounds);
@@ -121,7 +128,7 @@ impl AgentRunner {
             reached,
         };
         let ran = Ok(AgentExit {
-            reason: ExitReason::Cancelled,
+            reason: exit.clone(),
             duration: interrupted.as_ref().map_or(Duration::ZERO, |known| {
                 Duration::try_from_secs_f64(known.duration_seconds).unwrap_or_default()
             }),
@@ -129,17 +136,40 @@ impl AgentRunner {
         let stderr = recording.stderr_tail();
         let start = (start, &bounds);
         let mut end = self.end_of((ran, noted), &job, start, kind, &stderr).await;
-        let error = if interrupted.is_some() {
-            STOPPED
-        } else {
-            UNSEEN
-        };
-        end.error = Some(error.to_owned());
+        end.error = Some(match exit {
+            ExitReason::DeadlineExceeded => died_before_the_deadline(&bounds),
+            _ if interrupted.is_some() => STOPPED.to_owned(),
+            _ => UNSEEN.to_owned(),
+        });
         Ok(Some(keep(recording, end).await?))
     }
 }
 
 impl AgentRunner {
+    /// How an agent ends that an earlier process has started, that is gone, and for which it is too late to run again: with all
+    /// that it had printed.
+    pub(super) async fn stopped_unseen(
+        &self,
+        id: &RefId,
+        start: &Start,
+        bounds: &Bounds,
+    ) -> Result<AgentOutcome, Stopped> {
+        let exit = ExitReason::DeadlineExceeded;
+        let kind = kind_of(&start.spec.agent);
+        let recovered = match kind {
+            Ok(kind) => self.recover(id, (start, kind), true, exit.clone()).await,
+            Err(_) => Ok(None),
+        };
+        match recovered {
+            Ok(Some(outcome)) => Ok(outcome),
+            Ok(None) => Ok(AgentOutcome {
+                cost: None,
+                ..AgentOutcome::not_started(exit, died_before_the_deadline(bounds))
+            }),
+            Err(error) => Err(Stopped::Broken(error.into())),
+        }
+    }
+
     /// Keeps what an agent that is gone tried to reach: that was watched outside of its reach. Whether it reached anybody.
     async fn reached(&self, job: &AgentJob, recording: &mut dyn Recording) -> Option<bool> {
         let stop = CancellationToken::new();
@@ -149,6 +179,14 @@ impl AgentRunner {
         drop(self.runtime.run(job, &mut listener, &stop).await);
         listener.finish().await.reached
     }
+}
+
+fn died_before_the_deadline(bounds: &Bounds) -> String {
+    let (limit, more) = limit_of_time(bounds);
+    let when = bounds.deadline.unwrap_or_default();
+    format!(
+        "the process that drove it has died, and {limit}, until {when}, is over; what it had printed until then is kept; {more}"
+    )
 }
 
 fn header(id: &RefId, start: &Start, kind: &dyn AgentKind, bounds: &Bounds) -> RecordHeader {

@@ -18,13 +18,13 @@ use crate::{
     spec::AgentSpec,
 };
 
-/// Reads the answer of an agent that has ended; nothing of one that did not get as far as an answer. What it judged is the
-/// `artifact`.
+/// Reads the answer of an agent that has ended; nothing of one that did not get as far as an answer. What it read, and may repeat, is
+/// what its answer is `about`.
 async fn read(
     reading: Reading,
     end: &RecordEnd,
     (stdout, stderr): (Option<&[u8]>, &str),
-    artifact: Option<Result<Content, RefError>>,
+    about: Result<Vec<Content>, RefError>,
 ) -> Option<FindingStamp> {
     let is_over = matches!(end.exit, ExitReason::Completed)
         || (reading == Reading::ExitStatus
@@ -35,8 +35,8 @@ async fn read(
     if !is_over {
         return None;
     }
-    let artifact = match artifact.transpose() {
-        Ok(artifact) => artifact,
+    let about = match about {
+        Ok(about) => about,
         Err(error) => return Some(not_compared(&error)),
     };
     let answer = match (&end.text, stdout) {
@@ -51,7 +51,8 @@ async fn read(
     }
     let (exit, stderr) = (end.exit.clone(), stderr.to_owned());
     let read = spawn_blocking(move || match reading {
-        Reading::Judgement => judgement(&answer, artifact.as_ref()),
+        Reading::Judgement => judgement(&answer, about.first()),
+        Reading::Decision => decision(&answer, &about),
         reading => read_text(reading, &exit, &answer, &stderr),
     });
     match read.await {
@@ -83,19 +84,25 @@ fn read_text(reading: Reading, exit: &ExitReason, answer: &str, stderr: &str) ->
             },
             Err(error) => unreadable(error.to_string()),
         },
-        Reading::Decision => match Decision::of_answer(answer) {
-            Ok(decision) => FindingStamp {
-                words: vec![decision.reason.clone()],
-                are_reasons: true,
-                finding: Finding::Decision {
-                    action: decision.action,
-                    confidence: decision.confidence,
-                    remembers: decision.context.is_some(),
-                    reason: decision.reason,
-                },
+        Reading::Decision => decision(answer, &[]),
+    }
+}
+
+fn decision(answer: &str, told: &[Content]) -> FindingStamp {
+    let read = Decision::of_answer_to(answer, told.iter().map(Content::open));
+    match read {
+        Err(error) => not_compared(&error),
+        Ok(Ok(decision)) => FindingStamp {
+            words: vec![decision.reason.clone()],
+            are_reasons: true,
+            finding: Finding::Decision {
+                action: decision.action,
+                confidence: decision.confidence,
+                remembers: decision.context.is_some(),
+                reason: decision.reason,
             },
-            Err(error) => unreadable(error.to_string()),
         },
+        Ok(Err(error)) => unreadable(error.to_string()),
     }
 }
 
@@ -109,10 +116,10 @@ fn judgement(answer: &str, artifact: Option<&Content>) -> FindingStamp {
     read.map_or_else(|error| not_compared(&error), judged)
 }
 
-/// What is not known to be the evaluator's own is not taken for that.
+/// What is not known to be the agent's own is not taken for that.
 fn not_compared(error: &dyn std::fmt::Display) -> FindingStamp {
     unreadable(format!(
-        "the answer of the evaluator cannot be compared with what it is about: {error}"
+        "the answer cannot be compared with what it is about: {error}"
     ))
 }
 
@@ -149,18 +156,35 @@ impl AgentRunner {
         (stdout, stderr): (Option<&[u8]>, &str),
     ) -> Option<FindingStamp> {
         let reading = start.reading?;
-        let artifact = start.context.iter().find_map(|part| match part {
-            Context::Artifact { input, .. } => Some(input),
-            _ => None,
-        });
-        let artifact = match artifact {
-            Some(Input::Text(text)) => Some(Ok(Content::from(text.as_str()))),
-            Some(Input::Ref(id)) if reading == Reading::Judgement => {
-                Some(self.store.text(id).await)
+        let about = self.about(start, reading).await;
+        read(reading, end, (stdout, stderr), about).await
+    }
+
+    /// The texts of others that an agent was given to judge, or to decide by.
+    async fn about(&self, start: &Start, reading: Reading) -> Result<Vec<Content>, RefError> {
+        let mut about = Vec::new();
+        for part in &start.context {
+            match part {
+                Context::Artifact {
+                    input: Input::Text(text),
+                    ..
+                } => about.push(Content::from(text.as_str())),
+                Context::Artifact {
+                    input: Input::Ref(id),
+                    ..
+                } if reading == Reading::Judgement => about.push(self.store.text(id).await?),
+                Context::Situation(situation) if reading == Reading::Decision => {
+                    let told = situation.visits.last();
+                    for id in told.iter().flat_map(|visit| visit.results()) {
+                        about.push(self.store.text(id).await?);
+                    }
+                    let failures = told.into_iter().flat_map(|visit| &visit.failures);
+                    about.extend(failures.map(|failure| Content::from(failure.error.as_str())));
+                }
+                _ => {}
             }
-            _ => None,
-        };
-        read(reading, end, (stdout, stderr), artifact).await
+        }
+        Ok(about)
     }
 
     /// The work of an agent, with the item filled in that it is about.

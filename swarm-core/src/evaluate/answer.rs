@@ -115,6 +115,20 @@ impl<'t> Answer<'t> {
         values.filter_map(|found| found.json.as_object())
     }
 
+    /// The one JSON value that is all of the answer, but for a code fence around it.
+    pub(super) fn only_value(&self) -> Option<&Found> {
+        let [found] = self.values.as_slice() else {
+            return None;
+        };
+        let before = self.text.get(..found.range.start)?.trim();
+        let behind = self.text.get(found.range.end..)?.trim();
+        let word = before.trim_start_matches('`');
+        let is_fence = before.len() - word.len() >= 3
+            && before.strip_suffix(word) == Some(behind)
+            && word.chars().all(|c| c.is_ascii_alphanumeric());
+        (is_fence || (before.is_empty() && behind.is_empty())).then_some(found)
+    }
+
     /// The JSON objects that may be quoted.
     pub(super) fn doubtful_objects(&self) -> impl Iterator<Item = &Fields> {
         self.doubtful.iter().filter_map(Json::as_object)
@@ -329,6 +343,31 @@ mod tests {
             r#"["{\"a\": 1}"]"#,
         ] {
             assert_eq!(names(text), [""; 0], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_alone_if_nothing_but_a_fence_is_around_it() {
+        for text in [
+            r#" {"a": 1} "#,
+            "\u{feff}`{\"a\": 1}`\n",
+            "```json\n{\"a\": 1}\n```\n",
+            "````\n{\"a\": 1}````",
+        ] {
+            assert!(read(text).only_value().is_some(), "{text}");
+        }
+        for text in [
+            "",
+            "{\"a\": 1} {\"a\": 1}",
+            "{\"a\": 1}.",
+            "> no\n{\"a\": 1}",
+            "`no` {\"a\": 1}",
+            "```json\n{\"a\": 1}",
+            "```json\n{\"a\": 1}\n````",
+            "```so it says\n{\"a\": 1}\n```",
+            "\"{\"a\": 1}\"",
+        ] {
+            assert!(read(text).only_value().is_none(), "{text}");
         }
     }
 

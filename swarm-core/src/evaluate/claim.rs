@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Score, Verdict, answer::Fields};
+use super::{Score, Verdict, answer::Fields, statement::Statement};
 
 const VERDICT_KEYS: &[&str] = &["verdict", "final verdict", "overall verdict"];
 const SCORE_KEYS: &[&str] = &["score"];
@@ -89,7 +89,11 @@ impl Claim {
 fn verdict_of_value(value: &Value) -> Said<Verdict> {
     match value {
         Value::Null => Said::Nothing,
-        Value::String(text) => Verdict::at_the_beginning_of(text).into(),
+        // A score has a field of its own.
+        Value::String(text) => Statement::read(text)
+            .filter(|statement| statement.score == Said::Nothing)
+            .map(|statement| statement.verdict)
+            .into(),
         _ => Said::Unclear,
     }
 }
@@ -109,7 +113,7 @@ fn score_of_value(value: &Value) -> Said<Score> {
 }
 
 /// A score in a text; none on another scale.
-fn score_within(text: &str) -> Option<Score> {
+pub(super) fn score_within(text: &str) -> Option<Score> {
     let is_beyond = |score: f64| !(0.0..=1.0).contains(&score);
     score_of_text(text).filter(|_| !text.trim().parse().is_ok_and(is_beyond))
 }
@@ -133,8 +137,12 @@ pub(super) struct ProseClaim {
     pub(super) verdicts: usize,
     /// Whether one of these lines has prose ahead of it and behind it, as a quotation would.
     pub(super) is_amid: bool,
-    /// These lines.
+    /// The lines that have a verdict or a score.
     pub(super) lines: Vec<String>,
+    /// The others.
+    pub(super) besides: Vec<String>,
+    /// Whether what is claimed goes on in the line behind it, as it seems.
+    pub(super) goes_on: bool,
 }
 
 impl ProseClaim {
@@ -142,24 +150,28 @@ impl ProseClaim {
     pub(super) fn read(prose: &str) -> Self {
         let (mut verdict, mut score) = (Said::Nothing, Said::Nothing);
         let (mut verdicts, mut claiming) = (0, Vec::new());
-        let mut lines = Vec::new();
+        let (mut lines, mut besides) = (Vec::new(), Vec::new());
+        let mut goes_on = false;
         let all = prose.lines().map(undecorated);
         for (number, line) in all.filter(|line| !line.is_empty()).enumerate() {
             let claimed = behind_key(line, VERDICT_KEYS)
                 .or_else(|| (number == 0).then_some(line))
-                .and_then(Verdict::at_the_beginning_of);
+                .and_then(Statement::read);
             let number = behind_key(line, SCORE_KEYS).filter(|text| score_of_text(text).is_some());
             let scored = number.map(score_within);
             if let Some(claimed) = claimed {
-                verdict = verdict.with(Said::This(claimed));
+                verdict = verdict.with(Said::This(claimed.verdict));
+                score = score.with(claimed.score);
                 verdicts += 1;
             } else if let Some(scored) = scored {
                 score = score.with(scored.into());
             }
-            claiming.push(claimed.is_some() || scored.is_some());
-            if claiming.last() == Some(&true) {
-                lines.push(line.to_owned());
-            }
+            let is_claim = claimed.is_some() || scored.is_some();
+            let is_behind = claiming.last() == Some(&true);
+            goes_on |= is_behind && !is_claim && line.starts_with(char::is_lowercase);
+            claiming.push(is_claim);
+            let kind = if is_claim { &mut lines } else { &mut besides };
+            kind.push(line.to_owned());
         }
         let from = claiming.iter().position(|claims| !claims);
         let until = claiming.iter().rposition(|claims| !claims);
@@ -172,6 +184,8 @@ impl ProseClaim {
             verdicts,
             is_amid,
             lines,
+            besides,
+            goes_on,
         }
     }
 

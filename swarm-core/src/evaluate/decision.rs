@@ -1,5 +1,7 @@
 //! What a governor decides.
 
+use std::io;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
@@ -9,6 +11,7 @@ use super::{
     answer::{Answer, Fields},
     claim::score_of_text,
     merge_patch::is_deeper_than,
+    quotation::Quotation,
 };
 use crate::{
     error_code::{Coded, ErrorCode},
@@ -97,11 +100,22 @@ pub enum DecisionError {
         /// Its length.
         bytes: usize,
     },
-    /// There is more than one, or a part of one that cannot be read. One of them may be a quotation.
+    /// A field of it is there twice, and differs.
     #[error(
         "the governor's answer has several decisions that differ; it was to be one JSON object"
     )]
     Ambiguous,
+    /// There is something beside the object. It may be a quotation.
+    #[error(
+        "the governor's answer has something before or after its JSON object, which so may be a quotation; it was to print that object and \
+         nothing else"
+    )]
+    NotAlone,
+    /// The same is in what it was told.
+    #[error(
+        "the governor's decision is in what it was told, too, word for word, so it may be a quotation of that; let it give a reason of its own"
+    )]
+    Repeated,
     /// There is no such action.
     #[error(
         "the governor's action {action:?} is none of next, jump, halt, broken and patch_pipeline{}",
@@ -139,31 +153,35 @@ impl Decision {
     /// one that is no number is 0. An empty patch is [`Next`](Action::Next). An answer of more than 256 KiB, or with a patch of more
     /// than 1,000 steps, is none.
     ///
-    /// A governor sees what agents printed, and may repeat it. So an answer with several decisions is an error unless they are
-    /// the same, and so is one with a decision that cannot be read; prose around a decision is left alone.
+    /// A governor sees what agents printed, and may quote it, if only to say that it does not follow it. So an answer is a decision only if it
+    /// can be understood in one way: one JSON object, perhaps in a code fence, and nothing else.
     pub fn of_answer(text: &str) -> Result<Self, DecisionError> {
-        let answer =
-            Answer::read(text, MAX_ANSWER).ok_or(DecisionError::TooLong { bytes: text.len() })?;
-        if answer.has_broken("action")
-            || answer.doubtful_objects().any(|fields| fields.has("action"))
-        {
-            return Err(DecisionError::Ambiguous);
-        }
-        let mut candidates: Vec<&Fields> = answer.objects().collect();
-        // An object without an action is one only if nothing else is there that could be.
-        if candidates.iter().any(|fields| fields.has("action")) {
-            candidates.retain(|fields| fields.has("action"));
-        } else if candidates.len() > 1 {
-            return Err(DecisionError::NoDecision);
-        }
-        let mut decisions = candidates.into_iter().map(Self::of_object);
-        let decision = decisions.next().ok_or(DecisionError::NoDecision)??;
-        for other in decisions {
-            if other? != decision {
-                return Err(DecisionError::Ambiguous);
+        read(text).map(|(decision, _)| decision)
+    }
+
+    /// The same, and no decision if it stands word for word in one of the texts that the governor was `told`: then it may have done
+    /// nothing but repeat that. To give it up is one in any case, since nobody gains by that.
+    ///
+    /// # Errors
+    ///
+    /// If one of the texts cannot be read. They are read as streams.
+    pub fn of_answer_to<R: io::Read>(
+        text: &str,
+        told: impl IntoIterator<Item = io::Result<R>>,
+    ) -> io::Result<Result<Self, DecisionError>> {
+        let (decision, object) = match read(text) {
+            Ok(read) => read,
+            Err(error) => return Ok(Err(error)),
+        };
+        let quotation = Quotation::of([object]).filter(|_| decision.action != Action::Broken);
+        if let Some(quotation) = quotation {
+            for told in told {
+                if quotation.is_in(told?)? {
+                    return Ok(Err(DecisionError::Repeated));
+                }
             }
         }
-        Ok(decision)
+        Ok(Ok(decision))
     }
 
     fn of_object(fields: &Fields) -> Result<Self, DecisionError> {
@@ -186,6 +204,26 @@ impl Decision {
             },
         })
     }
+}
+
+/// The decision, and the words that it rests on.
+fn read(text: &str) -> Result<(Decision, &str), DecisionError> {
+    let answer =
+        Answer::read(text, MAX_ANSWER).ok_or(DecisionError::TooLong { bytes: text.len() })?;
+    let Some(found) = answer.only_value() else {
+        let is_one = |fields: &Fields| fields.has("action");
+        let has_one = answer.has_broken("action")
+            || answer.doubtful_objects().any(is_one)
+            || answer.objects().next().is_some();
+        return Err(if has_one {
+            DecisionError::NotAlone
+        } else {
+            DecisionError::NoDecision
+        });
+    };
+    let fields = found.json.as_object().ok_or(DecisionError::NoDecision)?;
+    let object = answer.text.get(found.range.clone());
+    Ok((Decision::of_object(fields)?, object.unwrap_or_default()))
 }
 
 /// The value of a field; none if it is not there or null. Two that differ are an error.

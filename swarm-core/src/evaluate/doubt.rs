@@ -4,6 +4,7 @@ use super::{
     Score, Verdict,
     answer::{Answer, Found},
     claim::{ProseClaim, Said},
+    statement::{has_number, limits},
 };
 
 /// The most characters that may be ahead of a judgement in JSON.
@@ -41,6 +42,14 @@ pub(super) fn doubt(
         return Some(format!(
             "{says} {place}, which may be a quotation; {WANTED}"
         ));
+    }
+    if objects.is_empty() && score > Score::ZERO {
+        let is_limited = verdict == Verdict::Valid && limits(answer.text);
+        if is_limited || prose.goes_on || prose.besides.iter().any(|line| has_number(line)) {
+            return Some(format!(
+                "{says}, and something beside that which may take it back; {WANTED}"
+            ));
+        }
     }
     if verdict == Verdict::Valid {
         if objects.is_empty() && prose.is_amid {

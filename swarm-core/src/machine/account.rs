@@ -65,6 +65,13 @@ pub struct Ranked {
     pub has_no_judge: bool,
 }
 
+impl Ranked {
+    /// Whether anything is known of it.
+    pub fn was_judged(&self) -> bool {
+        self.by.is_some() && self.verdict != Verdict::Unknown
+    }
+}
+
 /// How something was made better.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Iteration {

@@ -85,7 +85,7 @@ impl Hunt {
             return;
         };
         let found = self.leaderboard();
-        let nobody_judged = found.iter().all(|leader| leader.found.by.is_none());
+        let nobody_judged = !found.iter().any(|leader| leader.found.was_judged());
         let found = found.into_iter();
         let refs: Vec<_> = found.filter_map(|leader| leader.found.result).collect();
         // A strategy that failed does not lose what the others found.

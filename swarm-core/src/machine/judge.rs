@@ -332,7 +332,7 @@ impl Judge {
         let Some(ranking) = &self.ranking else { return };
         let chosen = ranking.ranked.iter().filter(|ranked| !ranked.pruned);
         let refs: Vec<RefId> = chosen.filter_map(|ranked| ranked.result.clone()).collect();
-        let nobody_judged = ranking.ranked.iter().all(|ranked| ranked.by.is_none());
+        let nobody_judged = !ranking.ranked.iter().any(Ranked::was_judged);
         let best_is_worthless = matches!(self.select, Selection::Best { .. })
             && ranking
                 .ranked
@@ -384,6 +384,15 @@ impl Judge {
                 };
                 (exit, format!("it could not be judged: {error}"))
             }
+            None if !ranked.was_judged() => (
+                ExitReason::InvalidOutput,
+                match &ranked.by {
+                    Some(by) => format!(
+                        "it could not be judged: {judge} gave no verdict; `swarm inspect {by}` shows what it said"
+                    ),
+                    None => format!("it could not be judged: {judge} gave no verdict"),
+                },
+            ),
             None => (
                 ExitReason::Rejected,
                 format!("{} says {verdict}, score={score:.2}", self.evaluator.name),

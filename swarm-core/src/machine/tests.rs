@@ -51,7 +51,7 @@ fn count(n: u32) -> NonZeroU32 {
 }
 
 /// What somebody who answers is understood to say. A judge is `score` (of the name of what it judges, whose last number in percent
-/// counts, if it ends with one), `same` (always a half) or `silly`; who lists is `list-3`.
+/// counts, if it ends with one), `same` (always a half), `vague` or `silly`; who lists is `list-3`.
 fn finding(start: &Start) -> Option<Finding> {
     let behaviour = start.spec.prompt.as_str();
     let score = |score| Finding::Judgement {
@@ -65,6 +65,10 @@ fn finding(start: &Start) -> Option<Finding> {
         Reading::Judgement | Reading::ExitStatus => match behaviour {
             "score" => score(own_score(start)),
             "same" => score(Score::HALF),
+            "vague" => Finding::Judgement {
+                verdict: Verdict::Unknown,
+                score: Score::ZERO,
+            },
             _ => unreadable(),
         },
         Reading::Items => match behaviour.strip_prefix("list-") {

@@ -71,7 +71,7 @@ impl Swarm {
             .ok()
             .and_then(|at| program.steps.get(at))
             .map_or(Usd::ZERO, |step| least(&step.work));
-        let is_spent = |limit: &Usd| *limit <= view.spent || *limit < view.spent + wanted;
+        let is_spent = |limit: &Usd| *limit < view.spent + wanted;
         if let Some(limit) = limits.budget.filter(is_spent) {
             return Err(SwarmError::BudgetSpent {
                 run: run.clone(),

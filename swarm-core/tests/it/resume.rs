@@ -27,7 +27,7 @@ use swarm_core::{
 };
 
 use crate::fixtures::{
-    agent, agent_in, events, log_of, play, ref_of, scripted, story, succeeded, text,
+    TokioClock, agent, agent_in, events, log_of, play, ref_of, scripted, story, succeeded, text,
 };
 
 /// What a plan comes to: how it ended, and what each agent said in the end.
@@ -414,6 +414,100 @@ async fn an_agent_that_is_taken_over_costs_what_it_would_have_cost_undisturbed()
         started + usize::from(matches!(event, RunEvent::AgentStarted { .. }))
     });
     assert_eq!(started, 2, "the log says once that it was started");
+}
+
+/// A run whose deadline passes while nobody drives it: its first agent was started, and takes so long.
+async fn over_when_resumed(
+    seconds: &str,
+    survives: bool,
+) -> (RunView, MemoryRefStore, ScriptedRuntime) {
+    let log = Arc::new(MemoryEventLog::new());
+    let clock = Arc::new(TokioClock::new());
+    let built = |runtime: &ScriptedRuntime, store: &MemoryRefStore| {
+        Swarm::builder(Arc::new(runtime.clone()))
+            .store(Arc::new(store.clone()))
+            .log(Arc::<MemoryEventLog>::clone(&log))
+            .clock(Arc::<TokioClock>::clone(&clock))
+            .build()
+    };
+    let spec = json!({"max_budget": 1});
+    let new = NewRun {
+        id: RunId::random(),
+        plan: chain([
+            run(agent_in(seconds, spec.clone())),
+            run(agent_in("1", spec)),
+        ]),
+        limits: RunLimits {
+            budget: Some("3".parse().unwrap()),
+            deadline: Some(TokioClock::START.plus(Duration::from_secs(30))),
+        },
+    };
+    let store = MemoryRefStore::default();
+    let first = built(&scripted(), &store);
+    let driven = first.run(new.clone(), Control::default());
+    drop(tokio::time::timeout(Duration::from_secs(5), driven).await);
+    tokio::time::advance(Duration::from_mins(10)).await;
+    let survivors = survives.then(|| ref_of(&new.id, "stage-0"));
+    let runtime = scripted().with_survivors(survivors);
+    let view = built(&runtime, &store)
+        .resume(&new.id, Control::default())
+        .await
+        .unwrap();
+    (view, store, runtime)
+}
+
+// It was refused as if it had never started, and its result was thrown away with its container.
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_ended_in_time_is_collected_after_the_deadline_and_nothing_more_is_started() {
+    let (view, store, runtime) = over_when_resumed("20", true).await;
+    let agents: Vec<_> = view.agents.values().collect();
+    let first = agents[0].outcome.as_ref().unwrap();
+    assert_eq!(first.exit, ExitReason::Completed);
+    assert!(
+        !text(&store, first.result.as_ref().unwrap())
+            .await
+            .is_empty()
+    );
+    assert_eq!(runtime.jobs().len(), 1);
+    let End::Failed { failures, .. } = view.end().unwrap() else {
+        panic!("{view:?}")
+    };
+    assert_eq!(failures[0].exit, ExitReason::DeadlineExceeded);
+    assert!(
+        failures[0]
+            .error
+            .contains("had passed before it could start")
+    );
+    assert_eq!(view.spent, "1".parse().unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_still_runs_after_the_deadline_is_stopped_and_what_it_printed_is_kept() {
+    let (view, store, runtime) = over_when_resumed("40", true).await;
+    let agent = view.agents.values().next().unwrap();
+    let outcome = agent.outcome.as_ref().unwrap();
+    assert_eq!(outcome.exit, ExitReason::DeadlineExceeded);
+    let kept = store.get(outcome.result.as_ref().unwrap()).await.unwrap();
+    let error = kept.error.unwrap();
+    assert!(error.contains("stopped at the deadline"), "{error}");
+    assert_eq!(runtime.jobs()[0].launch, Launch::TakeOver);
+    assert!(runtime.jobs()[0].timeout <= Duration::from_secs(30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_died_with_its_process_is_not_said_never_to_have_started() {
+    let (view, store, runtime) = over_when_resumed("20", false).await;
+    assert_eq!(runtime.jobs().len(), 0);
+    let agent = view.agents.values().next().unwrap();
+    let outcome = agent.outcome.as_ref().unwrap();
+    assert_eq!(outcome.exit, ExitReason::DeadlineExceeded);
+    let error = match &outcome.result {
+        Some(id) => store.get(id).await.unwrap().error,
+        None => outcome.error.clone(),
+    };
+    let error = error.unwrap();
+    assert!(error.contains("has died"), "{error}");
+    assert_eq!(view.spent, "1".parse().unwrap());
 }
 
 /// The same, when the agent that was under way is not run again but cancelled.

@@ -8,7 +8,8 @@ use swarm_core::{
 };
 
 use super::{
-    gates::Gates,
+    gates::{Gates, Place},
+    jumps,
     power::{Power, Powers, is_guarded, is_within},
 };
 
@@ -18,9 +19,22 @@ pub(super) const MAX_TOLD: usize = 20;
 /// One step of the present program.
 struct Had<'p> {
     step: &'p Step,
-    /// How many gates are before it.
-    before: usize,
+    /// Where what it can do may be done, too.
+    place: Place,
     powers: Powers<'p>,
+}
+
+impl<'p> Had<'p> {
+    fn all(present: &'p Program, gates: &Gates<'_>) -> Vec<Self> {
+        let steps = present.steps.iter().zip(gates.places(present));
+        steps
+            .map(|(step, place)| Self {
+                step,
+                place: gates.place_of_work(step, place),
+                powers: Powers::of(&step.work, &present.limits),
+            })
+            .collect()
+    }
 }
 
 /// What speaks against a change.
@@ -32,39 +46,57 @@ pub(super) fn objections(present: &Program, changed: &Program) -> Vec<String> {
         objections.extend(moved);
         return objections;
     }
-    let steps = present.steps.iter().zip(gates.before(present));
-    let had: Vec<Had<'_>> = steps
-        .map(|(step, before)| Had {
-            step,
-            before,
-            powers: Powers::of(&step.work, &present.limits),
-        })
-        .collect();
+    objections.extend(jumps::raised(present, changed));
+    let had = Had::all(present, &gates);
     let by_id: HashMap<&str, usize> = had
         .iter()
         .enumerate()
         .map(|(at, had)| (had.step.id.as_str(), at))
         .collect();
-    for (step, before) in changed.steps.iter().zip(gates.before(changed)) {
+    for (step, place) in changed.steps.iter().zip(gates.places(changed)) {
         if objections.len() >= MAX_TOLD {
             break;
         }
+        // These are as they were.
+        if gates.is_one(step) && changed.limits == present.limits {
+            continue;
+        }
+        let place = gates.place_of_work(step, place);
         // Most of a pipeline mostly stays as it is, so the step of the same name comes first.
         let at = by_id.get(step.id.as_str());
         let same = at.and_then(|at| had.get(*at)).into_iter();
-        let may = || same.clone().chain(&had).filter(|had| had.before <= before);
+        let ahead = || same.clone().chain(&had).filter(|h| place.is_after(h.place));
+        let may = || ahead().filter(|had| place.is_behind_gates_of(had.place));
         if changed.limits == present.limits && may().any(|had| had.step.work == step.work) {
             continue;
         }
         let new = Powers::of(&step.work, &changed.limits);
+        let leap = |had: &Had<'_>| {
+            let gate = gates.names.get(had.place.passed).copied();
+            format!(
+                "a jump could lead to `{}` past the step `{}`, which checks or asks",
+                step.id,
+                gate.unwrap_or_default()
+            )
+        };
         for power in &new.agents {
             let known = may().flat_map(|had| &had.powers.agents);
-            if let Some(beyond) = least_beyond(power, known) {
-                objections.push(format!(
-                    "an agent of the step `{}` {beyond}, and none that may stand there does",
-                    step.id
-                ));
-            }
+            let Some(beyond) = least_beyond(power, known) else {
+                continue;
+            };
+            let can = |had: &&Had<'_>| {
+                let mut agents = had.powers.agents.iter();
+                agents.any(|old| power.beyond(old).is_empty())
+            };
+            objections.push(ahead().find(can).map_or_else(
+                || {
+                    format!(
+                        "an agent of the step `{}` {beyond}, and none that may stand there does",
+                        step.id
+                    )
+                },
+                leap,
+            ));
         }
         if new.is_unknown {
             objections.push(format!("nobody knows what the step `{}` can do", step.id));

@@ -4,38 +4,57 @@ use std::collections::{HashMap, HashSet};
 
 use swarm_core::plan::{OnFail, Plan, Program, Step};
 
-use super::envelope::MAX_TOLD;
+use super::{envelope::MAX_TOLD, parts::parts_of};
 
 /// The gates of a program.
 pub(super) struct Gates<'p> {
     program: &'p Program,
     /// Their names, in their order.
     pub(super) names: Vec<&'p str>,
+    known: HashSet<&'p str>,
 }
 
 impl<'p> Gates<'p> {
     pub(super) fn of(program: &'p Program) -> Self {
         let steps = program.steps.iter();
-        let names = steps.filter(|step| has_gate(&step.work));
+        let gates = steps.filter(|step| has_gate(&step.work));
+        let names: Vec<&str> = gates.map(|step| step.id.as_str()).collect();
         Self {
             program,
-            names: names.map(|step| step.id.as_str()).collect(),
+            known: names.iter().copied().collect(),
+            names,
         }
     }
 
-    /// How many of the gates come before each step of `program`, which may be a changed one that leaves them in their order: so which
-    /// ones they are.
-    pub(super) fn before(&self, program: &Program) -> Vec<usize> {
-        let names: HashSet<&str> = self.names.iter().copied().collect();
-        let mut before = 0;
-        let steps = program.steps.iter();
+    /// Where each step of `program` stands, which may be a changed one that leaves the gates in their order: so a number of gates says
+    /// which ones they are.
+    pub(super) fn places(&self, program: &Program) -> Vec<Place> {
+        let (mut before, mut passed) = (0, 0);
+        let steps = program.steps.iter().enumerate();
         steps
-            .map(|step| {
-                let here = before;
-                before += usize::from(names.contains(step.id.as_str()));
+            .map(|(at, step)| {
+                if step.max_retries > 0 || usize::try_from(program.entry) == Ok(at) {
+                    passed = before;
+                }
+                let here = Place { before, passed };
+                before += usize::from(self.is_one(step));
                 here
             })
             .collect()
+    }
+
+    /// Where the work of a step stands that stands there.
+    pub(super) fn place_of_work(&self, step: &Step, place: Place) -> Place {
+        if self.is_one(step) {
+            place.within_gate()
+        } else {
+            place
+        }
+    }
+
+    /// Whether this is one of them.
+    pub(super) fn is_one(&self, step: &Step) -> bool {
+        self.known.contains(step.id.as_str())
     }
 
     /// What a change does to the gates.
@@ -103,6 +122,35 @@ impl<'p> Gates<'p> {
     }
 }
 
+/// Where a step stands among the gates.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// How many of them are before it.
+    pub(super) before: usize,
+    /// How many of these are left out by whoever jumps to it, or to a step from which it is come to in order. Any step that may be
+    /// entered by a jump may be the target of a governor.
+    pub(super) passed: usize,
+}
+
+impl Place {
+    /// Where what is within a gate stands: perhaps behind it.
+    const fn within_gate(self) -> Self {
+        Self {
+            before: self.before + 1,
+            ..self
+        }
+    }
+
+    /// Whether each gate that has to be passed before whoever stands there has to be passed before whoever stands here.
+    pub(super) const fn is_behind_gates_of(self, other: Self) -> bool {
+        self.is_after(other) && (other.passed == other.before || self.passed <= other.passed)
+    }
+
+    pub(super) const fn is_after(self, other: Self) -> bool {
+        other.before <= self.before
+    }
+}
+
 /// Where each step is, by its name.
 type Places<'p> = HashMap<&'p str, usize>;
 
@@ -160,24 +208,9 @@ fn targets<'p>(program: &'p Program, step: &'p Step) -> Vec<&'p str> {
 
 fn has_gate(plan: &Plan) -> bool {
     match plan {
-        Plan::Seq { stages: plans }
-        | Plan::Par {
-            branches: plans, ..
-        }
-        | Plan::Race { branches: plans } => plans.iter().any(has_gate),
-        Plan::Map { template: body, .. }
-        | Plan::Retry { body, .. }
-        | Plan::Limit { body, .. }
-        | Plan::Iterate { body, .. }
-        | Plan::FanOut { template: body, .. } => has_gate(body),
-        Plan::Reduce { body, reducer, .. } => {
-            has_gate(reducer) || body.as_ref().is_some_and(|body| has_gate(body))
-        }
-        Plan::Judge { body, .. } => body.as_ref().is_some_and(|body| has_gate(body)),
-        Plan::Hunt { strategies, .. } => strategies.iter().any(|way| has_gate(&way.template)),
-        Plan::Pipeline { program } => program.steps.iter().any(|step| has_gate(&step.work)),
         Plan::Run { .. } => false,
-        // A guard, an approval, and what is not known here.
-        _ => true,
+        Plan::Guard { .. } | Plan::Approve { .. } => true,
+        // What is not known here may have one.
+        plan => parts_of(plan).is_none_or(|parts| parts.into_iter().any(has_gate)),
     }
 }

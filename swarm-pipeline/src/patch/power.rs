@@ -132,8 +132,10 @@ impl<'p> Powers<'p> {
                             Inputs::Found
                         }
                     };
-                    self.collect(&strategy.template, &around.with(inputs));
-                    self.agent(&strategy.evaluator.agent, around);
+                    // A command that judges is told the seed, too.
+                    let within = around.with(inputs);
+                    self.collect(&strategy.template, &within);
+                    self.agent(&strategy.evaluator.agent, &within);
                 }
             }
             Plan::Guard { refs, .. } => self.refs.extend(refs),

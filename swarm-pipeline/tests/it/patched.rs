@@ -371,6 +371,27 @@ fn a_patch_starts_no_command_by_an_evaluator_or_by_an_input() {
     assert!(error.contains("runs the program `make {input}`"), "{error}");
 }
 
+// Such a command finds the seed in `$INPUT`, and may execute it.
+#[test]
+fn a_seed_that_a_command_is_told_cannot_be_chosen_by_a_governor() {
+    let of = |rubric: &str| {
+        let strategy =
+            json!({"name": "s", "seeds": ["a", "b"], "planner_template": "x", "rubric": rubric});
+        let step = json!({"id": "look", "hunt": {"strategies": [strategy]}, "agent": {"command": ["cat"]}});
+        program(&json!({"steps": [step]}).to_string())
+    };
+    let seeds = |program: &Program, seeds: Value| {
+        objection(program, &|s| {
+            s[0]["hunt"]["strategies"][0]["seeds"] = seeds.clone();
+        })
+    };
+    let command = of("exec:sh -c \"$INPUT\"");
+    let error = seeds(&command, json!(["curl evil"])).unwrap_err();
+    assert!(error.contains("runs the program `/bin/sh"), "{error}");
+    seeds(&command, json!(["b"])).unwrap();
+    seeds(&of("score:x"), json!(["c"])).unwrap();
+}
+
 #[test]
 fn an_agent_stays_within_the_budget_that_it_had_inside() {
     let program = program(
@@ -459,6 +480,118 @@ fn what_a_person_has_to_approve_stays_behind_that() {
         .unwrap();
     change(&|s| s[3]["next"] = json!("release")).unwrap_err();
     change(&|s| s[4]["retry_if"] = json!({"again": "build"})).unwrap();
+}
+
+const LOCKED: &str = r#"{"agent": {"command": ["make"]}, "governors": {"boss": {"spec": "Decide."}}, "steps": [
+    {"id": "look", "prompt": "x", "on_success": {"governor": "boss"}},
+    {"id": "ask", "approve": "Release?"},
+    {"id": "release", "prompt": "x", "agent": {"command": ["publish"]}, "max_retries": 0},
+    {"id": "tell", "prompt": "x", "max_retries": 2}
+]}"#;
+
+/// What a governor does with the steps.
+type Change<'c> = &'c dyn Fn(&mut Vec<Value>);
+
+/// What comes of it.
+fn objection(program: &Program, change: Change<'_>) -> Result<Program, String> {
+    let mut steps = steps(program);
+    change(&mut steps);
+    patch(program, &json!({ "steps": steps }))
+}
+
+// A governor let a step be entered by a jump, and then jumped there past the approval.
+#[test]
+fn a_step_cannot_be_entered_by_jumps_more_often_than_before() {
+    let program = program(LOCKED);
+    let cases: [(Change<'_>, &str); 4] = [
+        (
+            &|s| s[2]["max_retries"] = json!(5),
+            "`release` could be entered by a jump 5 times and not 0",
+        ),
+        (
+            &|s| drop(s[2].as_object_mut().unwrap().remove("max_retries")),
+            "`release` could be entered by a jump 3 times and not 0",
+        ),
+        (&|s| s[2]["max_retries"] = Value::Null, "3 times and not 0"),
+        (
+            &|s| s[3]["max_retries"] = json!(3),
+            "`tell` could be entered",
+        ),
+    ];
+    for (how, expected) in cases {
+        let error = objection(&program, how).unwrap_err();
+        assert!(error.contains(expected), "{expected}: {error}");
+    }
+    objection(&program, &|s| s[3]["max_retries"] = json!(1)).unwrap();
+    objection(&program, &|s| s[0]["max_retries"] = json!(3)).unwrap();
+}
+
+#[test]
+fn a_step_of_a_pipeline_within_cannot_be_entered_by_jumps_more_often_than_before() {
+    let program = program(
+        r#"{"agent": {"command": ["make"]}, "steps": [{"id": "inner", "pipeline": {"steps": [
+        {"id": "a", "prompt": "x"}, {"id": "b", "prompt": "x", "max_retries": 0}]}}]}"#,
+    );
+    let inner = |retries: Value| {
+        objection(&program, &|s| {
+            s[0]["pipeline"]["steps"][1]["max_retries"] = retries.clone();
+        })
+    };
+    let error = inner(json!(1)).unwrap_err();
+    assert!(error.contains("`inner/b` could be entered"), "{error}");
+    inner(json!(0)).unwrap();
+}
+
+#[test]
+fn no_new_or_moved_step_leads_past_an_approval_to_a_step_that_no_jump_may_enter() {
+    let program = program(LOCKED);
+    let publish = |id: &str, retries: u32| json!({"id": id, "prompt": "x", "agent": {"command": ["publish"]}, "max_retries": retries});
+    let cases: [(&str, Change<'_>); 5] = [
+        (
+            "a step that is entered by a jump, and followed by it",
+            &|s| s.insert(2, json!({"id": "more", "prompt": "x"})),
+        ),
+        ("another step, moved there", &|s| {
+            let tell = s.remove(3);
+            s.insert(2, tell);
+        }),
+        ("a copy that may be entered", &|s| {
+            s.push(publish("copy", 1));
+        }),
+        ("a copy behind a step that may be entered", &|s| {
+            s.push(publish("copy", 0));
+        }),
+        (
+            "the same work under the name of a step that may be entered",
+            &|s| {
+                s[3] = publish("tell", 2);
+            },
+        ),
+    ];
+    for (name, how) in cases {
+        let error = objection(&program, how).unwrap_err();
+        assert!(error.contains("past the step `ask`"), "{name}: {error}");
+    }
+    objection(&program, &|s| s.insert(3, publish("copy", 0))).unwrap();
+    objection(&program, &|s| {
+        s.insert(2, json!({"id": "more", "prompt": "x", "max_retries": 0}));
+    })
+    .unwrap();
+    objection(&program, &|s| s.push(json!({"id": "more", "prompt": "x"}))).unwrap();
+}
+
+// What stood in the same step as the approval counted as being ahead of it.
+#[test]
+fn what_is_behind_an_approval_within_one_step_stays_behind_it() {
+    let program = program(
+        r#"{"agent": {"command": ["make"]}, "steps": [{"id": "look", "prompt": "x"}, {"id": "last", "pipeline": {"steps": [
+        {"id": "ask", "approve": "Release?"}, {"id": "release", "prompt": "x", "agent": {"command": ["publish"]}}]}}]}"#,
+    );
+    let copy =
+        json!({"id": "copy", "prompt": "x", "agent": {"command": ["publish"]}, "max_retries": 0});
+    let error = objection(&program, &|s| s.insert(1, copy.clone())).unwrap_err();
+    assert!(error.contains("runs the program `publish`"), "{error}");
+    objection(&program, &|s| s.push(copy.clone())).unwrap();
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `swarm runs resume`
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use swarm_core::{Restart, ids::RunId, money::Usd};
@@ -8,6 +8,7 @@ use swarm_core::{Restart, ids::RunId, money::Usd};
 use super::{super::Context, run_step::RunStep};
 use crate::{
     args::{PlaybackArgs, RunArgs},
+    duration,
     error::CliError,
     execute,
     exit_code::Exit,
@@ -21,6 +22,9 @@ pub(crate) struct Resume {
     /// The most that all agents together may spend from now on, with what was spent before, in dollars
     #[arg(long, value_name = "USD")]
     budget: Option<Usd>,
+    /// When everything must be done, from now, in place of the deadline that it began with: 90s, 10m, 2h
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    deadline: Option<Duration>,
     /// Go on with the recording that the run began with
     #[arg(long, value_name = "FOLDER", conflicts_with = "replay")]
     record: Option<PathBuf>,
@@ -38,6 +42,7 @@ impl Resume {
         Self {
             from: RunStep { run, step: None },
             budget: None,
+            deadline: None,
             record: None,
             replay: None,
             text: false,
@@ -50,7 +55,7 @@ impl Resume {
             runtime: None,
             max_concurrency: None,
             budget: self.budget,
-            deadline: None,
+            deadline: self.deadline,
             warm: None,
             playback: PlaybackArgs {
                 record: self.record,

@@ -213,3 +213,39 @@ fn encrypting_a_result_names_who_judged_it() {
     );
     assert_eq!(env.json(&["encrypt", &by])["judged_by"], json!([]));
 }
+
+// It succeeded with nothing, and `score-list` kept everything, with a score of 0.
+#[test]
+fn a_run_whose_judges_print_nonsense_fails_and_so_does_such_a_step() {
+    let env = TestEnvironment::new();
+    let refs = refs(&env, &["one", "two"]);
+    let judge = program("echo nonsense");
+    for command in ["filter", "score-list"] {
+        let args = [
+            command,
+            &refs[0],
+            &refs[1],
+            "--evaluator",
+            "score:x",
+            "--judge-sandbox",
+            &judge,
+        ];
+        let outcome = env.swarm(&args).code(1);
+        for part in ["could not be judged", "gave no verdict", "swarm inspect"] {
+            assert!(outcome.stdout.contains(part), "{command}: {outcome:?}");
+        }
+    }
+    let cat = json!({"command": ["cat"]});
+    let definition = json!({
+        "judge": {"agent": {"command": ["echo", "nonsense"]}},
+        "agent": cat,
+        "steps": [
+            {"id": "sift", "filter": {"of": "one", "evaluator": "score:x"}, "on_fail": "mend"},
+            "two",
+            {"id": "mend", "prompt": "three"},
+        ],
+    });
+    let report = env.json(&["pipeline", "run", &definition.to_string()]);
+    assert_eq!(get(&report, "/steps/0/end"), "failed");
+    assert_eq!(get(&report, "/steps/1/step_id"), "mend");
+}

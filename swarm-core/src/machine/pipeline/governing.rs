@@ -144,6 +144,17 @@ impl Governing {
         });
     }
 
+    /// Why the first answer that cannot be read cannot.
+    fn problem(&self) -> Option<String> {
+        self.asked.nodes().find_map(|node| match node {
+            Node::Run(run) => match &run.ended()?.finding {
+                Some(Finding::Unreadable { problem }) => Some(problem.clone()),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
     /// Who is asked.
     pub(super) fn governor(&self) -> &str {
         &self.governor
@@ -185,7 +196,7 @@ impl Governing {
                     let first = failures.first();
                     first.map(|failure| failure.error.clone())
                 }
-                _ => None,
+                _ => self.problem(),
             };
             let why = why.unwrap_or_else(|| "its answer is no decision".to_owned());
             return Governed::Failed(format!(

@@ -58,6 +58,14 @@ pub struct Visit {
     pub decision: Option<String>,
 }
 
+impl Visit {
+    /// The results of all agents that count for it, those that failed included.
+    pub fn results(&self) -> impl Iterator<Item = &RefId> {
+        let failed = self.failures.iter().filter_map(|f| f.result.as_ref());
+        self.refs.iter().chain(failed)
+    }
+}
+
 /// How a step was come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -60,6 +60,30 @@ fn nothing_valid_is_an_empty_success_and_nobody_judged_a_failure() {
     }
 }
 
+// A judge that prints nonsense finds UNKNOWN, which counted as a judgement.
+#[test]
+fn what_nobody_could_tell_anything_of_is_a_failure_however_it_is_chosen() {
+    let given = || given(&["a_10", "b_20"]);
+    for plan in [
+        filter(given(), by("vague")),
+        score_list(given(), by("vague"), 1),
+        validate(given(), by("vague")),
+    ] {
+        let (end, _) = driven(&mut Machine::new(plan));
+        let End::Failed {
+            succeeded,
+            failures,
+        } = end
+        else {
+            panic!("{end:?}")
+        };
+        assert_eq!((succeeded.len(), failures.len()), (0, 2));
+        let failure = &failures[0];
+        assert_eq!(failure.exit, ExitReason::InvalidOutput);
+        assert!(failure.error.contains("swarm inspect"), "{failure:?}");
+    }
+}
+
 #[test]
 fn equals_keep_their_order_and_the_rest_is_cut() {
     let (end, account) = accounted(score_list(
