@@ -59,4 +59,5 @@ programs! {
     quickstart says "/agent-2  "
     race says "agent-1 won:\napple\nbanana\ncherry"
     resume says "the first stage ran 1 time"
+    two_peers says "alice sees: Seen"
 }
