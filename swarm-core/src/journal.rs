@@ -166,7 +166,7 @@ pub trait SnapshotLog: EventLog {
         snapshot: Snapshot,
     ) -> BoxFuture<'a, Result<(), LogError>>;
 
-    /// What was kept last. It is gone once the stream is [removed](Self::remove).
+    /// What was kept last. It is gone once the stream is [removed](EventLog::remove).
     fn snapshot<'a>(
         &'a self,
         stream: &'a StreamId,
