@@ -8,7 +8,7 @@
 //!
 //! *One writer.* Commands go to the keeper of `swarm_core::journal`, which decides, records and applies them, and answers after the
 //! commit. *One read path.* Whoever is told something reads on from where it was: a mailbox from its cursor, the log from a sequence
-//! number. A [bell](bells) only says that there is more. *Closed by default.* Loopback only; `Host` and `Origin` are checked on every
+//! number. A bell (`bells.rs`) only says that there is more. *Closed by default.* Loopback only; `Host` and `Origin` are checked on every
 //! request; without the token of the home, or the credential of a peer, nothing but `/health` and `/ready` answers ([`server::gate`]).
 
 pub mod app;
