@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use swarm_core::error_code::ErrorCode;
 use swarm_peers::{MessageId, PeerId};
+use tokio::task::unconstrained;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::task::TaskTracker;
 
@@ -143,7 +144,8 @@ impl Serving {
                         self.app.note(&self.me, false);
                         match self.frame(frame) {
                             Taken::Call(call) => {
-                                let mut call = Box::pin(call);
+                                // Unconstrained: a task that has done much is made to pause otherwise, and then it would not be begun.
+                                let mut call = Box::pin(unconstrained(call));
                                 // Begun here and now, before the next one is: else they could overtake each other.
                                 match poll!(&mut call) {
                                     Poll::Ready(answered) => socket.send(answered.frame).await,
