@@ -13,7 +13,10 @@ use std::{
 
 pub use address::Address;
 pub use peers::Kept;
-use swarm_core::error_code::{Coded, ErrorCode};
+use swarm_core::{
+    error_code::{Coded, ErrorCode},
+    refs::RefError,
+};
 use thiserror::Error;
 
 /// Where a daemon and its clients find each other. Every method blocks.
@@ -55,6 +58,9 @@ pub enum HomeError {
         /// Which file.
         path: PathBuf,
     },
+    /// Others may write to the home, or it cannot be made.
+    #[error(transparent)]
+    Unsafe(#[from] RefError),
     /// Another process is the daemon of this home.
     #[error("a daemon runs already for {}{}; `swarm status` shows it", .home.display(), .pid.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
     Running {
@@ -69,6 +75,7 @@ impl Coded for HomeError {
     fn code(&self) -> ErrorCode {
         match self {
             Self::File { .. } | Self::NotPrivate { .. } => ErrorCode::StorageFailed,
+            Self::Unsafe(error) => error.code(),
             Self::Running { .. } => ErrorCode::DaemonRunning,
         }
     }
@@ -95,7 +102,12 @@ impl DaemonHome {
     }
 
     /// Makes the folder, for its owner only.
+    ///
+    /// # Errors
+    ///
+    /// [`HomeError::Unsafe`] if others may write to the home.
     pub fn prepare(&self) -> Result<(), HomeError> {
+        swarm_refs::home::prepare(&self.home)?;
         let folder = self.home.join("daemon");
         let made = DirBuilder::new()
             .recursive(true)

@@ -45,6 +45,7 @@ mod folder;
 mod fs_store;
 mod gc;
 mod guard;
+pub mod home;
 mod inspect;
 mod judge;
 mod keyring;

@@ -2,14 +2,12 @@
 
 use std::{
     collections::BTreeSet,
-    fs, io,
+    io,
     io::Read as _,
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use rustix::process::geteuid;
 use swarm_core::{
     ids::{AgentId, RefId, RunId},
     refs::RefError,
@@ -18,6 +16,7 @@ use swarm_core::{
 
 use crate::{
     folder::{Folder, Kind},
+    home,
     layout::{self, Layout},
     record::{Record, damaged},
 };
@@ -35,11 +34,7 @@ pub(crate) struct Store {
 
 impl Store {
     pub(crate) fn open(home: &Path, clock: Arc<dyn Clock>) -> Result<Self, RefError> {
-        make_private(home).map_err(|error| RefError::io("create", home, error))?;
-        let home = home
-            .canonicalize()
-            .map_err(|error| RefError::io("open", home, error))?;
-        check_private(&home)?;
+        let home = home::prepare(home)?;
         let folder = Folder::open(&home)?;
         folder.make("runs")?;
         folder.make("keys")?;
@@ -180,68 +175,4 @@ fn quotes(folder: &Folder, id: &RefId) -> Result<bool, RefError> {
         .map_err(|error| RefError::io("read", folder.path().join(layout::QUOTED), error))?;
     let quoted: Result<Vec<RefId>, _> = serde_json::from_slice(&bytes);
     Ok(quoted.map_or(true, |quoted| quoted.contains(id)))
-}
-
-/// Refuses a home in which somebody else could put keys and records, or take ours away.
-fn check_private(home: &Path) -> Result<(), RefError> {
-    let metadata = fs::metadata(home).map_err(|error| RefError::io("open", home, error))?;
-    match weakness(metadata.mode(), metadata.uid(), geteuid().as_raw()) {
-        None => Ok(()),
-        Some(weakness) => Err(RefError::UnsafeHome {
-            path: home.display().to_string(),
-            weakness,
-        }),
-    }
-}
-
-/// What is wrong with a folder for keys and records. That others may read it is not: what is in it is private.
-fn weakness(mode: u32, owner: u32, me: u32) -> Option<String> {
-    if owner != me {
-        Some(format!(
-            "it belongs to the user {owner}, and you are {me}; take a folder of your own, or become its owner"
-        ))
-    } else if mode & 0o022 != 0 {
-        Some(format!(
-            "others may write to it (mode {:04o}); take that away with `chmod go-w`, or take another folder",
-            mode & 0o7777
-        ))
-    } else {
-        None
-    }
-}
-
-/// Makes a folder and those above it that are missing, 0700 whatever the umask.
-pub(crate) fn make_private(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    if let Some(parent) = path.parent()
-        && !parent.as_os_str().is_empty()
-    {
-        make_private(parent)?;
-    }
-    match fs::DirBuilder::new().mode(0o700).create(path) {
-        Ok(()) => fs::set_permissions(path, fs::Permissions::from_mode(0o700)),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_home_is_private_if_it_is_ours_and_nobody_else_may_write_to_it() {
-        for mode in [0o40700, 0o40755, 0o40550, 0o42711] {
-            assert_eq!(weakness(mode, 7, 7), None, "{mode:o}");
-        }
-        for mode in [0o40720, 0o40702, 0o41777, 0o40775] {
-            assert!(weakness(mode, 7, 7).is_some(), "{mode:o}");
-        }
-        // Also root's: what it writes there would not belong to the owner.
-        for (owner, me) in [(0, 7), (7, 0), (7, 8)] {
-            assert!(weakness(0o40700, owner, me).is_some(), "{owner} {me}");
-        }
-    }
 }

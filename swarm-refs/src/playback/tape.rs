@@ -15,8 +15,8 @@ use super::{
 use crate::{
     atomic,
     folder::{Folder, Kind},
+    home::make_private,
     layout,
-    store::make_private,
 };
 
 /// A recording whose folder is open.
