@@ -11,7 +11,7 @@ mod vault;
 use std::fmt;
 
 use futures_util::future::BoxFuture;
-pub use keeper::{Committed, Journal, Journaled, Keeper, Refused};
+pub use keeper::{Journal, Journaled, Keeper, Refused};
 pub use memory::MemoryEventLog;
 pub use run_events::{RunEvent, RunLimits};
 pub use run_journal::{Observer, RunJournal};

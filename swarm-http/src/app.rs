@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Caller, Failure, HomeError, attendance::Attendance, bells::Bells, credentials::Credentials,
-    history::History, home::DaemonHome,
+    history::History, home::DaemonHome, operations::Done,
 };
 
 /// What a daemon is opened with.
@@ -82,29 +82,14 @@ impl App {
         let log: Arc<dyn SnapshotLog> = Arc::new(log);
 
         let bells = Arc::new(Bells::default());
-        let newest = Arc::new(watch::Sender::new(Sequence::default()));
+        let newest = watch::Sender::new(Sequence::default());
         let head = newest.subscribe();
-        let follow = Follow::default();
-        let committed = {
-            let (bells, follow) = (Arc::clone(&bells), follow.clone());
-            let newest = Arc::clone(&newest);
-            Box::new(move |_: &State, events: &[(Sequence, Event)]| {
-                for (_, event) in events {
-                    follow.credentials(event);
-                    bells.follow(event);
-                }
-                if let Some((last, _)) = events.last() {
-                    newest.send_replace(*last);
-                }
-            })
-        };
         let peers = Peers::new(settings.peers.clone());
-        let (peers, keeper) =
-            Keeper::open(peers, Arc::clone(&log), Arc::clone(&clock), committed).await?;
+        let (peers, keeper) = Keeper::open(peers, Arc::clone(&log), Arc::clone(&clock)).await?;
         let nobody = State::default();
         let (state, last) = keeper.known().map_or((&nobody, Sequence(0)), |known| known);
         newest.send_replace(last);
-        let credentials = follow.begin(Credentials::new(&token, state));
+        let credentials = Arc::new(Credentials::new(&token, state));
         let history = {
             let (home, log, state) = (settings.home.clone(), Arc::clone(&log), state.clone());
             let opened = spawn_blocking(move || History::open(&home, log, &state));
@@ -112,7 +97,17 @@ impl App {
         };
 
         let mut tasks = TaskGroup::new();
-        tasks.spawn("keeper", keeper.run());
+        let committed = {
+            let (bells, credentials) = (Arc::clone(&bells), Arc::clone(&credentials));
+            move |first: Sequence, events: &[Event]| {
+                for event in events {
+                    credentials.follow(event);
+                    bells.follow(event);
+                }
+                newest.send_replace(Sequence(first.0 + events.len() as u64 - 1));
+            }
+        };
+        tasks.spawn("keeper", keeper.run(committed));
         let app = Arc::new(Self {
             peers,
             log,
@@ -143,6 +138,31 @@ impl App {
     ) -> Result<T, Failure> {
         let command = Command::new(by.peer(), request);
         Ok(self.peers.execute(command, answer).await?)
+    }
+
+    /// Has something done for `by` that has nothing to tell afterwards.
+    pub(crate) async fn done(
+        &self,
+        by: &Caller,
+        request: impl Into<Request>,
+    ) -> Result<Done, Failure> {
+        self.command(by, request, |_, _| Done {}).await
+    }
+
+    /// Has something made for `by`: what `made` finds in the events that it led to.
+    pub(crate) async fn make<T: Send + 'static>(
+        &self,
+        by: &Caller,
+        request: impl Into<Request>,
+        made: impl FnOnce(&State, &[Event]) -> Option<T> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let made = self.command(by, request, made).await?;
+        made.ok_or_else(|| {
+            Failure::new(
+                ErrorCode::Internal,
+                "nothing came of it, and nothing was refused",
+            )
+        })
     }
 
     /// What `question` makes of what is known.
@@ -202,22 +222,6 @@ impl App {
         let blobs = Arc::clone(&self.blobs);
         let done = spawn_blocking(move || work(&blobs)).await;
         Ok(done.map_err(|error| internal(&error))??)
-    }
-}
-
-/// The credentials are there once the state was read, which the keeper does; nothing is committed before.
-#[derive(Clone, Default)]
-struct Follow(Arc<std::sync::OnceLock<Arc<Credentials>>>);
-
-impl Follow {
-    fn begin(&self, credentials: Credentials) -> Arc<Credentials> {
-        Arc::clone(self.0.get_or_init(|| Arc::new(credentials)))
-    }
-
-    fn credentials(&self, event: &Event) {
-        if let Some(credentials) = self.0.get() {
-            credentials.follow(event);
-        }
     }
 }
 

@@ -127,3 +127,111 @@ impl Attendance {
         sweep
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use swarm_core::{decider::Decider as _, time::Timestamp};
+    use swarm_peers::{Command, Identity, Peers, peer};
+    use tokio::time::advance;
+
+    use super::*;
+
+    const ALMOST_LOST: Duration = Duration::from_millis(59_999);
+
+    /// A state with one peer, which follows what was swept.
+    struct Village {
+        peers: Peers,
+        state: State,
+        bob: PeerId,
+    }
+
+    impl Village {
+        fn new() -> Self {
+            let mut village = Self {
+                peers: Peers::new(swarm_peers::Settings::default()),
+                state: State::default(),
+                bob: PeerId::new("bob").unwrap(),
+            };
+            let join = peer::Join {
+                id: village.bob.clone(),
+                name: None,
+                identity: Identity {
+                    client: "test".to_owned(),
+                    host: "here".to_owned(),
+                    cwd: "/work".to_owned(),
+                    session: None,
+                    worktree: None,
+                    repository: None,
+                    tty: None,
+                },
+                credential: String::new(),
+                former: None,
+                reach: peer::Reach::default(),
+            };
+            let join = peer::Request::Join(Box::new(join));
+            village.happens(&Command::new(PeerId::user(), join));
+            village
+        }
+
+        fn happens(&mut self, command: &Command) {
+            let now = Timestamp::default();
+            for event in self.peers.decide(&self.state, command, now).unwrap() {
+                Peers::evolve(&mut self.state, &event, now);
+            }
+        }
+
+        /// Whether bob is here, and whether he is idle, once it was looked.
+        fn swept(&mut self, attendance: &Attendance) -> (bool, bool) {
+            let sweep = attendance.sweep(&self.state);
+            self.happens(&Command::new(PeerId::swarm(), sweep));
+            let bob = self.state.peer(&self.bob).unwrap();
+            (bob.connection == Connection::Here, bob.idle)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_says_nothing_for_a_minute_is_lost_and_found_by_any_sign() {
+        let mut village = Village::new();
+        let attendance = Attendance::new();
+        attendance.sign(&village.bob);
+        advance(ALMOST_LOST).await;
+        assert_eq!(village.swept(&attendance), (true, false));
+        advance(Duration::from_millis(1)).await;
+        assert_eq!(village.swept(&attendance), (false, false));
+        assert_eq!(attendance.last_seen(&village.bob), Some(LOST_AFTER));
+        attendance.sign(&village.bob);
+        assert_eq!(village.swept(&attendance), (true, false));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_connected_is_here_however_silent_and_idle_if_it_does_nothing() {
+        let mut village = Village::new();
+        let attendance = Attendance::new();
+        let first = attendance.connect(&village.bob);
+        let second = attendance.connect(&village.bob);
+        advance(IDLE_AFTER).await;
+        attendance.sign(&village.bob);
+        assert_eq!(village.swept(&attendance), (true, true));
+        attendance.act(&village.bob);
+        assert_eq!(village.swept(&attendance), (true, false));
+        drop(first);
+        advance(LOST_AFTER).await;
+        assert_eq!(village.swept(&attendance), (true, false));
+        assert_eq!(attendance.connections(), 1);
+        // From the end of the last connection on, silence counts.
+        drop(second);
+        assert_eq!(village.swept(&attendance), (true, false));
+        advance(LOST_AFTER).await;
+        assert_eq!(village.swept(&attendance), (false, false));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_start_of_the_daemon_everybody_has_a_minute_to_be_heard() {
+        let mut village = Village::new();
+        let attendance = Attendance::new();
+        advance(ALMOST_LOST).await;
+        assert_eq!(village.swept(&attendance), (true, false));
+        advance(Duration::from_millis(1)).await;
+        assert_eq!(village.swept(&attendance), (false, false));
+    }
+}

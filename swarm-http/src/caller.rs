@@ -1,6 +1,7 @@
 //! On whose behalf a request is made.
 
 use swarm_peers::PeerId;
+use tokio_util::sync::CancellationToken;
 
 /// Who asks. It has proven that.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +10,14 @@ pub enum Caller {
     Owner,
     /// One peer, and nobody else.
     Peer(PeerId),
+}
+
+/// Somebody who was let in.
+#[derive(Clone, Debug)]
+pub(crate) struct Admitted {
+    pub(crate) caller: Caller,
+    /// Fires when what it has shown no longer counts: whatever is still open for it ends then.
+    pub(crate) revoked: CancellationToken,
 }
 
 impl Caller {

@@ -9,16 +9,42 @@ use std::{
 };
 
 use swarm_core::hash;
-use swarm_peers::{Event, PeerId, State, peer::Happened};
+use swarm_peers::{
+    Event, PeerId, State,
+    peer::{Connection, Happened},
+};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::Caller;
+use crate::{Caller, caller::Admitted};
 
 /// Whose secrets have which hash. Follows the events.
 #[derive(Debug)]
 pub(crate) struct Credentials {
     owner: String,
-    peers: RwLock<HashMap<PeerId, String>>,
+    peers: RwLock<HashMap<PeerId, Known>>,
+}
+
+/// What is known of a secret. Once it is dropped, the secret counts no longer.
+#[derive(Debug)]
+struct Known {
+    hash: String,
+    revoked: CancellationToken,
+}
+
+impl Known {
+    fn new(hash: &str) -> Self {
+        Self {
+            hash: hash.to_owned(),
+            revoked: CancellationToken::new(),
+        }
+    }
+}
+
+impl Drop for Known {
+    fn drop(&mut self) {
+        self.revoked.cancel();
+    }
 }
 
 /// A secret that nobody can guess: 64 hexadecimal digits.
@@ -43,8 +69,11 @@ pub(crate) fn secret_in(credential: &str) -> Option<&str> {
 
 impl Credentials {
     pub(crate) fn new(owner_token: &str, state: &State) -> Self {
-        let peers = state.peers().filter(|peer| !peer.id.is_user());
-        let peers = peers.map(|peer| (peer.id.clone(), peer.credential.clone()));
+        let peers = state.peers().filter(|peer| {
+            let has_left = matches!(peer.connection, Connection::Left { .. });
+            !peer.id.is_user() && !has_left
+        });
+        let peers = peers.map(|peer| (peer.id.clone(), Known::new(&peer.credential)));
         Self {
             owner: hashed(owner_token),
             peers: RwLock::new(peers.collect()),
@@ -52,15 +81,21 @@ impl Credentials {
     }
 
     /// Whose `token` is. Hashes are compared, so the time that it takes tells nothing about the secret.
-    pub(crate) fn caller(&self, token: &str) -> Option<Caller> {
+    pub(crate) fn admit(&self, token: &str) -> Option<Admitted> {
         if hashed(token) == self.owner {
-            return Some(Caller::Owner);
+            return Some(Admitted {
+                caller: Caller::Owner,
+                revoked: CancellationToken::new(),
+            });
         }
         let (id, secret) = token.rsplit_once('.')?;
         let id = PeerId::new(id).ok()?;
         let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
         let known = peers.get(&id)?;
-        (*known == hashed(secret)).then_some(Caller::Peer(id))
+        (known.hash == hashed(secret)).then(|| Admitted {
+            revoked: known.revoked.clone(),
+            caller: Caller::Peer(id),
+        })
     }
 
     pub(crate) fn follow(&self, event: &Event) {
@@ -73,9 +108,9 @@ impl Credentials {
             | Happened::CameBack {
                 peer, credential, ..
             } => {
-                peers.insert(peer.clone(), credential.clone());
+                peers.insert(peer.clone(), Known::new(credential));
             }
-            Happened::Forgotten { peer } => {
+            Happened::Left { peer } | Happened::Forgotten { peer } => {
                 peers.remove(peer);
             }
             _ => {}

@@ -12,7 +12,7 @@ use std::{
 
 pub(crate) use query::{Page, Visible, messages};
 pub use query::{Receipt, Shown};
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, ErrorCode as SqliteErrorCode, OptionalExtension as _};
 use swarm_core::{
     error_code::ErrorCode,
     journal::{Journaled as _, SnapshotLog, StreamId},
@@ -62,15 +62,15 @@ impl History {
         let path = home.join("messages.db");
         let mut db = match prepare(&path) {
             Ok(db) => db,
-            // Damaged, or of another format: it is made of the log again.
-            Err(error) => {
-                tracing::warn!(%error, "the history of messages is made anew");
+            Err(Unusable::Other(error)) => return Err(failed(&error)),
+            Err(Unusable::Remade(why)) => {
+                tracing::warn!(why, "the history of messages is made of the log again");
                 for suffix in ["", "-wal", "-shm"] {
                     let mut file = path.clone().into_os_string();
                     file.push(suffix);
                     drop(std::fs::remove_file(file));
                 }
-                prepare(&path).map_err(|error| failed(&error))?
+                prepare(&path).map_err(Unusable::failure)?
             }
         };
         let followed: Option<i64> = db
@@ -139,7 +139,34 @@ fn failed(error: &rusqlite::Error) -> Failure {
     )
 }
 
-fn prepare(path: &Path) -> rusqlite::Result<Connection> {
+/// Why a file is not used as it is.
+enum Unusable {
+    /// It is worth nothing, and is made again.
+    Remade(&'static str),
+    /// It may be fine: the disk is full, or somebody else has it.
+    Other(rusqlite::Error),
+}
+
+impl Unusable {
+    fn failure(self) -> Failure {
+        match self {
+            Self::Remade(why) => Failure::new(ErrorCode::StorageFailed, why),
+            Self::Other(error) => failed(&error),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Unusable {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(SqliteErrorCode::NotADatabase) => Self::Remade("messages.db is no database"),
+            Some(SqliteErrorCode::DatabaseCorrupt) => Self::Remade("messages.db is damaged"),
+            _ => Self::Other(error),
+        }
+    }
+}
+
+fn prepare(path: &Path) -> Result<Connection, Unusable> {
     let mut db = Connection::open(path)?;
     private(path);
     db.pragma_update(None, "journal_mode", "WAL")?;
@@ -154,7 +181,7 @@ fn prepare(path: &Path) -> rusqlite::Result<Connection> {
             make.execute_batch(SCHEMA)?;
             make.pragma_update(None, "user_version", FORMAT)?;
         }
-        _ => return Err(rusqlite::Error::InvalidQuery),
+        _ => return Err(Unusable::Remade("messages.db is of another format")),
     }
     make.commit()?;
     Ok(db)

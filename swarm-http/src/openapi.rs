@@ -16,12 +16,12 @@ pub fn document() -> Value {
         .into_generator();
     let mut paths = Map::new();
     let problem = generator.subschema_for::<Problem>();
-    for entry in operations::all() {
+    for entry in operations::ALL {
         let method = match entry.kind {
             Kind::Question => "get",
             Kind::Command => "post",
         };
-        let path = json!({ method: operation(&entry, &mut generator, problem.as_value()) });
+        let path = json!({ method: operation(entry, &mut generator, problem.as_value()) });
         paths.insert(format!("/v1/{}", entry.name), path);
     }
     for (path, summary) in [

@@ -22,6 +22,7 @@ use swarm_core::error_code::ErrorCode;
 
 use crate::{
     App, Caller, Failure,
+    caller::Admitted,
     operation::{Kind, Perform, Who},
 };
 
@@ -47,7 +48,7 @@ pub(crate) enum Input {
     Json(Bytes),
 }
 
-type Run = fn(Arc<App>, Caller, Input) -> BoxFuture<'static, Result<Vec<u8>, Failure>>;
+type Run = fn(Arc<App>, Admitted, Input) -> BoxFuture<'static, Result<Vec<u8>, Failure>>;
 
 /// One operation, whatever its type is.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +68,7 @@ pub struct Entry {
     pub(crate) run: Run,
 }
 
-fn entry<O: Perform>() -> Entry {
+const fn entry<O: Perform>() -> Entry {
     Entry {
         name: O::NAME,
         summary: O::SUMMARY,
@@ -79,7 +80,11 @@ fn entry<O: Perform>() -> Entry {
     }
 }
 
-async fn run<O: Perform>(app: Arc<App>, by: Caller, input: Input) -> Result<Vec<u8>, Failure> {
+async fn run<O: Perform>(app: Arc<App>, by: Admitted, input: Input) -> Result<Vec<u8>, Failure> {
+    let Admitted {
+        caller: by,
+        revoked,
+    } = by;
     if O::WHO == Who::Owner && by != Caller::Owner {
         return Err(Failure::new(
             ErrorCode::Forbidden,
@@ -94,9 +99,26 @@ async fn run<O: Perform>(app: Arc<App>, by: Caller, input: Input) -> Result<Vec<
         Input::Json(body) => from_json(&body)?,
     };
     app.note(&by.peer(), O::KIND == Kind::Command);
-    let answer = request.perform(&app, by).await?;
+    let performed = request.perform(&app, by);
+    let answer = match O::KIND {
+        // It may have happened, so it is told.
+        Kind::Command => performed.await?,
+        Kind::Question => tokio::select! {
+            biased;
+            () = revoked.cancelled() => return Err(no_longer_counts()),
+            answer = performed => answer?,
+        },
+    };
     serde_json::to_vec(&answer)
         .map_err(|error| Failure::new(ErrorCode::Internal, error.to_string()))
+}
+
+/// What is told to whoever is still connected when its credential is taken away.
+pub(crate) fn no_longer_counts() -> Failure {
+    Failure::new(
+        ErrorCode::Unauthorized,
+        "this credential no longer counts: the peer has left, was forgotten, or has joined again; join again",
+    )
 }
 
 fn from_query<T: DeserializeOwned>(query: &str) -> Result<T, Failure> {
@@ -123,52 +145,55 @@ fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
 }
 
 /// Every operation, in the order in which they are documented.
-pub fn all() -> Vec<Entry> {
-    vec![
-        entry::<peers::Join>(),
-        entry::<peers::Leave>(),
-        entry::<peers::List>(),
-        entry::<peers::Me>(),
-        entry::<peers::Heartbeat>(),
-        entry::<peers::Rename>(),
-        entry::<peers::SetSummary>(),
-        entry::<peers::SetTags>(),
-        entry::<peers::SetPresence>(),
-        entry::<messages::Send>(),
-        entry::<messages::Broadcast>(),
-        entry::<messages::Show>(),
-        entry::<messages::History>(),
-        entry::<messages::Search>(),
-        entry::<messages::Dead>(),
-        entry::<inbox::Read>(),
-        entry::<inbox::Injected>(),
-        entry::<inbox::Seen>(),
-        entry::<inbox::Acted>(),
-        entry::<tasks::Delegate>(),
-        entry::<tasks::List>(),
-        entry::<tasks::Claim>(),
-        entry::<tasks::Complete>(),
-        entry::<tasks::Reject>(),
-        entry::<snippets::Share>(),
-        entry::<snippets::List>(),
-        entry::<snippets::Show>(),
-        entry::<snippets::Remove>(),
-        entry::<files::Share>(),
-        entry::<files::List>(),
-        entry::<files::Fetch>(),
-        entry::<files::Remove>(),
-        entry::<alerts::Raise>(),
-        entry::<alerts::List>(),
-        entry::<alerts::Acknowledge>(),
-        entry::<pins::Pin>(),
-        entry::<pins::List>(),
-        entry::<pins::Remove>(),
-        entry::<reviews::Request>(),
-        entry::<reviews::SyncStatus>(),
-        entry::<analytics::Show>(),
-        entry::<daemon::Status>(),
-        entry::<daemon::Stop>(),
-    ]
+pub static ALL: &[Entry] = &[
+    entry::<peers::Join>(),
+    entry::<peers::Leave>(),
+    entry::<peers::List>(),
+    entry::<peers::Me>(),
+    entry::<peers::Heartbeat>(),
+    entry::<peers::Rename>(),
+    entry::<peers::SetSummary>(),
+    entry::<peers::SetTags>(),
+    entry::<peers::SetPresence>(),
+    entry::<messages::Send>(),
+    entry::<messages::Broadcast>(),
+    entry::<messages::Show>(),
+    entry::<messages::History>(),
+    entry::<messages::Search>(),
+    entry::<messages::Dead>(),
+    entry::<inbox::Read>(),
+    entry::<inbox::Injected>(),
+    entry::<inbox::Seen>(),
+    entry::<inbox::Acted>(),
+    entry::<tasks::Delegate>(),
+    entry::<tasks::List>(),
+    entry::<tasks::Claim>(),
+    entry::<tasks::Complete>(),
+    entry::<tasks::Reject>(),
+    entry::<snippets::Share>(),
+    entry::<snippets::List>(),
+    entry::<snippets::Show>(),
+    entry::<snippets::Remove>(),
+    entry::<files::Share>(),
+    entry::<files::List>(),
+    entry::<files::Fetch>(),
+    entry::<files::Remove>(),
+    entry::<alerts::Raise>(),
+    entry::<alerts::List>(),
+    entry::<alerts::Acknowledge>(),
+    entry::<pins::Pin>(),
+    entry::<pins::List>(),
+    entry::<pins::Remove>(),
+    entry::<reviews::Request>(),
+    entry::<reviews::SyncStatus>(),
+    entry::<analytics::Show>(),
+    entry::<daemon::Status>(),
+    entry::<daemon::Stop>(),
+];
+
+/// The operation with this name.
+pub(crate) fn find(name: &str) -> Option<&'static Entry> {
+    ALL.iter().find(|entry| entry.name == name)
 }
 
 /// What came of a command that has nothing else to tell.

@@ -167,11 +167,6 @@ fn closed() -> LogError {
     }
 }
 
-/// What is told of what was committed: the events in their order, with their places, and the state with them in it. Called between
-/// commits, so it must be quick and must not block.
-pub type Committed<D> =
-    Box<dyn FnMut(&<D as Decider>::State, &[(Sequence, <D as Decider>::Event)]) + Send>;
-
 /// Owns the state. Ends when every [`Journal`] that leads to it is gone, after it has kept a snapshot.
 pub struct Keeper<D: Journaled> {
     decider: D,
@@ -179,7 +174,6 @@ pub struct Keeper<D: Journaled> {
     stream: StreamId,
     clock: Arc<dyn Clock>,
     asks: mpsc::Receiver<Ask<D>>,
-    committed: Committed<D>,
     /// `None` once an append has failed: what had been applied of it is not true.
     known: Option<Loaded<D>>,
     snapshots: Snapshots,
@@ -210,7 +204,6 @@ impl<D: Journaled> Keeper<D> {
         decider: D,
         log: Arc<dyn SnapshotLog>,
         clock: Arc<dyn Clock>,
-        committed: Committed<D>,
     ) -> Result<(Journal<D>, Self), LogError> {
         let stream = StreamId::domain(D::STREAM);
         let loaded = Loaded::read(&*log, &stream).await?;
@@ -222,7 +215,6 @@ impl<D: Journaled> Keeper<D> {
             stream,
             clock,
             asks,
-            committed,
             known: Some(loaded),
         };
         Ok((Journal { asks: sender }, keeper))
@@ -235,10 +227,13 @@ impl<D: Journaled> Keeper<D> {
     }
 
     /// Answers until nobody can ask any more.
-    pub async fn run(mut self) {
+    ///
+    /// `committed` is told of each commit before anybody is answered: the place of its first event, and its events in their order. It is
+    /// called between commits, so it must be quick and must not block.
+    pub async fn run(mut self, mut committed: impl FnMut(Sequence, &[D::Event]) + Send) {
         let mut batch = Vec::with_capacity(MAX_BATCH);
         while self.asks.recv_many(&mut batch, MAX_BATCH).await > 0 {
-            self.answer(batch.drain(..)).await;
+            self.answer(batch.drain(..), &mut committed).await;
         }
         if let Some(known) = &self.known {
             self.snapshots
@@ -247,7 +242,11 @@ impl<D: Journaled> Keeper<D> {
         }
     }
 
-    async fn answer(&mut self, batch: impl Iterator<Item = Ask<D>>) {
+    async fn answer(
+        &mut self,
+        batch: impl Iterator<Item = Ask<D>>,
+        committed: &mut (impl FnMut(Sequence, &[D::Event]) + Send),
+    ) {
         if self.known.is_none() {
             match Loaded::read(&*self.log, &self.stream).await {
                 Ok(loaded) => self.known = Some(loaded),
@@ -283,6 +282,10 @@ impl<D: Journaled> Keeper<D> {
             }
         };
         let Some(known) = &mut self.known else { return };
+        if let Some(last) = last {
+            known.last = last;
+            committed(Sequence(last.0 + 1 - events.len() as u64), &events);
+        }
         for one in waiting {
             match one {
                 Waiting::Question(question) => question(Ok(&known.state)),
@@ -295,13 +298,10 @@ impl<D: Journaled> Keeper<D> {
                 }
             }
         }
-        let Some(last) = last else { return };
-        let first = last.0 - events.len() as u64 + 1;
-        let events: Vec<_> = (first..).map(Sequence).zip(events).collect();
-        known.last = last;
-        (self.committed)(&known.state, &events);
-        self.snapshots
-            .after(events.len(), &self.log, &self.stream, known);
+        if !events.is_empty() {
+            self.snapshots
+                .after(events.len(), &self.log, &self.stream, known);
+        }
     }
 
     /// Nothing of the batch has happened. Questions are answered from what is in the log.

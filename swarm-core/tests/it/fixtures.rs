@@ -29,7 +29,7 @@ use swarm_core::{
     testing::scripted::{Scripted, ScriptedRuntime},
     time::{Clock, SystemClock, Timestamp},
 };
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// An agent that is told `prompt`, in the sandbox of these JSON fields.
@@ -183,6 +183,8 @@ pub(crate) struct FailingLog {
     pub(crate) log: Arc<MemoryEventLog>,
     appends: AtomicUsize,
     fails_from: usize,
+    /// Told of each snapshot that is kept.
+    pub(crate) snapshot_kept: Notify,
 }
 
 impl FailingLog {
@@ -192,6 +194,7 @@ impl FailingLog {
             log: Arc::new(MemoryEventLog::new()),
             appends: AtomicUsize::new(0),
             fails_from,
+            snapshot_kept: Notify::new(),
         }
     }
 
@@ -250,7 +253,12 @@ impl SnapshotLog for FailingLog {
         stream: &'a StreamId,
         snapshot: Snapshot,
     ) -> BoxFuture<'a, Result<(), LogError>> {
-        self.log.keep_snapshot(stream, snapshot)
+        async move {
+            let kept = self.log.keep_snapshot(stream, snapshot).await;
+            self.snapshot_kept.notify_one();
+            kept
+        }
+        .boxed()
     }
 
     fn snapshot<'a>(

@@ -146,6 +146,6 @@ operation!(
 impl Perform for Acknowledge {
     async fn perform(self, app: &App, by: Caller) -> Result<Done, Failure> {
         let request = alert::Request::Acknowledge { alert: self.alert };
-        app.command(&by, request, |_, _| Done {}).await
+        app.done(&by, request).await
     }
 }

@@ -66,19 +66,16 @@ impl Perform for Share {
                 size,
             },
         };
-        let shared = app.command(&by, request, |_, events| {
+        let shared = app.make(&by, request, |_, events| {
             events.iter().find_map(|event| match event {
                 Event::File(Happened::Shared { file, .. }) => Some(*file),
                 _ => None,
             })
         });
-        let file = shared.await?.ok_or_else(|| {
-            Failure::new(
-                ErrorCode::Internal,
-                "nothing was shared, and nothing refused",
-            )
-        })?;
-        Ok(Shared { file, hash })
+        Ok(Shared {
+            file: shared.await?,
+            hash,
+        })
     }
 }
 
@@ -182,6 +179,6 @@ operation!(
 impl Perform for Remove {
     async fn perform(self, app: &App, by: Caller) -> Result<Done, Failure> {
         let request = file::Request::Remove { file: self.file };
-        app.command(&by, request, |_, _| Done {}).await
+        app.done(&by, request).await
     }
 }

@@ -148,7 +148,7 @@ impl Perform for Injected {
             up_to: self.up_to,
             way: self.way,
         };
-        app.command(&by, request, |_, _| Done {}).await
+        app.done(&by, request).await
     }
 }
 
@@ -177,7 +177,7 @@ impl Perform for Seen {
             up_to: self.up_to,
             way: self.way,
         };
-        app.command(&by, request, |_, _| Done {}).await
+        app.done(&by, request).await
     }
 }
 
@@ -202,6 +202,6 @@ impl Perform for Acted {
     async fn perform(self, app: &App, by: Caller) -> Result<Done, Failure> {
         let message = self.message;
         let request = post::Request::Acted { message };
-        app.command(&by, request, |_, _| Done {}).await
+        app.done(&by, request).await
     }
 }

@@ -95,14 +95,8 @@ impl Perform for Send {
             reply_to: self.reply_to,
             wants_action: self.wants_action,
         };
-        app.command(&by, request, sent)
-            .await?
-            .ok_or_else(nothing_sent)
+        app.make(&by, request, sent).await
     }
-}
-
-fn nothing_sent() -> Failure {
-    Failure::new(ErrorCode::Internal, "nothing was sent, and nothing refused")
 }
 
 /// Tells everybody something.

@@ -92,10 +92,7 @@ impl Perform for Join {
                 waiting: state.peer(id).map_or(0, |peer| peer.mailbox.len()),
             })
         };
-        let joined = app.command(&by, request, answer).await?;
-        let joined = joined.ok_or_else(|| {
-            Failure::new(ErrorCode::Internal, "nobody was let in, and nobody refused")
-        })?;
+        let joined = app.make(&by, request, answer).await?;
         app.note(&joined.id, true);
         Ok(joined)
     }
@@ -110,7 +107,7 @@ operation!(Leave, "peers/leave", Command, Anybody, "Say goodbye", Done);
 
 impl Perform for Leave {
     async fn perform(self, app: &App, by: Caller) -> Result<Done, Failure> {
-        app.command(&by, peer::Request::Leave, |_, _| Done {}).await
+        app.done(&by, peer::Request::Leave).await
     }
 }
 
@@ -310,7 +307,7 @@ operation!(
 impl Perform for Rename {
     async fn perform(self, app: &App, by: Caller) -> Result<Done, Failure> {
         let request = peer::Request::Rename { name: self.name };
-        app.command(&by, request, |_, _| Done {}).await
+        app.done(&by, request).await
     }
 }
 
@@ -336,7 +333,7 @@ impl Perform for SetSummary {
     async fn perform(self, app: &App, by: Caller) -> Result<Done, Failure> {
         let summary = self.summary;
         let request = peer::Request::SetSummary { summary };
-        app.command(&by, request, |_, _| Done {}).await
+        app.done(&by, request).await
     }
 }
 
@@ -360,7 +357,7 @@ operation!(
 impl Perform for SetTags {
     async fn perform(self, app: &App, by: Caller) -> Result<Done, Failure> {
         let request = peer::Request::SetTags { tags: self.tags };
-        app.command(&by, request, |_, _| Done {}).await
+        app.done(&by, request).await
     }
 }
 
@@ -385,6 +382,6 @@ impl Perform for SetPresence {
     async fn perform(self, app: &App, by: Caller) -> Result<Done, Failure> {
         let presence = self.presence;
         let request = peer::Request::SetPresence { presence };
-        app.command(&by, request, |_, _| Done {}).await
+        app.done(&by, request).await
     }
 }

@@ -2,7 +2,6 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use swarm_core::error_code::ErrorCode;
 use swarm_peers::{
     Event, PinId,
     pin::{self, Happened},
@@ -38,19 +37,13 @@ operation!(
 impl Perform for Pin {
     async fn perform(self, app: &App, by: Caller) -> Result<Pinned, Failure> {
         let content = self.content;
-        let pinned = app.command(&by, pin::Request::Pin { content }, |_, events| {
+        let pinned = app.make(&by, pin::Request::Pin { content }, |_, events| {
             events.iter().find_map(|event| match event {
                 Event::Pin(Happened::Pinned { pin, .. }) => Some(*pin),
                 _ => None,
             })
         });
-        let pin = pinned.await?.ok_or_else(|| {
-            Failure::new(
-                ErrorCode::Internal,
-                "nothing was pinned, and nothing refused",
-            )
-        })?;
-        Ok(Pinned { pin })
+        Ok(Pinned { pin: pinned.await? })
     }
 }
 
@@ -104,6 +97,6 @@ operation!(
 impl Perform for Remove {
     async fn perform(self, app: &App, by: Caller) -> Result<Done, Failure> {
         let request = pin::Request::Unpin { pin: self.pin };
-        app.command(&by, request, |_, _| Done {}).await
+        app.done(&by, request).await
     }
 }

@@ -2,7 +2,6 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use swarm_core::error_code::ErrorCode;
 use swarm_peers::{Scope, post};
 
 use super::{
@@ -39,10 +38,7 @@ impl Perform for Request {
             branch: self.branch,
             changes: self.changes,
         };
-        let sent = app.command(&by, request, sent).await?;
-        sent.ok_or_else(|| {
-            Failure::new(ErrorCode::Internal, "nothing was sent, and nothing refused")
-        })
+        app.make(&by, request, sent).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use swarm_core::{error_code::ErrorCode, time::Timestamp};
+use swarm_core::time::Timestamp;
 use swarm_peers::{
     Event, PeerId, Rejection, Snippet, SnippetId,
     file::Blob,
@@ -63,19 +63,15 @@ impl Perform for Share {
             language: self.language,
             content,
         };
-        let shared = app.command(&by, request, |_, events| {
+        let shared = app.make(&by, request, |_, events| {
             events.iter().find_map(|event| match event {
                 Event::Snippet(Happened::Shared { snippet, .. }) => Some(*snippet),
                 _ => None,
             })
         });
-        let snippet = shared.await?.ok_or_else(|| {
-            Failure::new(
-                ErrorCode::Internal,
-                "nothing was shared, and nothing refused",
-            )
-        })?;
-        Ok(Shared { snippet })
+        Ok(Shared {
+            snippet: shared.await?,
+        })
     }
 }
 
@@ -217,6 +213,6 @@ impl Perform for Remove {
     async fn perform(self, app: &App, by: Caller) -> Result<Done, Failure> {
         let snippet = self.snippet;
         let request = snippet::Request::Remove { snippet };
-        app.command(&by, request, |_, _| Done {}).await
+        app.done(&by, request).await
     }
 }

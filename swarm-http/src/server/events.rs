@@ -19,7 +19,7 @@ use swarm_core::{
 use swarm_peers::Peers;
 use tokio::sync::watch;
 
-use crate::{App, Caller, Failure};
+use crate::{App, Caller, Failure, caller::Admitted};
 
 /// Events that are read at once.
 const PAGE: usize = 256;
@@ -54,11 +54,11 @@ struct Following {
 
 pub(super) async fn follow(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(admitted): Extension<Admitted>,
     headers: HeaderMap,
     from: Result<Query<From>, QueryRejection>,
 ) -> Result<Sse<impl Stream<Item = Result<Sent, Infallible>>>, Failure> {
-    if caller != Caller::Owner {
+    if admitted.caller != Caller::Owner {
         return Err(Failure::new(
             ErrorCode::Forbidden,
             "what happens between others is for the owner of this machine; your own messages come by /v1/socket and inbox/read",

@@ -15,7 +15,7 @@ use axum::{
 };
 use swarm_core::error_code::ErrorCode;
 
-use crate::{App, Caller, Failure};
+use crate::{App, Failure, caller::Admitted};
 
 /// What the gate needs to know.
 #[derive(Clone, Debug)]
@@ -35,12 +35,12 @@ pub(super) async fn check(State(gate): State<Gate>, mut request: Request, next: 
             if OPEN.contains(&uri.path()) {
                 return Ok(None);
             }
-            caller(&gate.app, headers).map(Some)
+            admit(&gate.app, headers).map(Some)
         });
     match admitted {
-        Ok(caller) => {
-            if let Some(caller) = caller {
-                request.extensions_mut().insert(caller);
+        Ok(admitted) => {
+            if let Some(admitted) = admitted {
+                request.extensions_mut().insert(admitted);
             }
             next.run(request).await
         }
@@ -107,13 +107,13 @@ fn check_content(method: &Method, headers: &HeaderMap) -> Result<(), Failure> {
     ))
 }
 
-fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Failure> {
+fn admit(app: &App, headers: &HeaderMap) -> Result<Admitted, Failure> {
     let shown = text(headers.get(header::AUTHORIZATION));
     let (scheme, token) = shown.split_once(' ').unwrap_or_default();
-    let caller = scheme
+    let admitted = scheme
         .eq_ignore_ascii_case("bearer")
-        .then(|| app.credentials.caller(token.trim()));
-    caller.flatten().ok_or_else(|| {
+        .then(|| app.credentials.admit(token.trim()));
+    admitted.flatten().ok_or_else(|| {
         Failure::new(
             ErrorCode::Unauthorized,
             "show the token that is in `daemon/token` of the home folder, or the credential that you were given when you joined, as \

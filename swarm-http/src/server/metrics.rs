@@ -12,13 +12,13 @@ use prometheus_client::{encoding::text::encode, metrics::gauge::Gauge, registry:
 use swarm_core::error_code::ErrorCode;
 use swarm_peers::{peer::Connection, task::TaskState};
 
-use crate::{App, Caller, Failure};
+use crate::{App, Caller, Failure, caller::Admitted};
 
 pub(super) async fn show(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(admitted): Extension<Admitted>,
 ) -> Result<Response, Failure> {
-    if caller != Caller::Owner {
+    if admitted.caller != Caller::Owner {
         return Err(Failure::new(
             ErrorCode::Forbidden,
             "/metrics is for the owner of this machine; show the token of the home",

@@ -17,7 +17,9 @@ use tokio_util::task::TaskTracker;
 
 use super::{events, gate, metrics, socket};
 use crate::{
-    App, Caller, Failure, openapi,
+    App, Failure,
+    caller::Admitted,
+    openapi,
     operation::Kind,
     operations::{self, Entry, Input},
 };
@@ -31,7 +33,7 @@ pub(super) fn router(app: Arc<App>, port: u16, sockets: TaskTracker) -> Router {
         port,
     };
     let mut router = Router::new();
-    for entry in operations::all() {
+    for entry in operations::ALL {
         router = router.route(&format!("/v1/{}", entry.name), handler(entry));
     }
     router
@@ -52,7 +54,7 @@ pub(super) fn router(app: Arc<App>, port: u16, sockets: TaskTracker) -> Router {
         .with_state(app)
 }
 
-fn handler(entry: Entry) -> axum::routing::MethodRouter<Arc<App>> {
+fn handler(entry: &'static Entry) -> axum::routing::MethodRouter<Arc<App>> {
     let filter = match entry.kind {
         Kind::Question => MethodFilter::GET,
         Kind::Command => MethodFilter::POST,
@@ -60,14 +62,14 @@ fn handler(entry: Entry) -> axum::routing::MethodRouter<Arc<App>> {
     on(
         filter,
         move |State(app): State<Arc<App>>,
-              Extension(caller): Extension<Caller>,
+              Extension(admitted): Extension<Admitted>,
               RawQuery(query): RawQuery,
               body: Result<Bytes, BytesRejection>| async move {
             let input = match entry.kind {
                 Kind::Question => Input::Query(query.unwrap_or_default()),
                 Kind::Command => Input::Json(body.map_err(|error| too_large(&error))?),
             };
-            let answer = (entry.run)(app, caller, input).await?;
+            let answer = (entry.run)(app, admitted, input).await?;
             Ok::<_, Failure>(json_bytes(answer))
         },
     )

@@ -22,13 +22,14 @@ use serde_json::value::RawValue;
 use swarm_core::error_code::ErrorCode;
 use swarm_peers::{MessageId, PeerId};
 use tokio::task::unconstrained;
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    App, Caller, Failure, Operation as _,
+    App, Failure, Operation as _,
+    caller::Admitted,
     failure::ProblemDetail,
-    operations::{self, Entry, Input, inbox},
+    operations::{self, Input, inbox},
 };
 
 /// Messages that are sent without one of them being confirmed.
@@ -75,7 +76,7 @@ enum Out<'a> {
 
 pub(super) async fn open(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(admitted): Extension<Admitted>,
     Extension(sockets): Extension<TaskTracker>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
@@ -86,16 +87,15 @@ pub(super) async fn open(
         .max_message_size(MAX_FRAME)
         .max_frame_size(MAX_FRAME)
         .on_upgrade(move |socket| {
-            let serving = Serving::new(app, caller);
+            let serving = Serving::new(app, admitted);
             sockets.track_future(serving.run(socket))
         })
 }
 
 struct Serving {
     app: Arc<App>,
-    caller: Caller,
+    admitted: Admitted,
     me: PeerId,
-    operations: Vec<Entry>,
     /// The last message that was handed over on this connection; before the first, what the session had seen counts.
     ///
     /// Not what a program of it had taken: that program may be dead, and a session that sees a later message counts as having seen
@@ -107,15 +107,14 @@ struct Serving {
 }
 
 impl Serving {
-    fn new(app: Arc<App>, caller: Caller) -> Self {
+    fn new(app: Arc<App>, admitted: Admitted) -> Self {
         Self {
-            me: caller.peer(),
-            operations: operations::all(),
+            me: admitted.caller.peer(),
             sent: None,
             confirmed: MessageId::default(),
             heard: Instant::now(),
             app,
-            caller,
+            admitted,
         }
     }
 
@@ -126,17 +125,18 @@ impl Serving {
         let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let stopping = self.app.stopping();
+        let revoked = self.admitted.revoked.clone();
         bell.mark_changed();
-        let close = loop {
-            let step = tokio::select! {
-                () = stopping.cancelled() => break Some((1001, "the daemon is ending; connect again")),
-                Some(Answered { frame, confirms }) = calls.next() => {
-                    if let Some(up_to) = confirms {
-                        self.confirmed = self.confirmed.max(up_to);
+        let ending = loop {
+            let is_there = tokio::select! {
+                () = stopping.cancelled() => break Ending::Stopping,
+                () = revoked.cancelled() => break Ending::Revoked,
+                Some(answered) = calls.next() => {
+                    if self.note(&answered) {
                         // There may be room for more messages now.
                         bell.mark_changed();
                     }
-                    socket.send(frame).await
+                    say(&mut socket, answered.frame).await
                 }
                 frame = socket.recv(), if calls.len() < CALLS => match frame {
                     Some(Ok(frame)) => {
@@ -148,52 +148,65 @@ impl Serving {
                                 let mut call = Box::pin(unconstrained(call));
                                 // Begun here and now, before the next one is: else they could overtake each other.
                                 match poll!(&mut call) {
-                                    Poll::Ready(answered) => socket.send(answered.frame).await,
+                                    Poll::Ready(answered) => {
+                                        if self.note(&answered) {
+                                            bell.mark_changed();
+                                        }
+                                        say(&mut socket, answered.frame).await
+                                    }
                                     Poll::Pending => {
                                         calls.push(call);
-                                        Ok(())
+                                        true
                                     }
                                 }
                             }
-                            Taken::Answer(frame) => socket.send(frame).await,
-                            Taken::Nothing => Ok(()),
-                            Taken::End => break None,
+                            Taken::Answer(frame) => say(&mut socket, frame).await,
+                            Taken::Nothing => true,
+                            Taken::End => break Ending::Gone,
                         }
                     }
-                    Some(Err(_)) | None => break None,
+                    Some(Err(_)) | None => break Ending::Gone,
                 },
                 changed = bell.changed() => match changed {
                     Ok(()) => match self.messages(&mut socket).await {
-                        Ok(sent) => sent,
-                        Err(_) => break Some((1008, "this peer is forgotten; join again")),
+                        Ok(is_there) => is_there,
+                        Err(ending) => break ending,
                     },
-                    Err(_) => break None,
+                    Err(_) => break Ending::Stopping,
                 },
                 _ = pings.tick() => {
-                    if self.heard.elapsed() > SILENCE {
-                        break None;
-                    }
-                    socket.send(Frame::Ping(axum::body::Bytes::new())).await
+                    self.heard.elapsed() <= SILENCE
+                        && say(&mut socket, Frame::Ping(axum::body::Bytes::new())).await
                 }
             };
-            if step.is_err() {
-                break None;
+            if !is_there {
+                break Ending::Gone;
             }
         };
-        if let Some((code, reason)) = close {
+        if let Some((code, reason)) = ending.close() {
+            // What was begun is answered; questions have ended by themselves.
+            while let Some(answered) = calls.next().await {
+                if !say(&mut socket, answered.frame).await {
+                    return;
+                }
+            }
             let reason = Utf8Bytes::from_static(reason);
-            // It is gone, or it hears this.
             let close = Frame::Close(Some(CloseFrame { code, reason }));
-            drop(socket.send(close).await);
+            say(&mut socket, close).await;
         }
         drop(connected);
     }
 
-    /// Sends what has come for the peer, as far as there is room.
-    async fn messages(
-        &mut self,
-        socket: &mut WebSocket,
-    ) -> Result<Result<(), axum::Error>, Failure> {
+    /// Whether a call that is done makes room for more messages.
+    fn note(&mut self, answered: &Answered) -> bool {
+        if let Some(up_to) = answered.confirms {
+            self.confirmed = self.confirmed.max(up_to);
+        }
+        answered.confirms.is_some()
+    }
+
+    /// Sends what has come for the peer, as far as there is room; whether the client is still there.
+    async fn messages(&mut self, socket: &mut WebSocket) -> Result<bool, Ending> {
         let (me, sent, confirmed) = (self.me.clone(), self.sent, self.confirmed);
         let found = self.app.ask(move |state| {
             let mailbox = &state.peer(&me)?.mailbox;
@@ -203,17 +216,18 @@ impl Serving {
             let room = WINDOW.saturating_sub(under_way);
             inbox::waiting(state, &me, Some(sent), room)
         });
-        let Some(found) = found.await? else {
-            return Err(Failure::new(ErrorCode::UnknownPeer, "forgotten"));
-        };
+        let found = found.await.map_err(|failure| {
+            tracing::warn!(code = %failure.code, problem = %failure.message, "a mailbox could not be read");
+            Ending::Failed
+        })?;
+        let found = found.ok_or(Ending::Revoked)?;
         for message in &found.messages {
-            let frame = write(&Out::Message { message });
-            if let Err(error) = socket.send(frame).await {
-                return Ok(Err(error));
+            if !say(socket, write(&Out::Message { message })).await {
+                return Ok(false);
             }
             self.sent = Some(message.message.id);
         }
-        Ok(Ok(()))
+        Ok(true)
     }
 
     fn frame(&self, frame: Frame) -> Taken<impl Future<Output = Answered> + Send + use<>> {
@@ -227,7 +241,7 @@ impl Serving {
             Ok(call) => call,
             Err(error) => return Taken::Answer(refusal(None, &not_a_call(&error.to_string()))),
         };
-        let Some(entry) = self.operations.iter().find(|entry| entry.name == call.call) else {
+        let Some(entry) = operations::find(&call.call) else {
             let name: String = call.call.chars().take(80).collect();
             let failure = Failure::new(
                 ErrorCode::NotFound,
@@ -242,7 +256,7 @@ impl Serving {
         let up_to = confirms.then(|| serde_json::from_str::<UpTo>(&with).ok());
         let work = (entry.run)(
             Arc::clone(&self.app),
-            self.caller.clone(),
+            self.admitted.clone(),
             Input::Json(with.into()),
         );
         let id = call.id;
@@ -270,6 +284,36 @@ impl Serving {
             }
         })
     }
+}
+
+/// Why a connection ends.
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    /// The client has closed it, or does not listen.
+    Gone,
+    /// The daemon is to end.
+    Stopping,
+    /// What the client has shown no longer counts.
+    Revoked,
+    /// What waits cannot be read.
+    Failed,
+}
+
+impl Ending {
+    /// What the client is told, with the code for it (RFC 6455, section 7.4.1).
+    const fn close(self) -> Option<(u16, &'static str)> {
+        match self {
+            Self::Gone => None,
+            Self::Stopping => Some((1001, "the daemon is ending; connect again")),
+            Self::Revoked => Some((1008, "this credential no longer counts; join again")),
+            Self::Failed => Some((1011, "what waits for you cannot be read now; connect again")),
+        }
+    }
+}
+
+/// Whether the client takes `frame`, and soon enough.
+async fn say(socket: &mut WebSocket, frame: Frame) -> bool {
+    matches!(timeout(SILENCE, socket.send(frame)).await, Ok(Ok(())))
 }
 
 /// What a confirmation says.

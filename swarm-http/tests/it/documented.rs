@@ -35,7 +35,7 @@ fn every_reference_in_the_document_leads_somewhere() {
 
 #[test]
 fn names_are_a_noun_and_a_verb_and_nothing_is_listed_twice() {
-    let all = operations::all();
+    let all = operations::ALL;
     let mut names: Vec<_> = all.iter().map(|entry| entry.name).collect();
     for name in &names {
         let (noun, verb) = name.split_once('/').unwrap();

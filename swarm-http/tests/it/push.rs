@@ -10,7 +10,7 @@ use tokio_tungstenite::{
 
 use crate::{
     api::send,
-    daemon::{Daemon, Peer},
+    daemon::{Daemon, Peer, join},
 };
 
 struct Socket(WebSocketStream<TcpStream>);
@@ -30,6 +30,17 @@ impl Socket {
             match self.0.next().await.unwrap().unwrap() {
                 Message::Text(text) => return serde_json::from_str(&text).unwrap(),
                 Message::Ping(_) | Message::Pong(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// The code with which the other side closes, once it does.
+    async fn closed(&mut self) -> u16 {
+        loop {
+            match self.0.next().await.unwrap().unwrap() {
+                Message::Close(Some(close)) => return close.code.into(),
+                Message::Ping(_) => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -177,6 +188,29 @@ async fn what_is_no_call_is_answered_with_a_reason_and_the_socket_goes_on() {
 }
 
 #[tokio::test]
+async fn a_socket_ends_with_the_credential_that_opened_it() {
+    let daemon = unlimited().await;
+    let mut alice = daemon.join("alice").await;
+    let bob = daemon.join("bob").await.joined;
+    let mut old = Socket::open(&daemon, &bob.credential).await;
+    old.send(json!({"id": 1, "call": "peers/me"})).await;
+    assert_eq!(old.next().await["id"], 1);
+    let mut again = join("bob");
+    again.credential = Some(bob.credential.clone());
+    let bob = daemon.owner().await.call(&again).await.unwrap();
+    assert_eq!(old.closed().await, 1008);
+    // What comes from now on is for the new one only.
+    let mut new = Socket::open(&daemon, &bob.credential).await;
+    flood(&mut alice, 0..1).await;
+    assert_eq!(new.texts(1).await, numbers(0..1));
+    // Who leaves is told that it has, and says nothing more.
+    new.send(json!({"id": 2, "call": "peers/leave", "with": {}}))
+        .await;
+    assert_eq!(new.next().await, json!({"id": 2, "answer": {}}));
+    assert_eq!(new.closed().await, 1008);
+}
+
+#[tokio::test]
 async fn a_socket_hears_that_the_daemon_ends() {
     let daemon = unlimited().await;
     let bob = daemon.join("bob").await.joined;
@@ -185,9 +219,6 @@ async fn a_socket_hears_that_the_daemon_ends() {
     socket.next().await;
     let mut ending = tokio::task::JoinSet::new();
     ending.spawn(async move { drop(daemon.stop().await) });
-    match socket.0.next().await.unwrap().unwrap() {
-        Message::Close(Some(close)) => assert_eq!(u16::from(close.code), 1001),
-        other => panic!("{other:?}"),
-    }
+    assert_eq!(socket.closed().await, 1001);
     ending.join_next().await.unwrap().unwrap();
 }

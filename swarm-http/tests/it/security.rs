@@ -87,7 +87,7 @@ fn method(kind: Kind) -> &'static str {
 async fn no_operation_answers_without_a_token_or_with_a_wrong_one() {
     let daemon = Daemon::start().await;
     let bob = daemon.join("bob").await.joined;
-    for entry in operations::all() {
+    for entry in operations::ALL {
         let path = format!("/v1/{}", entry.name);
         let good = || Raw::good(&daemon, method(entry.kind), &path);
         let (status, _) = good().without("authorization").send(&daemon).await;
@@ -234,7 +234,7 @@ async fn a_peer_is_nobody_else_and_lets_nobody_in() {
     let daemon = Daemon::start().await;
     let mut alice = daemon.join("alice").await;
     let mut bob = daemon.join("bob").await;
-    for entry in operations::all() {
+    for entry in operations::ALL {
         if entry.who == Who::Owner {
             let path = format!("/v1/{}", entry.name);
             let raw = Raw::good(&daemon, method(entry.kind), &path);
@@ -278,6 +278,59 @@ async fn the_token_is_readable_for_its_owner_only_and_a_token_that_is_not_is_not
         error.to_string().contains("by others than its owner"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn who_has_left_or_joined_again_hears_nothing_more_with_the_old_credential() {
+    let daemon = Daemon::start().await;
+    let mut alice = daemon.join("alice").await;
+    let patient = || operations::inbox::Read {
+        wait: Some(60),
+        ..operations::inbox::Read::default()
+    };
+    for how in ["joins again", "leaves"] {
+        let mut bob = daemon.join("bob").await;
+        let credential = bob.joined.credential.clone();
+        let mut owner = daemon.owner().await;
+        let again = async {
+            // The other one waits already, or will come too late: both are refused.
+            tokio::task::yield_now().await;
+            if how == "leaves" {
+                let mut bob = daemon.as_whoever_shows(&credential).await;
+                bob.call(&operations::peers::Leave {}).await.unwrap();
+            } else {
+                let mut again = join("bob");
+                again.credential = Some(credential.clone());
+                let joined = owner.call(&again).await.unwrap();
+                let mut bob = daemon.as_whoever_shows(&joined.credential).await;
+                bob.call(&operations::peers::Leave {}).await.unwrap();
+            }
+        };
+        let waits = patient();
+        let (refused, ()) = futures_util::future::join(bob.refused(&waits), again).await;
+        assert_eq!(refused.code, ErrorCode::Unauthorized, "{how}");
+        let refused = bob.refused(&send("alice", "still here?")).await;
+        assert_eq!(refused.code, ErrorCode::Unauthorized, "{how}");
+    }
+    let read = operations::inbox::Read::default();
+    assert!(alice.call(&read).await.messages.is_empty());
+}
+
+#[tokio::test]
+async fn a_home_that_others_may_write_to_has_no_daemon() {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let settings = swarm_http::app::Settings::new(folder.path());
+    let never = std::future::pending();
+    let refused = swarm_http::daemon::run(settings, 0, never, |_| panic!("it began"));
+    let refused = refused.await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::Refused);
+    assert!(
+        refused.message.contains("others may write to it"),
+        "{refused:?}"
+    );
+    assert!(!folder.path().join("daemon").exists());
 }
 
 #[tokio::test]
