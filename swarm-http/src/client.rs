@@ -101,12 +101,15 @@ impl Client {
                 tracing::debug!(%error, "the connection to the daemon broke");
             }
         });
-        Ok(Self {
+        let mut client = Self {
             authorization: format!("Bearer {token}"),
             requests,
             address,
             _connection: driving,
-        })
+        };
+        // A daemon that is about to end takes connections until it does. Nothing is asked of one that does not answer.
+        client.request(Method::GET, "/health", Vec::new()).await?;
+        Ok(client)
     }
 
     /// Where the daemon is.

@@ -3,7 +3,7 @@
 use clap::Args;
 use swarm_http::operations::messages::Broadcast as Tell;
 
-use super::{Context, send::expected};
+use super::{Context, send::told};
 use crate::{
     args::ScopeArg,
     daemon::{Daemon, Speaker},
@@ -33,13 +33,7 @@ impl Broadcast {
             text,
         };
         let sent = daemon.call(&tell).await?;
-        context.out.answer(&sent, || match sent.message {
-            Some(message) => {
-                let to: Vec<String> = sent.to.iter().map(expected).collect();
-                format!("message {message} waits for {}", to.join(", "))
-            }
-            None => "nobody else is here".to_owned(),
-        })?;
+        context.out.answer(&sent, || told(&sent))?;
         Ok(Exit::Ok)
     }
 }

@@ -2,9 +2,9 @@
 
 use clap::Args;
 use swarm_core::error_code::ErrorCode;
-use swarm_http::{operations::reviews, place::git};
+use swarm_http::{operations::reviews, place};
 
-use super::{Context, send::expected};
+use super::{Context, send::everybody};
 use crate::{
     daemon::{Daemon, Speaker},
     error::CliError,
@@ -25,16 +25,9 @@ pub(crate) struct Review {
 impl Review {
     pub(crate) async fn execute(self, context: &Context) -> Result<Exit, CliError> {
         let folder = context.config()?.folders.current;
-        let branch = git(&folder, &["rev-parse", "--abbrev-ref", "HEAD"]).await;
+        let branch = place::branch(&folder).await;
         let branch = branch.ok_or_else(|| no_repository(&folder))?;
-        if self.since.starts_with('-') {
-            return Err(CliError::usage(format!("{:?} is no commit", self.since)));
-        }
-        let changes = git(
-            &folder,
-            &["diff", "--no-ext-diff", "--stat", &self.since, "--"],
-        )
-        .await;
+        let changes = place::changed_since(&folder, &self.since).await;
         let changes = changes.ok_or_else(|| {
             CliError::usage(format!(
                 "git knows no commit {:?} here; name another with --since",
@@ -49,11 +42,10 @@ impl Review {
         };
         let sent = daemon.call(&request).await?;
         context.out.answer(&sent, || {
-            let to: Vec<String> = sent.to.iter().map(expected).collect();
             format!(
                 "asked for a review: message {} waits for {}",
                 sent.message,
-                to.join(", ")
+                everybody(&sent.to)
             )
         })?;
         Ok(Exit::Ok)

@@ -1,7 +1,7 @@
 //! `swarm send`
 
 use clap::Args;
-use swarm_http::operations::messages::{Recipient, Send as SendMessage};
+use swarm_http::operations::messages::{BroadcastSent, Recipient, Send as SendMessage};
 use swarm_peers::{
     MessageId,
     peer::{Connection, Presence, Reach},
@@ -44,15 +44,28 @@ impl Send {
         };
         let sent = daemon.call(&send).await?;
         context.out.answer(&sent, || {
-            let to: Vec<String> = sent.to.iter().map(expected).collect();
-            format!("message {} waits for {}", sent.message, to.join(", "))
+            format!("message {} waits for {}", sent.message, everybody(&sent.to))
         })?;
         Ok(Exit::Ok)
     }
 }
 
+/// For whom a message waits that may be for nobody.
+pub(super) fn told(sent: &BroadcastSent) -> String {
+    let Some(message) = sent.message else {
+        return "nobody else is here".to_owned();
+    };
+    format!("message {message} waits for {}", everybody(&sent.to))
+}
+
+/// The recipients of a message, and what is to be expected of each.
+pub(super) fn everybody(to: &[Recipient]) -> String {
+    let to: Vec<String> = to.iter().map(expected).collect();
+    to.join(", ")
+}
+
 /// A recipient, and what is to be expected of it.
-pub(super) fn expected(to: &Recipient) -> String {
+fn expected(to: &Recipient) -> String {
     let expected = match (to.connection, to.presence, to.reach) {
         (Connection::Left { .. }, ..) => " (gone: it gets this when it comes back)",
         (Connection::Lost { .. }, ..) => {

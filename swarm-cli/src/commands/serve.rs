@@ -47,7 +47,8 @@ impl Serve {
         let background = self.background;
         daemon::run(settings, port, stop, |address| {
             if !background {
-                say(out, address);
+                // Who does not read it does not want to know.
+                drop(say(out, address, "; ctrl-C ends it"));
             }
         })
         .await?;
@@ -55,16 +56,16 @@ impl Serve {
     }
 }
 
-fn say(out: Output, address: &Address) {
+/// Where a daemon listens, and `more`.
+pub(super) fn say(out: Output, address: &Address, more: &str) -> Result<(), CliError> {
     let url = format!("http://{}", address.listens);
     let shown = json!({"url": url, "pid": address.pid, "version": address.version});
-    // Who does not read it does not want to know.
-    drop(out.answer(&shown, || {
+    out.answer(&shown, || {
         format!(
-            "swarm {} listens at {url} (process {}); ctrl-C ends it",
+            "swarm {} listens at {url} (process {}){more}",
             address.version, address.pid
         )
-    }));
+    })
 }
 
 /// Ready once somebody wants the daemon to end.

@@ -1,9 +1,9 @@
 //! `swarm sync-status`
 
 use clap::Args;
-use swarm_http::{operations::reviews, place::git};
+use swarm_http::{operations::reviews, place};
 
-use super::{Context, review::no_repository, send::expected};
+use super::{Context, review::no_repository, send::told};
 use crate::{
     args::ScopeArg,
     daemon::{Daemon, Speaker},
@@ -23,9 +23,9 @@ pub(crate) struct SyncStatus {
 impl SyncStatus {
     pub(crate) async fn execute(self, context: &Context) -> Result<Exit, CliError> {
         let folder = context.config()?.folders.current;
-        let branch = git(&folder, &["rev-parse", "--abbrev-ref", "HEAD"]).await;
-        let commit = git(&folder, &["log", "--oneline", "-1"]).await;
-        let changes = git(&folder, &["status", "--short"]).await;
+        let branch = place::branch(&folder).await;
+        let commit = place::last_commit(&folder).await;
+        let changes = place::uncommitted(&folder).await;
         let (Some(branch), Some(commit), Some(changes)) = (branch, commit, changes) else {
             return Err(no_repository(&folder));
         };
@@ -37,13 +37,7 @@ impl SyncStatus {
             changes,
         };
         let sent = daemon.call(&status).await?;
-        context.out.answer(&sent, || match sent.message {
-            Some(message) => {
-                let to: Vec<String> = sent.to.iter().map(expected).collect();
-                format!("message {message} waits for {}", to.join(", "))
-            }
-            None => "nobody else is here".to_owned(),
-        })?;
+        context.out.answer(&sent, || told(&sent))?;
         Ok(Exit::Ok)
     }
 }

@@ -52,18 +52,20 @@ struct Outcome {
 
 impl Torture {
     pub(crate) async fn execute(self, context: &Context) -> Result<Exit, CliError> {
-        let folder = std::env::temp_dir().join(format!("swarm-torture-{}", std::process::id()));
-        let home = DaemonHome::new(&folder);
+        let folder = tempfile::Builder::new().prefix("swarm-torture-").tempdir();
+        let folder = folder
+            .map_err(|error| CliError::file("make a folder in", &std::env::temp_dir(), &error))?;
+        let home = DaemonHome::new(folder.path());
         let seed = self
             .seed
             .unwrap_or_else(|| u64::from(std::process::id()) * 2_654_435_761);
         let ended = self.run(context, &home, seed).await;
         if matches!(&ended, Ok(outcome) if outcome.is_fine()) {
-            drop(std::fs::remove_dir_all(&folder));
+            drop(folder);
         } else {
             context.out.notice(&format!(
                 "what is left is in {}; --seed {seed} does the same again",
-                folder.display()
+                folder.keep().display()
             ));
         }
         let outcome = ended?;

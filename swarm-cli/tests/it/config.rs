@@ -121,6 +121,21 @@ fn a_bad_value_is_called_what_its_author_called_it() {
             "vm",
             "is \"vm\"; it must be auto, docker or process",
         ),
+        (
+            "SWARM_MESSAGES_PER_MINUTE",
+            "1001",
+            "is 1001; it must be a whole number up to 1000, or 0 for no limit",
+        ),
+        (
+            "SWARM_KEEP_MESSAGES",
+            "0",
+            "is 0; it must be a number of hours above zero",
+        ),
+        (
+            "SWARM_PORT",
+            "65536",
+            "is 65536; it must be a port of this machine, or 0 for the usual one or any that is free",
+        ),
     ] {
         let env = TestEnvironment::new();
         let mut command = env.with_engine(&["config", "explain"]);

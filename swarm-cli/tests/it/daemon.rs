@@ -154,4 +154,10 @@ fn a_daemon_that_cannot_start_says_why() {
     let port = taken.local_addr().unwrap().port().to_string();
     fs::remove_dir(home.swarm_home().join("swarm.db")).unwrap();
     home.refuses(&["serve", "--port", &port], 1, &["cannot listen at", &port]);
+    let others = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    fs::set_permissions(home.swarm_home(), others).unwrap();
+    home.refuses(&["serve"], 5, &["others may write to it", "chmod go-w"]);
+    home.refuses(&["peers"], 5, &["others may write to it"]);
+    let mine = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    fs::set_permissions(home.swarm_home(), mine).unwrap();
 }

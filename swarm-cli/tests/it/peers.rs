@@ -90,6 +90,26 @@ fn mistakes_are_named_and_have_their_status() {
 }
 
 #[test]
+fn who_sends_more_than_the_limit_is_refused_and_told_for_how_long() {
+    let home = Home::new();
+    home.write(
+        "../home/.config/swarm/config.toml",
+        "messages_per_minute = 1\n",
+    );
+    home.peer("alice");
+    home.peer("bob");
+    home.does(&["send", "bob", "first", "--as", "alice"]);
+    home.refuses(
+        &["send", "bob", "second", "--as", "alice"],
+        1,
+        &["rate_limited", "1 message"],
+    );
+    // Each has a limit of its own.
+    home.does(&["send", "alice", "third", "--as", "bob"]);
+    assert_eq!(home.lines(&["inbox", "--as", "bob"]).len(), 1);
+}
+
+#[test]
 fn a_task_goes_from_hand_to_hand() {
     let home = with_peers();
     home.does(&[
@@ -242,9 +262,27 @@ fn git_is_asked_here_and_a_repository_runs_no_program_of_its_own() {
     git(&["commit", "-q", "-m", "second"]);
     let trap = home.write("trap.sh", "#!/bin/sh\ntouch \"$(dirname \"$0\")/ran\"\n");
     fs::set_permissions(&trap, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    for key in ["core.fsmonitor", "diff.external", "core.pager"] {
+    for key in [
+        "core.fsmonitor",
+        "diff.external",
+        "core.pager",
+        "gpg.program",
+        "filter.trap.clean",
+        "filter.a=b.process",
+        "diff.trap.textconv",
+        "diff.trap.command",
+    ] {
         git(&["config", key, trap.to_str().unwrap()]);
     }
+    for key in ["log.showSignature", "filter.trap.required"] {
+        git(&["config", key, "true"]);
+    }
+    home.write(
+        ".gitattributes",
+        "a.txt filter=trap diff=trap\nb.txt filter=a=b\n",
+    );
+    home.write("a.txt", "b\n");
+    home.write("b.txt", "b\n");
     drop(fs::remove_file(home.work().join("ran")));
     home.does(&["review", "bob", "--as", "alice"]);
     home.does(&["sync-status", "--as", "alice"]);
