@@ -45,8 +45,8 @@ impl Default for PoolLimits {
 
 impl PoolLimits {
     /// The capacity of the pool `name`: by its exact name, else in upper case with `_` for other characters, as a shell
-    /// can write it, else one.
-    fn capacity(&self, name: &str) -> usize {
+    /// can write it.
+    fn named(&self, name: &str) -> Option<usize> {
         let shell_name: String = name
             .chars()
             .map(|c| {
@@ -58,7 +58,7 @@ impl PoolLimits {
             })
             .collect();
         let found = self.pools.get(name).or_else(|| self.pools.get(&shell_name));
-        found.map_or(1, |capacity| capacity.get())
+        found.map(|capacity| capacity.get())
     }
 }
 
@@ -79,6 +79,22 @@ pub struct QueueTimeout {
 #[derive(Clone, Debug)]
 pub struct ResourcePools {
     shared: Arc<Shared>,
+    queue_timeout: Duration,
+    /// What those who ask here wait for besides, if they may not use everything.
+    part: Option<Arc<Part>>,
+}
+
+/// A part of the slots, which is a pool that nobody else asks for.
+#[derive(Debug)]
+struct Part {
+    shared: Arc<Shared>,
+    pool: String,
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        self.shared.lock().sizes.remove(&self.pool);
+    }
 }
 
 #[derive(Debug)]
@@ -93,6 +109,8 @@ type Pools = Arc<BTreeSet<String>>;
 #[derive(Debug, Default)]
 struct State {
     slots_used: usize,
+    /// Pools that are not in the limits and have room for more than one.
+    sizes: BTreeMap<String, usize>,
     pools_used: BTreeMap<String, usize>,
     /// Who waits, by what they wait for, each line in the order of arrival. All in a line want the same, so
     /// whoever is next is the first of some line, and ten thousand behind them need not be looked at.
@@ -119,16 +137,49 @@ impl ResourcePools {
     /// Pools of which nothing is in use.
     pub fn new(limits: PoolLimits) -> Self {
         Self {
+            queue_timeout: limits.queue_timeout,
             shared: Arc::new(Shared {
                 limits,
                 state: Mutex::default(),
             }),
+            part: None,
+        }
+    }
+
+    /// The same pools for somebody who may use no more than `limits` of them, and waits as long as they say.
+    ///
+    /// A pool that nobody has set a limit for has the size that was asked for first.
+    #[must_use]
+    pub fn within(&self, limits: &PoolLimits) -> Self {
+        let mut state = self.shared.lock();
+        for (pool, size) in &limits.pools {
+            if self.shared.limits.named(pool).is_none() {
+                state
+                    .sizes
+                    .entry(pool.clone())
+                    .or_insert_with(|| size.get());
+            }
+        }
+        let part = (limits.slots < self.shared.limits.slots).then(|| {
+            let id = state.next_id;
+            state.next_id += 1;
+            // No pool of a user has such a name.
+            let pool = format!("\0{id}");
+            state.sizes.insert(pool.clone(), limits.slots.get());
+            let shared = Arc::clone(&self.shared);
+            Arc::new(Part { shared, pool })
+        });
+        drop(state);
+        Self {
+            shared: Arc::clone(&self.shared),
+            queue_timeout: limits.queue_timeout,
+            part,
         }
     }
 
     /// How long somebody waits at most.
     pub fn queue_timeout(&self) -> Duration {
-        self.shared.limits.queue_timeout
+        self.queue_timeout
     }
 
     /// Waits for a slot and a place in each of `pools`; a name given twice counts once.
@@ -138,7 +189,7 @@ impl ResourcePools {
         &self,
         pools: impl IntoIterator<Item = String>,
     ) -> Result<Permits, QueueTimeout> {
-        let timeout = tokio::time::sleep(self.shared.limits.queue_timeout);
+        let timeout = tokio::time::sleep(self.queue_timeout);
         self.acquire_unless(pools, timeout).await
     }
 
@@ -148,7 +199,8 @@ impl ResourcePools {
         pools: impl IntoIterator<Item = String>,
         too_late: impl Future<Output = ()>,
     ) -> Result<Permits, QueueTimeout> {
-        let pools: Pools = Arc::new(pools.into_iter().collect());
+        let part = self.part.iter().map(|part| part.pool.clone());
+        let pools: Pools = Arc::new(pools.into_iter().chain(part).collect());
         let (grant, granted) = oneshot::channel();
         let mut place = {
             let mut state = self.shared.lock();
@@ -174,7 +226,7 @@ impl ResourcePools {
                 place.granted = true;
                 Ok(permits)
             }
-            None => Err(self.timed_out(&pools, self.shared.limits.queue_timeout)),
+            None => Err(self.timed_out(&pools, self.queue_timeout)),
         }
     }
 
@@ -183,9 +235,16 @@ impl ResourcePools {
         let state = self.shared.lock();
         let short = pools.iter().find(|pool| !state.has_place(limits, pool));
         match short {
+            Some(pool) if self.part.as_ref().is_some_and(|part| part.pool == **pool) => {
+                QueueTimeout {
+                    what: "an execution slot".to_owned(),
+                    hint: format!("this run may use {} at once", state.capacity(limits, pool)),
+                    waited,
+                }
+            }
             Some(pool) => QueueTimeout {
                 what: format!("resource `{pool}`"),
-                hint: format!("SWARM_RESOURCE_{pool} is {}", limits.capacity(pool)),
+                hint: format!("SWARM_RESOURCE_{pool} is {}", state.capacity(limits, pool)),
                 waited,
             },
             None => QueueTimeout {
@@ -199,7 +258,12 @@ impl ResourcePools {
 
 impl State {
     fn has_place(&self, limits: &PoolLimits, pool: &str) -> bool {
-        self.pools_used.get(pool).copied().unwrap_or(0) < limits.capacity(pool)
+        self.pools_used.get(pool).copied().unwrap_or(0) < self.capacity(limits, pool)
+    }
+
+    fn capacity(&self, limits: &PoolLimits, pool: &str) -> usize {
+        let named = limits.named(pool);
+        named.or_else(|| self.sizes.get(pool).copied()).unwrap_or(1)
     }
 
     /// The line whose first may go now; see the rules at the top.
@@ -281,6 +345,9 @@ impl Drop for Permits {
             for pool in self.pools.iter() {
                 if let Some(used) = state.pools_used.get_mut(pool) {
                     *used -= 1;
+                    if *used == 0 {
+                        state.pools_used.remove(pool);
+                    }
                 }
             }
         }

@@ -21,6 +21,8 @@ pub use mcp::McpServer;
 pub use reach::Reach;
 pub(crate) use variable::check as check_variables;
 
+use serde::{Deserialize, Serialize};
+
 use self::{account::Account, mcp::Shelves};
 use crate::{
     agents::{AgentKind, Invocation, kind_of},
@@ -64,8 +66,10 @@ pub enum FoundFile {
     Distrusted(&'static str),
 }
 
-/// Everything that the agents of one run need of their user's machine. `Debug` shows names only.
-#[derive(Clone, Debug, Default)]
+/// Everything that the agents of one run need of their user's machine. `Debug` shows names only; what it is serialized to has secrets in
+/// it, and is for another process of the same user.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Supplies {
     accounts: BTreeMap<String, Account>,
     mcp_servers: BTreeMap<String, McpServer>,

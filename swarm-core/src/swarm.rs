@@ -94,6 +94,8 @@ pub struct Control {
     pub notice: Option<Notice>,
     /// Asks the run to stop.
     pub stop: Option<watch::Receiver<Option<Stop>>>,
+    /// What its agents need of their user's machine, if that was looked up before. Otherwise it is looked up.
+    pub supplies: Option<Supplies>,
 }
 
 impl std::fmt::Debug for Control {
@@ -257,6 +259,15 @@ impl SwarmBuilder {
         self
     }
 
+    /// The same pools as those of `other`, of which this one uses no more than `limits`; and one that hears from a provider that it takes
+    /// no requests tells the other.
+    #[must_use]
+    pub fn sharing(mut self, other: &Swarm, limits: &PoolLimits) -> Self {
+        self.0.pools = other.pools.within(limits);
+        self.0.breakers = other.breakers.clone();
+        self
+    }
+
     /// What models cost; the prices that are built in if nobody says otherwise.
     #[must_use]
     pub fn prices(mut self, prices: PriceBook) -> Self {
@@ -349,7 +360,7 @@ impl Swarm {
     pub async fn run(&self, new: NewRun, control: Control) -> Result<RunView, SwarmError> {
         self.check(&new.plan)?;
         self.look_around(&new.plan).await?;
-        let supplies = self.supplies(&new.plan).await?;
+        let supplies = self.supplies(control.supplies, &new.plan).await?;
         if self.beginning(&new.id).await?.is_some() {
             return Err(SwarmError::RunExists(new.id));
         }
@@ -397,7 +408,7 @@ impl Swarm {
         let machine = replayed(&view, &events)?;
         let awaited = awaited(replayed(&view, &events)?);
         self.check_budget(&view, &awaited).await?;
-        let supplies = self.supplies(&view.work()).await?;
+        let supplies = self.supplies(control.supplies, &view.work()).await?;
         for waiting in view.waiting.values() {
             // Whoever drove it before knew until when a provider takes no requests.
             if let Ok(kind) = kind_of(&Agent::Named(waiting.kind.clone())) {
@@ -555,8 +566,11 @@ impl Swarm {
         looked.map_err(|first| SwarmError::Unfit { agents: 1, first })
     }
 
-    /// Looks up what the agents of `plan` need of their user's machine.
-    async fn supplies(&self, plan: &Plan) -> Result<Supplies, SwarmError> {
+    /// What the agents of `plan` need of their user's machine; looked up unless it was.
+    async fn supplies(&self, given: Option<Supplies>, plan: &Plan) -> Result<Supplies, SwarmError> {
+        if let Some(given) = given {
+            return Ok(given);
+        }
         let agents = plan.agents();
         if !self.runtime.starts_programs() || !Supplies::are_needed(agents.iter().copied()) {
             return Ok(Supplies::default());

@@ -93,8 +93,8 @@ fn a_pool_may_be_named_as_a_shell_can_write_it() {
         pools: [("DB_MAIN".to_owned(), capacity)].into(),
         ..PoolLimits::default()
     };
-    assert_eq!(limits.capacity("db-main"), 3);
-    assert_eq!(limits.capacity("other"), 1);
+    assert_eq!(limits.named("db-main"), Some(3));
+    assert_eq!(limits.named("other"), None);
 }
 
 #[derive(Clone, Debug)]
@@ -166,4 +166,59 @@ proptest! {
             drop(pools.acquire(names(&["p0", "p1", "p2"])).await.unwrap());
         });
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_use_a_part_of_the_slots_uses_no_more_and_keeps_none_from_others() {
+    let all = pools(3, &[]);
+    let limits = |slots| PoolLimits {
+        slots: NonZeroUsize::new(slots).unwrap(),
+        pools: BTreeMap::new(),
+        queue_timeout: Duration::from_secs(1),
+    };
+    let small = all.within(&limits(1));
+    let first = small.acquire([]).await.unwrap();
+    let refused = small.acquire([]).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("this run may use 1 at once"),
+        "{refused}"
+    );
+    let others = [
+        all.acquire([]).await.unwrap(),
+        all.acquire([]).await.unwrap(),
+    ];
+    drop(first);
+    let again = small.acquire([]).await.unwrap();
+    // All are in use, whoever asks.
+    assert!(all.within(&limits(9)).acquire([]).await.is_err());
+    drop((again, others));
+    drop(small);
+    let state = all.shared.lock();
+    assert!(
+        state.sizes.is_empty() && state.pools_used.is_empty(),
+        "{state:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_without_a_limit_has_the_size_that_is_asked_for_first_and_one_with_a_limit_keeps_it()
+{
+    let all = pools(10, &[("gpu", 1)]);
+    let wants = |gpu, db| PoolLimits {
+        slots: NonZeroUsize::new(10).unwrap(),
+        pools: [("gpu", gpu), ("db", db)]
+            .map(|(name, size)| (name.to_owned(), NonZeroUsize::new(size).unwrap()))
+            .into(),
+        queue_timeout: Duration::from_secs(1),
+    };
+    let (first, second) = (all.within(&wants(5, 2)), all.within(&wants(5, 9)));
+    let held = [
+        first.acquire(names(&["gpu"])).await.unwrap(),
+        first.acquire(names(&["db"])).await.unwrap(),
+        second.acquire(names(&["db"])).await.unwrap(),
+    ];
+    for pool in ["gpu", "db"] {
+        assert!(second.acquire(names(&[pool])).await.is_err(), "{pool}");
+    }
+    drop(held);
 }

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::{SupplyError, UserMachine, variable};
 use crate::agents::{AgentKind, Invocation};
 
@@ -36,9 +38,10 @@ pub struct AccountFile {
 }
 
 /// An account that was found.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Account {
-    variables: BTreeMap<&'static str, String>,
+    variables: BTreeMap<String, String>,
     /// Path in the agent's `HOME`, and content.
     file: Option<(String, String)>,
 }
@@ -60,7 +63,7 @@ impl Account {
         machine: &dyn UserMachine,
     ) -> Result<Self, SupplyError> {
         let mut found = Self::default();
-        let set = |name: &&'static str| Some((*name, machine.variable(name)?));
+        let set = |name: &&'static str| Some(((*name).to_owned(), machine.variable(name)?));
         if let Some((name, value)) = source.variables.iter().find_map(set) {
             found.variables.insert(name, value);
             return found.along(kind, source, machine);
@@ -106,11 +109,14 @@ impl Account {
         source: &AccountSource,
         machine: &dyn UserMachine,
     ) -> Result<Self, SupplyError> {
-        let set = |name: &&'static str| Some((*name, machine.variable(name)?));
+        let set = |name: &&'static str| Some(((*name).to_owned(), machine.variable(name)?));
         self.variables.extend(source.along.iter().filter_map(set));
         for (variable, value) in &self.variables {
             if let Some(problem) = variable::problem(kind, source.variables, variable, value) {
-                return Err(SupplyError::UnusableVariable { variable, problem });
+                return Err(SupplyError::UnusableVariable {
+                    variable: variable.clone(),
+                    problem,
+                });
             }
         }
         Ok(self)

@@ -23,7 +23,7 @@ pub enum SupplyError {
     #[error("${variable} cannot be used: {problem}; set it again")]
     UnusableVariable {
         /// The variable.
-        variable: &'static str,
+        variable: String,
         /// What is wrong; nothing of the value.
         problem: &'static str,
     },

@@ -6,14 +6,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{FoundFile, SupplyError, UserMachine};
 use crate::suggest::nearest;
 
 /// How an MCP server is reached. It may hold secrets; `Debug` shows none of it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct McpServer(Map<String, Value>);
 
 impl McpServer {
