@@ -6,7 +6,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use swarm_core::{
     error_code::{Coded as _, ErrorCode},
-    journal::{Journal, Keeper, Sequence, SnapshotLog, SqliteEventLog},
+    journal::{EventLog, Journal, Keeper, Sequence, SnapshotLog, SqliteEventLog},
     tasks::TaskGroup,
     time::{Clock, Timestamp},
 };
@@ -16,8 +16,14 @@ use tokio::{sync::watch, task::spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Caller, Failure, HomeError, attendance::Attendance, bells::Bells, credentials::Credentials,
-    history::History, home::DaemonHome, operations::Done,
+    Caller, Failure, HomeError,
+    attendance::Attendance,
+    bells::Bells,
+    credentials::Credentials,
+    history::History,
+    home::DaemonHome,
+    operations::Done,
+    runs::{Equipment, Runs},
 };
 
 /// What a daemon is opened with.
@@ -29,6 +35,8 @@ pub struct Settings {
     pub peers: swarm_peers::Settings,
     /// For how long events are kept after they happened.
     pub keep_events: Duration,
+    /// What runs of agents need.
+    pub runs: Equipment,
 }
 
 impl Settings {
@@ -38,6 +46,7 @@ impl Settings {
             home: home.into(),
             peers: swarm_peers::Settings::default(),
             keep_events: Duration::from_hours(24),
+            runs: Equipment::default(),
         }
     }
 }
@@ -49,6 +58,7 @@ pub struct App {
     pub(crate) log: Arc<dyn SnapshotLog>,
     pub(crate) blobs: Arc<Blobs>,
     pub(crate) history: History,
+    pub(crate) runs: Arc<Runs>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) credentials: Arc<Credentials>,
     pub(crate) bells: Arc<Bells>,
@@ -97,6 +107,14 @@ impl App {
         };
 
         let mut tasks = TaskGroup::new();
+        let runs = {
+            let (home, equipment) = (settings.home.clone(), settings.runs.clone());
+            let log: Arc<dyn EventLog> = Arc::<dyn SnapshotLog>::clone(&log);
+            let stopping = tasks.stopping();
+            let opened = spawn_blocking(move || Runs::open(home, log, equipment, stopping));
+            Arc::new(opened.await.map_err(|error| internal(&error))??)
+        };
+        tasks.spawn("runs", Arc::clone(&runs).serve());
         let committed = {
             let (bells, credentials) = (Arc::clone(&bells), Arc::clone(&credentials));
             move |first: Sequence, events: &[Event]| {
@@ -113,6 +131,7 @@ impl App {
             log,
             blobs: Arc::new(blobs),
             history,
+            runs,
             credentials,
             bells,
             attendance: Attendance::new(),

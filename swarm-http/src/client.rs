@@ -10,11 +10,19 @@ use hyper::{
     header,
 };
 use hyper_util::rt::TokioIo;
-use swarm_core::error_code::{Coded, ErrorCode};
+use swarm_core::{
+    error_code::{Coded, ErrorCode},
+    ids::RunId,
+};
 use thiserror::Error;
 use tokio::{net::TcpStream, task::JoinSet, time::timeout};
 
-use crate::{Address, DaemonHome, Failure, HomeError, Operation, Problem, operation::Kind};
+use serde::Deserialize;
+
+use crate::{
+    Address, DaemonHome, Failure, HomeError, Operation, Problem, ProblemDetail, operation::Kind,
+    runs::Passing,
+};
 
 /// How long the daemon may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -168,7 +176,51 @@ impl Client {
         mut each: impl FnMut(&str) -> ControlFlow<()>,
     ) -> Result<(), ClientError> {
         let path = format!("/v1/events?after={after}");
-        let request = self.prepared(Method::GET, &path, Vec::new())?;
+        self.follow(&path, |_, data| each(data)).await
+    }
+
+    /// Gives everything that happens to `run` after the place `after` to `each`, until nobody drives it any more or `each` says that it
+    /// is enough.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Refused`] if there is no such run, or with why it could not go on; [`ClientError::Unreachable`] if the daemon ends
+    /// before that is known: the run goes on with the next one.
+    pub async fn watch(
+        &mut self,
+        run: &RunId,
+        after: u64,
+        mut each: impl FnMut(Watched<'_>) -> ControlFlow<()>,
+    ) -> Result<(), ClientError> {
+        let mut ended = None;
+        let path = format!("/v1/runs/watch?run={run}&after={after}");
+        self.follow(&path, |kind, data| match kind {
+            "over" => {
+                ended = Some(match serde_json::from_str::<Over>(data) {
+                    Ok(Over { error: None }) => Ok(()),
+                    Ok(Over { error: Some(error) }) => Err(ClientError::Refused(error.failure())),
+                    Err(error) => Err(unreachable(format!("is not understood ({error})"))),
+                });
+                ControlFlow::Break(())
+            }
+            "passing" => match serde_json::from_str(data) {
+                Ok(passing) => each(Watched::Passing(passing)),
+                // A newer daemon may show more than is known here.
+                Err(_) => ControlFlow::Continue(()),
+            },
+            _ => each(Watched::Event(data)),
+        })
+        .await?;
+        ended.unwrap_or_else(|| Err(unreachable("ended, or broke off")))
+    }
+
+    /// Gives each event of a stream to `each`: its kind, and what is in it.
+    async fn follow(
+        &mut self,
+        path: &str,
+        mut each: impl FnMut(&str, &str) -> ControlFlow<()>,
+    ) -> Result<(), ClientError> {
+        let request = self.prepared(Method::GET, path, Vec::new())?;
         let ready = self.requests.ready().await;
         ready.map_err(|error| broken(&error))?;
         let response = self.requests.send_request(request).await;
@@ -181,16 +233,22 @@ impl Client {
             return Err(ClientError::Refused(refusal(status, &body.to_bytes())));
         }
         let mut text = Vec::new();
+        let mut kind = String::new();
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| broken(&error))?;
             text.extend(frame.data_ref().into_iter().flatten());
             while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = text.drain(..=end).collect();
                 let line = String::from_utf8_lossy(&line);
-                if let Some(data) = line.trim_end().strip_prefix("data: ")
-                    && each(data).is_break()
-                {
-                    return Ok(());
+                let line = line.trim_end();
+                if let Some(data) = line.strip_prefix("data: ") {
+                    if each(&kind, data).is_break() {
+                        return Ok(());
+                    }
+                } else if let Some(named) = line.strip_prefix("event: ") {
+                    named.clone_into(&mut kind);
+                } else if line.is_empty() {
+                    kind.clear();
                 }
             }
         }
@@ -244,14 +302,25 @@ fn broken(error: &hyper::Error) -> ClientError {
 /// What the daemon says of a request that it did not do.
 fn refusal(status: StatusCode, body: &[u8]) -> Failure {
     match serde_json::from_slice::<Problem>(body) {
-        Ok(Problem { error }) => Failure::new(
-            // A newer daemon may know codes that are not known here.
-            ErrorCode::of(&error.code).unwrap_or(ErrorCode::Internal),
-            error.message,
-        ),
+        Ok(Problem { error }) => error.failure(),
         Err(_) => Failure::new(
             ErrorCode::Internal,
             format!("the daemon answered with {status} and no reason"),
         ),
     }
+}
+
+/// Something that happens to a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Watched<'a> {
+    /// What is in its log: an object with `sequence`, `at`, `kind` and `data`.
+    Event(&'a str),
+    /// What is shown and not kept.
+    Passing(Passing),
+}
+
+/// Nobody drives a run any more.
+#[derive(Deserialize)]
+struct Over {
+    error: Option<ProblemDetail>,
 }

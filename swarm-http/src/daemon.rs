@@ -13,8 +13,8 @@ use crate::{Address, App, DaemonHome, Failure, app::Settings, server};
 /// The port that is tried first if none is asked for, so that it is the same from day to day.
 pub const USUAL_PORT: u16 = 7897;
 
-/// How long the parts of the daemon may take to end.
-const GRACE: Duration = Duration::from_secs(10);
+/// How long the parts of the daemon may take to end. Agents are stopped meanwhile.
+const GRACE: Duration = Duration::from_secs(25);
 
 /// Is the daemon of a home until `stop` is ready or a client ends it. `port` 0 stands for [`USUAL_PORT`] if it is free, and else for
 /// any that is. `ready` is told where it listens.

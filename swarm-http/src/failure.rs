@@ -43,6 +43,15 @@ pub struct ProblemDetail {
     pub message: String,
 }
 
+impl ProblemDetail {
+    /// The failure that was sent.
+    pub fn failure(self) -> Failure {
+        // A newer daemon may know codes that are not known here.
+        let code = ErrorCode::of(&self.code).unwrap_or(ErrorCode::Internal);
+        Failure::new(code, self.message)
+    }
+}
+
 impl Failure {
     /// A failure with a code and words.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
@@ -58,8 +67,14 @@ impl Failure {
         match self.code {
             ErrorCode::Unauthorized => StatusCode::UNAUTHORIZED,
             ErrorCode::Forbidden | ErrorCode::NotYours => StatusCode::FORBIDDEN,
-            ErrorCode::UnknownPeer | ErrorCode::NotFound => StatusCode::NOT_FOUND,
-            ErrorCode::PeerExists | ErrorCode::TaskState => StatusCode::CONFLICT,
+            ErrorCode::UnknownPeer | ErrorCode::NotFound | ErrorCode::RunNotFound => {
+                StatusCode::NOT_FOUND
+            }
+            ErrorCode::PeerExists
+            | ErrorCode::TaskState
+            | ErrorCode::RunExists
+            | ErrorCode::RunIsLive
+            | ErrorCode::RunEnded => StatusCode::CONFLICT,
             ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             ErrorCode::Full => StatusCode::INSUFFICIENT_STORAGE,

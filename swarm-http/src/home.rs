@@ -28,6 +28,7 @@ use thiserror::Error;
 /// daemon/address.json  where the daemon listens
 /// daemon/log           what it had to say
 /// daemon/peer-ID.json  what a session shows as a peer; 0600
+/// daemon/runs/RUN.json how a run goes on when the daemon begins again
 /// ```
 #[derive(Clone, Debug)]
 pub struct DaemonHome {
@@ -108,12 +109,7 @@ impl DaemonHome {
     /// [`HomeError::Unsafe`] if others may write to the home.
     pub fn prepare(&self) -> Result<(), HomeError> {
         swarm_refs::home::prepare(&self.home)?;
-        let folder = self.home.join("daemon");
-        let made = DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder);
-        made.map_err(|error| failed("make", &folder, error))
+        make_folder(&self.home.join("daemon"))
     }
 
     /// Makes this process the daemon of the home.
@@ -157,12 +153,18 @@ impl DaemonHome {
     }
 }
 
+/// Makes a folder and those above it, for their owner only.
+pub(crate) fn make_folder(folder: &Path) -> Result<(), HomeError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| failed("make", folder, error))
+}
+
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options.write(true).mode(0o600)
 }
 
 /// Puts `text` in place of `path` as a whole, for its owner only.
-fn replace(path: &Path, text: &str) -> Result<(), HomeError> {
+pub(crate) fn replace(path: &Path, text: &str) -> Result<(), HomeError> {
     let aside = path.with_extension(format!("{}.tmp", std::process::id()));
     let written = (|| {
         let mut file = private(OpenOptions::new().create(true).truncate(true)).open(&aside)?;

@@ -15,6 +15,8 @@ pub trait Operation: Serialize + DeserializeOwned + JsonSchema + Send + 'static 
     const KIND: Kind;
     /// Who may ask.
     const WHO: Who;
+    /// The largest request, in bytes. By default: a file of the largest size in base64, and what is around it.
+    const MAX_BODY: usize = 2 * 1024 * 1024;
     /// What comes back.
     type Answer: Serialize + DeserializeOwned + JsonSchema + Send + 'static;
 }

@@ -9,6 +9,7 @@ pub mod messages;
 pub mod peers;
 pub mod pins;
 pub mod reviews;
+pub mod runs;
 pub mod snippets;
 pub mod tasks;
 
@@ -28,12 +29,13 @@ use crate::{
 
 /// Says of a request what it is called, and what comes back.
 macro_rules! operation {
-    ($request:ty, $name:literal, $kind:ident, $who:ident, $summary:literal, $answer:ty) => {
+    ($request:ty, $name:literal, $kind:ident, $who:ident, $summary:literal, $answer:ty $(, $max_body:expr)?) => {
         impl $crate::Operation for $request {
             const NAME: &'static str = $name;
             const SUMMARY: &'static str = $summary;
             const KIND: $crate::Kind = $crate::Kind::$kind;
             const WHO: $crate::Who = $crate::Who::$who;
+            $(const MAX_BODY: usize = $max_body;)?
             type Answer = $answer;
         }
     };
@@ -61,6 +63,8 @@ pub struct Entry {
     pub kind: Kind,
     /// Who may ask.
     pub who: Who,
+    /// The largest request, in bytes.
+    pub max_body: usize,
     /// What is asked for.
     pub request: fn(&mut SchemaGenerator) -> Schema,
     /// What comes back.
@@ -74,6 +78,7 @@ const fn entry<O: Perform>() -> Entry {
         summary: O::SUMMARY,
         kind: O::KIND,
         who: O::WHO,
+        max_body: O::MAX_BODY,
         request: SchemaGenerator::subschema_for::<O>,
         answer: SchemaGenerator::subschema_for::<O::Answer>,
         run: |app, by, input| run::<O>(app, by, input).boxed(),
@@ -187,6 +192,9 @@ pub static ALL: &[Entry] = &[
     entry::<reviews::Request>(),
     entry::<reviews::SyncStatus>(),
     entry::<analytics::Show>(),
+    entry::<runs::Start>(),
+    entry::<runs::Resume>(),
+    entry::<runs::Stop>(),
     entry::<daemon::Status>(),
     entry::<daemon::Stop>(),
 ];

@@ -5,6 +5,7 @@ pub mod gate;
 mod metrics;
 mod routes;
 mod socket;
+mod watch;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

@@ -26,6 +26,8 @@ pub struct Running {
     pub peers: usize,
     /// How many connections of peers are open.
     pub connections: usize,
+    /// How many runs of agents it drives.
+    pub runs: usize,
     /// How many messages were not seen.
     pub waiting: usize,
     /// The place of the newest event.
@@ -58,6 +60,7 @@ impl Perform for Status {
             since: app.started,
             peers,
             connections: app.attendance.connections(),
+            runs: app.runs.count(),
             waiting,
             head: app.head.borrow().0,
         })

@@ -69,9 +69,8 @@ pub(super) async fn follow(
     let mut head = app.head.clone();
     let newest = *head.borrow_and_update();
     // Whoever reconnects says what it had last; that counts more than what it asked for at first.
-    let last = headers.get("last-event-id");
-    let last = last.and_then(|id| id.to_str().ok()?.parse().ok());
-    let after = last.or(from.after).map_or(newest, Sequence);
+    let last = last_id(&headers);
+    let after = last.or_else(|| from.after.map(Sequence)).unwrap_or(newest);
     let stopping = app.stopping();
     let following = Following {
         app,
@@ -109,7 +108,13 @@ impl Following {
     }
 }
 
-fn shown(event: &Recorded) -> Sent {
+/// The last event that whoever reconnects has.
+pub(super) fn last_id(headers: &HeaderMap) -> Option<Sequence> {
+    let last = headers.get("last-event-id")?;
+    last.to_str().ok()?.parse().ok().map(Sequence)
+}
+
+pub(super) fn shown(event: &Recorded) -> Sent {
     let sent = Sent::default().id(event.sequence.to_string());
     let data: Result<&RawValue, _> = serde_json::from_str(&event.data);
     let shown = data.and_then(|data| {

@@ -15,7 +15,7 @@ use serde_json::json;
 use swarm_core::error_code::ErrorCode;
 use tokio_util::task::TaskTracker;
 
-use super::{events, gate, metrics, socket};
+use super::{events, gate, metrics, socket, watch};
 use crate::{
     App, Failure,
     caller::Admitted,
@@ -23,9 +23,6 @@ use crate::{
     operation::Kind,
     operations::{self, Entry, Input},
 };
-
-/// The largest body, in bytes: a file of the largest size in base64, and what is around it.
-const MAX_BODY: usize = 2 * 1024 * 1024;
 
 pub(super) fn router(app: Arc<App>, port: u16, sockets: TaskTracker) -> Router {
     let gate = gate::Gate {
@@ -43,13 +40,13 @@ pub(super) fn router(app: Arc<App>, port: u16, sockets: TaskTracker) -> Router {
         )
         .route("/v1/socket", get(socket::open))
         .route("/v1/events", get(events::follow))
+        .route("/v1/runs/watch", get(watch::follow))
         .route("/metrics", get(metrics::show))
         .layer(Extension(sockets))
         .route("/health", get(health))
         .route("/ready", get(ready))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(gate, gate::check))
         .with_state(app)
 }
@@ -67,12 +64,13 @@ fn handler(entry: &'static Entry) -> axum::routing::MethodRouter<Arc<App>> {
               body: Result<Bytes, BytesRejection>| async move {
             let input = match entry.kind {
                 Kind::Question => Input::Query(query.unwrap_or_default()),
-                Kind::Command => Input::Json(body.map_err(|error| too_large(&error))?),
+                Kind::Command => Input::Json(body.map_err(|error| unread(&error, entry.max_body))?),
             };
             let answer = (entry.run)(app, admitted, input).await?;
             Ok::<_, Failure>(json_bytes(answer))
         },
     )
+    .layer(DefaultBodyLimit::max(entry.max_body))
 }
 
 fn json_bytes(bytes: Vec<u8>) -> Response {
@@ -80,11 +78,11 @@ fn json_bytes(bytes: Vec<u8>) -> Response {
     ([(header::CONTENT_TYPE, kind)], bytes).into_response()
 }
 
-fn too_large(error: &BytesRejection) -> Failure {
+fn unread(error: &BytesRejection, most: usize) -> Failure {
     if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
         return Failure::new(
             ErrorCode::TooLarge,
-            format!("the body is larger than {MAX_BODY} bytes"),
+            format!("the body is larger than {most} bytes"),
         );
     }
     Failure::new(ErrorCode::InvalidInput, error.body_text())

@@ -109,6 +109,7 @@ async fn no_operation_answers_without_a_token_or_with_a_wrong_one() {
         "/v1/openapi.json",
         "/v1/socket",
         "/v1/events",
+        "/v1/runs/watch?run=x",
         "/metrics",
         "/nowhere",
         "/",
@@ -242,7 +243,7 @@ async fn a_peer_is_nobody_else_and_lets_nobody_in() {
             assert_eq!(raw.send(&daemon).await.0, 403, "{path}");
         }
     }
-    for path in ["/v1/events", "/metrics"] {
+    for path in ["/v1/events", "/v1/runs/watch?run=x", "/metrics"] {
         let raw = Raw::good(&daemon, "GET", path);
         let raw = raw.with("authorization", format!("Bearer {}", bob.joined.credential));
         assert_eq!(raw.send(&daemon).await.0, 403, "{path}");
