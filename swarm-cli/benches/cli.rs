@@ -93,6 +93,7 @@ fn command(args: &[&str], home: &std::path::Path) -> Command {
     command
         .args(args)
         .env("SWARM_HOME", home)
+        .env("SWARM_LOCAL", "true")
         .env("SWARM_RUNTIME", "process");
     command.stdin(Stdio::null()).stdout(Stdio::null());
     command

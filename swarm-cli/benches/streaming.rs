@@ -94,6 +94,7 @@ fn swarm(args: &[&str], folder: &Path) -> Command {
         .args(args)
         .env("SWARM_HOME", folder.join("home"))
         .env("SWARM_MAX_CONCURRENT", MANY.to_string())
+        .env("SWARM_LOCAL", "true")
         .env("SWARM_RUNTIME", "docker")
         .env("SWARM_IMAGE", IMAGE)
         .stdin(Stdio::null())

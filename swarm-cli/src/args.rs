@@ -13,7 +13,7 @@ pub(crate) use agent::AgentArgs;
 use clap::{Args, Parser, Subcommand};
 pub(crate) use count::at_least_one;
 pub(crate) use judge::{CriterionArgs, JudgeArgs, validate};
-pub(crate) use run::{PlaybackArgs, RunArgs};
+pub(crate) use run::{PlaceArgs, PlaybackArgs, RunArgs};
 pub(crate) use scope::ScopeArg;
 use serde::Serialize;
 pub(crate) use tasks::TaskArgs;

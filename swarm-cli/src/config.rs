@@ -40,6 +40,7 @@ use swarm_core::{
 };
 
 use swarm_docker::{DEFAULT_IMAGE, default_image};
+use swarm_http::engines::RuntimeKind;
 
 use crate::{args::Overrides, error::CliError};
 
@@ -71,6 +72,26 @@ pub(crate) enum RuntimeChoice {
     Process,
 }
 
+impl From<RuntimeChoice> for RuntimeKind {
+    fn from(choice: RuntimeChoice) -> Self {
+        match choice {
+            RuntimeChoice::Auto => Self::Auto,
+            RuntimeChoice::Docker => Self::Docker,
+            RuntimeChoice::Process => Self::Process,
+        }
+    }
+}
+
+impl From<RuntimeKind> for RuntimeChoice {
+    fn from(kind: RuntimeKind) -> Self {
+        match kind {
+            RuntimeKind::Auto => Self::Auto,
+            RuntimeKind::Docker => Self::Docker,
+            RuntimeKind::Process => Self::Process,
+        }
+    }
+}
+
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,6 +108,8 @@ pub(crate) struct Settings {
     pub(crate) docker_host: String,
     /// How many messages and other things each peer may send in a minute; 0 for as many as it likes.
     pub(crate) messages_per_minute: u16,
+    /// Whether runs are driven by the command that asks for them, and not by the daemon.
+    pub(crate) local: bool,
     /// For how many hours messages are kept that were seen.
     pub(crate) keep_messages: u32,
     /// Where the daemon listens; 0 for the usual port, or any that is free.
@@ -125,6 +148,7 @@ impl Settings {
                 .collect(),
             docker_host: String::new(),
             messages_per_minute: 60,
+            local: false,
             keep_messages: 24,
             port: 0,
             prices: PathBuf::new(),

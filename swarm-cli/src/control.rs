@@ -1,6 +1,6 @@
 //! Stopping a run from outside: signals to this process, and `swarm runs kill` in another one.
 
-mod signals;
+pub(crate) mod signals;
 
 use std::time::Duration;
 

@@ -13,14 +13,14 @@ use swarm_core::{
 };
 
 use crate::{
-    args::{Overrides, RunArgs},
+    args::{Overrides, PlaybackArgs, RunArgs},
     commands::Context,
     config,
     control::Stops,
     error::CliError,
     exit_code::Exit,
     output::{Output, progress::Progress, report::print_report},
-    playback,
+    playback, remote,
     runtime::{self, Chosen},
     session::Session,
     trust, warm,
@@ -56,6 +56,9 @@ pub(crate) async fn start(
 ) -> Result<Exit, CliError> {
     let session = open(context, args)?;
     trust::check_images(&session.config, &new.plan)?;
+    if !is_local(&session, args) {
+        return remote::start(context, args, &session, new).await;
+    }
     let (chosen, recording) =
         playback::choose(&session, context.out, args, (&new.id, true)).await?;
     keep_warm(&session, context.out, args, &chosen, (&new.id, &new.plan));
@@ -94,6 +97,16 @@ pub(crate) async fn resume(
         None => view.work(),
     };
     trust::check_images(&session.config, &work)?;
+    let limits = RunLimits {
+        budget: args.budget.or(view.limits.budget),
+        deadline: deadline(args).or(view.limits.deadline),
+    };
+    if !is_local(&session, args) && !playback::is_replay(&view) {
+        let asked = (limits != view.limits).then_some(limits);
+        let limits = restart.limits.or(asked);
+        let restart = is_restart(&view, &restart).then_some(restart);
+        return remote::resume(context, args, &session, (&view, &work), restart, limits).await;
+    }
     let lock = session.lock(run)?.ok_or_else(|| is_live(run))?;
     // Locked first: the sweep leaves alone what belongs to a live run, and from here on this one is.
     let (chosen, recording) = playback::choose(&session, context.out, args, (run, false)).await?;
@@ -102,10 +115,6 @@ pub(crate) async fn resume(
         session: &session,
         out: context.out,
         chosen: &chosen,
-    };
-    let limits = RunLimits {
-        budget: args.budget.or(view.limits.budget),
-        deadline: deadline(args).or(view.limits.deadline),
     };
     let ended = async {
         if is_restart(&view, &restart) {
@@ -146,6 +155,13 @@ pub(crate) async fn fork(
         session.config.settings.runtime = runtime_of(&view);
     }
     playback::check_fork(&args.playback)?;
+    if !is_local(&session, args) {
+        let swarm = session.swarm(runtime::of_processes(&session.config.settings))?;
+        let (new, program) = swarm.fork(run, step).await?;
+        let new = forked(args, new, change(program)?);
+        trust::check_images(&session.config, &new.plan)?;
+        return remote::start(context, args, &session, new).await;
+    }
     let chosen = runtime::choose(&session, context.out).await?;
     let driver = Driver {
         session: &session,
@@ -154,25 +170,34 @@ pub(crate) async fn fork(
     };
     let ended = async {
         let (new, program) = driver.swarm()?.fork(run, step).await?;
-        let plan = Plan::Pipeline {
-            program: change(program)?.into(),
-        };
-        trust::check_images(&session.config, &plan)?;
-        keep_warm(&session, context.out, args, &chosen, (&new.id, &plan));
-        let limits = RunLimits {
-            budget: args.budget.or(new.limits.budget),
-            deadline: deadline(args),
-        };
-        let new = NewRun {
-            plan,
-            limits,
-            ..new
-        };
+        let new = forked(args, new, change(program)?);
+        trust::check_images(&session.config, &new.plan)?;
+        keep_warm(&session, context.out, args, &chosen, (&new.id, &new.plan));
         driver.start(new).await
     }
     .await;
     chosen.close().await;
     answer(&session, context.out, &ended?, args.text).await
+}
+
+/// The fork with the changed program.
+fn forked(args: &RunArgs, new: NewRun, program: Program) -> NewRun {
+    NewRun {
+        plan: Plan::Pipeline {
+            program: program.into(),
+        },
+        limits: RunLimits {
+            budget: args.budget.or(new.limits.budget),
+            deadline: deadline(args),
+        },
+        ..new
+    }
+}
+
+/// Whether this process drives the run. What is recorded or told again is: the folder is that of who asks.
+const fn is_local(session: &Session, args: &RunArgs) -> bool {
+    let PlaybackArgs { record, replay } = &args.playback;
+    args.place.local || session.config.settings.local || record.is_some() || replay.is_some()
 }
 
 /// Starts containers ahead, if that was asked for.
@@ -185,7 +210,7 @@ fn keep_warm(
 ) {
     if let Some(ahead) = args.warm {
         let max_output = session.config.settings.max_output;
-        warm::keep(chosen, out, run, plan, ahead, max_output);
+        warm::keep(chosen, &chosen.bar.tell(out), run, plan, ahead, max_output);
     }
 }
 
@@ -254,9 +279,9 @@ impl Driver<'_> {
         let lock = self.session.lock(&run)?.ok_or_else(|| is_live(&run))?;
         let swarm = self.swarm()?;
         let (out, agents) = (self.out, new.plan.agent_count());
-        let (id, runtime) = (run.clone(), self.chosen.runtime.name());
+        let id = run.clone();
         let progress = Progress::new(out, &run, agents)
-            .when_it_begins(move || out.run_begins(&id, agents, runtime));
+            .when_it_begins(move |runtime| out.run_begins(&id, agents, runtime));
         let ended = self
             .drive(&swarm, &run, progress, |control| swarm.run(new, control))
             .await;
@@ -304,6 +329,7 @@ impl Driver<'_> {
             onlooker: progress.onlooker(),
             notice: Some(progress.notice()),
             stop: Some(stops.stop.clone()),
+            supplies: None,
         };
         let ended = tokio::select! {
             ended = drive(control) => ended,

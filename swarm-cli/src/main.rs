@@ -17,6 +17,7 @@ mod output;
 mod ownership;
 mod pipeline_input;
 mod playback;
+mod remote;
 mod runtime;
 mod session;
 mod trust;

@@ -1,23 +1,27 @@
 //! Which runtime agents run in.
 
+mod daemon_engines;
+
 use std::{
-    collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+pub(crate) use daemon_engines::DaemonEngines;
 use swarm_core::{
     agents, hash,
-    ids::RunId,
-    run_view::RunState,
     runtime::{
         AgentRuntime, RuntimeError,
         process::{ProcessOptions, ProcessRuntime},
     },
-    time::{Clock as _, SystemClock},
 };
 use swarm_docker::{
     BuildMissing, BuildNews, DockerOptions, DockerRuntime, EgressOptions, default_image,
+};
+
+use swarm_http::{
+    engines::{Said, Tell},
+    runs::sweep::sweep,
 };
 
 use crate::{
@@ -25,7 +29,6 @@ use crate::{
     commands::image,
     config::{RuntimeChoice, Settings},
     error::CliError,
-    execute::known,
     output::{Output, progress::Progress},
     session::Session,
 };
@@ -64,7 +67,11 @@ impl Chosen {
 
     /// Waits for removals that are under way.
     pub(crate) async fn close(self) {
-        if let Some(docker) = self.docker {
+        self.farewell().await;
+    }
+
+    async fn farewell(&self) {
+        if let Some(docker) = &self.docker {
             // Whatever is not removed in time, the next start removes.
             drop(tokio::time::timeout(FAREWELL, docker.shutdown()).await);
         }
@@ -73,88 +80,41 @@ impl Chosen {
 
 /// Connects to the runtime that is set, and removes what dead processes of ours have left there.
 pub(crate) async fn choose(session: &Session, out: Output) -> Result<Chosen, CliError> {
-    let settings = &session.config.settings;
     let bar = Bar::default();
+    let tell = bar.tell(out);
+    let settings = &session.config.settings;
+    let path = path_of_user();
+    let chosen = open(settings, path, bar, &tell).await?;
+    sweep(&session.log, &settings.home, chosen.runtime.as_ref(), &tell).await;
+    Ok(chosen)
+}
+
+/// Connects to the runtime that is set.
+async fn open(
+    settings: &Settings,
+    path: Option<String>,
+    bar: Bar,
+    tell: &Tell,
+) -> Result<Chosen, RuntimeError> {
     let options = DockerOptions {
-        build_missing: Some(build_missing(settings, out, &bar)),
+        build_missing: Some(build_missing(settings, Arc::clone(tell))),
         ..options(settings)
     };
-    let chosen = match settings.runtime {
-        RuntimeChoice::Process => process(settings),
+    Ok(match settings.runtime {
+        RuntimeChoice::Process => process(settings, path),
         RuntimeChoice::Docker => docker(DockerRuntime::connect(options).await?, bar),
         RuntimeChoice::Auto => match DockerRuntime::connect(options).await {
             Ok(runtime) => docker(runtime, bar),
             Err(RuntimeError::EngineUnavailable { endpoint, problem }) => {
-                out.warn(&format!(
-                        "agents run as plain processes, without isolation: no container engine answers at \
-                         {endpoint} ({problem}); `--runtime docker` makes that an error"
-                    ));
-                process(settings)
+                tell(Said::Warning(format!(
+                    "agents run as plain processes, without isolation: no container engine answers at \
+                     {endpoint} ({problem}); `--runtime docker` makes that an error"
+                )));
+                process(settings, path)
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         },
-    };
-    if let Err(error) = sweep(session, chosen.runtime.as_ref(), out).await {
-        out.warn(&format!(
-            "could not remove what earlier runs left behind: {}",
-            error.message()
-        ));
-    }
-    Ok(chosen)
-}
-
-/// Removes what dead processes of ours have left, but for containers that a resumed run would take over.
-async fn sweep(session: &Session, runtime: &dyn AgentRuntime, out: Output) -> Result<(), CliError> {
-    let found = Mutex::new(BTreeSet::new());
-    // Everybody is alive at first: this only asks who is there, which at most starts is nobody.
-    runtime
-        .sweep(&|run| {
-            found
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(run.clone());
-            true
-        })
-        .await?;
-    let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if found.is_empty() {
-        return Ok(());
-    }
-    let mut wanted = BTreeSet::new();
-    for run in found {
-        if !session.is_live(&run) && runtime.name() == "docker" && is_wanted(session, &run).await {
-            out.notice(&format!(
-                "run {run} was interrupted and still has containers: `swarm runs resume {run}` takes them \
-                 over, `swarm runs kill {run}` stops them"
-            ));
-            wanted.insert(run);
-        }
-    }
-    runtime
-        .sweep(&|run| wanted.contains(run) || session.is_live(run))
-        .await?;
-    Ok(())
-}
-
-/// Whether `run` can be resumed, and its agents are still within the time that they were given.
-async fn is_wanted(session: &Session, run: &RunId) -> bool {
-    let Ok(view) = known(session, run).await else {
-        return false;
-    };
-    let open = matches!(
-        view.state,
-        RunState::Open {
-            cancel_requested: false,
-            ..
-        }
-    );
-    let longest = view
-        .plan
-        .agents()
-        .iter()
-        .map(|agent| agent.sandbox.timeout)
-        .max();
-    open && SystemClock.now() < view.updated.plus(longest.unwrap_or_default())
+    })
 }
 
 /// Connects to the engine that is set, without running anything there.
@@ -179,9 +139,8 @@ fn options(settings: &Settings) -> DockerOptions {
 }
 
 /// The images that go by our own names are built when they are missing; those of others are not ours to make.
-fn build_missing(settings: &Settings, out: Output, bar: &Bar) -> BuildMissing {
+fn build_missing(settings: &Settings, tell: Tell) -> BuildMissing {
     let kinds = agents::names().chain(["command"]);
-    let bar = bar.clone();
     BuildMissing {
         recipes: kinds
             .filter(|kind| settings.image_of(kind) == default_image(kind))
@@ -200,7 +159,7 @@ fn build_missing(settings: &Settings, out: Output, bar: &Bar) -> BuildMissing {
                 BuildNews::Ends { image } => format!("the image {image} is built"),
                 _ => return,
             };
-            bar.aside(|| out.notice(&notice));
+            tell(Said::Notice(notice));
         }),
     }
 }
@@ -213,6 +172,17 @@ impl Bar {
     pub(crate) fn set(&self, progress: &Progress) {
         let mut bar = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *bar = Some(progress.clone());
+    }
+
+    /// Prints what is said, past the line.
+    pub(crate) fn tell(&self, out: Output) -> Tell {
+        let bar = self.clone();
+        Arc::new(move |said| {
+            bar.aside(|| match said {
+                Said::Notice(text) => out.notice(&text),
+                Said::Warning(text) => out.warn(&text),
+            });
+        })
     }
 
     fn aside(&self, print: impl FnOnce()) {
@@ -254,7 +224,7 @@ fn docker(runtime: DockerRuntime, bar: Bar) -> Chosen {
     clippy::disallowed_methods,
     reason = "it belongs to the user, not to the configuration"
 )]
-fn path_of_user() -> Option<String> {
+pub(crate) fn path_of_user() -> Option<String> {
     let path = std::env::var("PATH").ok()?;
     let folders: Vec<&str> = path
         .split(':')
@@ -263,8 +233,13 @@ fn path_of_user() -> Option<String> {
     (!folders.is_empty()).then(|| folders.join(":"))
 }
 
-fn process(settings: &Settings) -> Chosen {
+fn process(settings: &Settings, path: Option<String>) -> Chosen {
     let mut options = ProcessOptions::new(settings.home.join("processes"));
-    options.path = path_of_user().unwrap_or(options.path);
+    options.path = path.unwrap_or(options.path);
     Chosen::of(Arc::new(ProcessRuntime::new(options)))
+}
+
+/// Processes, for what needs a runtime and runs nothing.
+pub(crate) fn of_processes(settings: &Settings) -> Arc<dyn AgentRuntime> {
+    process(settings, None).runtime
 }

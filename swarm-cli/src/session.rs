@@ -60,7 +60,7 @@ impl Session {
     }
 
     /// The prices that are built in, and those of the user.
-    fn prices(&self) -> Result<PriceBook, CliError> {
+    pub(crate) fn prices(&self) -> Result<PriceBook, CliError> {
         let path = &self.config.settings.prices;
         let built_in = PriceBook::default();
         if path.as_os_str().is_empty() {

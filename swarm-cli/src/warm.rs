@@ -7,19 +7,23 @@ use swarm_core::{
     spec::{ByteSize, Sandbox},
 };
 
-use crate::{output::Output, runtime::Chosen};
+use swarm_http::engines::{Said, Tell};
+
+use crate::runtime::Chosen;
 
 /// Keeps `ahead` containers started for the agents of each sandbox in `plan`, and says if there can be none.
 pub(crate) fn keep(
     chosen: &Chosen,
-    out: Output,
+    tell: &Tell,
     run: &RunId,
     plan: &Plan,
     ahead: u8,
     max_output: ByteSize,
 ) {
     let Some(docker) = chosen.docker() else {
-        out.notice("--warm has no effect: agents run as plain processes");
+        tell(Said::Notice(
+            "--warm has no effect: agents run as plain processes".to_owned(),
+        ));
         return;
     };
     let mut groups: Vec<(&Sandbox, usize)> = Vec::new();
@@ -40,9 +44,10 @@ pub(crate) fn keep(
         any |= docker.keep_warm(run, sandbox, max_output, ahead.into(), agents);
     }
     if !any {
-        out.notice(
+        tell(Said::Notice(
             "--warm has no effect: only agents of a program, without mounts, input files, a GPU and lists of hosts, can have \
-             their containers started ahead",
-        );
+             their containers started ahead"
+                .to_owned(),
+        ));
     }
 }

@@ -27,10 +27,23 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N", value_parser = value_parser!(u8).range(1..=64))]
     pub(crate) warm: Option<u8>,
     #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+    #[command(flatten)]
     pub(crate) playback: PlaybackArgs,
     /// Print the text of the results instead of refs
     #[arg(long, conflicts_with = "json")]
     pub(crate) text: bool,
+}
+
+/// Who drives a run.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct PlaceArgs {
+    /// Drive the run in this process, and not in the daemon: it stops with this command
+    #[arg(long)]
+    pub(crate) local: bool,
+    /// Do not wait for the run: print its id, and leave it to the daemon
+    #[arg(long, conflicts_with = "local")]
+    pub(crate) detach: bool,
 }
 
 /// Keeping what agents print, and telling it again.

@@ -7,6 +7,7 @@ mod list;
 mod resume;
 mod run_step;
 mod show;
+mod watch;
 
 use clap::Subcommand;
 pub(crate) use run_step::RunStep;
@@ -22,6 +23,8 @@ pub(crate) enum Runs {
     List(list::List),
     /// Show one run with all its agents
     Show(show::Show),
+    /// Follow a run until it stops, and print what came of it
+    Watch(watch::Watch),
     /// Stop a run for good
     Kill(kill::Kill),
     /// Finish a run that was interrupted, or whose process died; go on with a pipeline from one of its steps
@@ -39,6 +42,7 @@ impl Runs {
         match self {
             Self::List(command) => command.execute(context).await,
             Self::Show(command) => command.execute(context).await,
+            Self::Watch(command) => command.execute(context).await,
             Self::Kill(command) => command.execute(context).await,
             Self::Resume(command) => command.execute(context).await,
             Self::Fork(command) => command.execute(context).await,

@@ -1,14 +1,17 @@
 //! `swarm serve`
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use clap::Args;
 use serde_json::json;
-use swarm_http::{Address, app::Settings, daemon};
+use swarm_http::{Address, app::Settings, daemon, runs::Equipment};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Context;
-use crate::{error::CliError, exit_code::Exit, output::Output};
+use crate::{
+    error::CliError, exit_code::Exit, host_machine::HostMachine, output::Output,
+    runtime::DaemonEngines,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
@@ -42,6 +45,13 @@ impl Serve {
         settings.peers.rate = (rate > 0).then_some(rate);
         let hours = u64::from(config.settings.keep_messages);
         settings.keep_events = Duration::from_hours(hours);
+        settings.runs = Equipment {
+            engines: Some(Arc::new(DaemonEngines {
+                settings: config.settings.clone(),
+            })),
+            machine: Some(Arc::new(HostMachine)),
+            limits: config.settings.pool_limits(),
+        };
         let stop = stop()?;
         let out = context.out;
         let background = self.background;

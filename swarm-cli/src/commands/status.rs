@@ -25,6 +25,7 @@ impl Status {
         let shown = json!({
             "running": true, "url": url, "version": status.version, "pid": status.pid, "since": status.since,
             "peers": status.peers, "connections": status.connections, "waiting": status.waiting, "head": status.head,
+            "runs": status.runs,
         });
         context.out.answer(&shown, || {
             let peers = status.peers;
@@ -35,8 +36,13 @@ impl Status {
                 format!("\nthis command is version {mine}; `swarm restart` starts the daemon anew with it")
             };
             format!(
-                "swarm {} listens at {url} (process {}) since {}\n{peers} peers are here, {} connections, {} messages wait{other}",
-                status.version, status.pid, status.since, status.connections, status.waiting
+                "swarm {} listens at {url} (process {}) since {}\n{peers} peers are here, {} connections, {} messages wait, {} runs are under way{other}",
+                status.version,
+                status.pid,
+                status.since,
+                status.connections,
+                status.waiting,
+                status.runs
             )
         })?;
         Ok(Exit::Ok)

@@ -15,7 +15,7 @@ pub(super) struct Setting {
     pub(super) is_number: bool,
 }
 
-pub(super) const SETTINGS: [Setting; 13] = [
+pub(super) const SETTINGS: [Setting; 14] = [
     text("agents", IMAGE_PREFIX, "the name of an image"),
     text(
         "docker_host",
@@ -29,6 +29,7 @@ pub(super) const SETTINGS: [Setting; 13] = [
         "SWARM_KEEP_MESSAGES",
         "a number of hours above zero",
     ),
+    number("local", "SWARM_LOCAL", "true or false"),
     number(
         "max_concurrent",
         "SWARM_MAX_CONCURRENT",

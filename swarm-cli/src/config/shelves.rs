@@ -46,6 +46,11 @@ impl Config {
 
     /// Where types are looked for.
     pub(crate) fn types(&self) -> Result<TypeRegistry, CliError> {
+        Ok(TypeRegistry::new(self.type_folders()?))
+    }
+
+    /// The folders with types of project and user.
+    pub(crate) fn type_folders(&self) -> Result<Vec<TypeFolder>, CliError> {
         let shelves = Shelves::of("types", &self.folders, self.projects().list()?);
         let folders = shelves.shelves.iter().map(|shelf| TypeFolder {
             path: shelf.folder.clone(),
@@ -54,7 +59,7 @@ impl Config {
                 .as_deref()
                 .is_some_and(|project| !shelves.trusts(project)),
         });
-        Ok(TypeRegistry::new(folders.collect()))
+        Ok(folders.collect())
     }
 }
 

@@ -8,16 +8,18 @@ use crate::error::CliError;
 
 /// A signal that arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Heard {
-    /// Somebody wants us to stop: ctrl-C, ctrl-\\ or `kill`.
-    Request,
+pub(crate) enum Heard {
+    /// Somebody at the terminal wants us to stop: ctrl-C or ctrl-\\.
+    Interrupt,
+    /// Somebody elsewhere does: `kill`.
+    Terminate,
     /// The terminal is gone.
     Hangup,
 }
 
 /// The signals that ask this process to stop, for as long as it lives.
 #[derive(Debug)]
-pub(super) struct Signals {
+pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     quit: Signal,
@@ -27,7 +29,7 @@ pub(super) struct Signals {
 
 impl Signals {
     /// Listens from now on. None of them ends this process by itself any more.
-    pub(super) fn listen() -> Result<Self, CliError> {
+    pub(crate) fn listen() -> Result<Self, CliError> {
         let on = |kind| {
             signal(kind).map_err(|error| CliError::file("listen to", "signals".as_ref(), &error))
         };
@@ -45,7 +47,7 @@ impl Signals {
     }
 
     /// Waits for the next one.
-    pub(super) async fn next(&mut self) -> Heard {
+    pub(crate) async fn next(&mut self) -> Heard {
         let hangup = async {
             match &mut self.hangup {
                 Some(hangup) => hangup.recv().await,
@@ -53,9 +55,9 @@ impl Signals {
             }
         };
         tokio::select! {
-            _ = self.interrupt.recv() => Heard::Request,
-            _ = self.terminate.recv() => Heard::Request,
-            _ = self.quit.recv() => Heard::Request,
+            _ = self.interrupt.recv() => Heard::Interrupt,
+            _ = self.terminate.recv() => Heard::Terminate,
+            _ = self.quit.recv() => Heard::Interrupt,
             _ = hangup => Heard::Hangup,
         }
     }

@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use swarm_core::{
     Notice,
     agents::{AgentEvent, Onlooker},
-    ids::RunId,
+    ids::{AgentId, RunId},
     journal::{Observer, RunEvent},
     run_view::Counts,
     time::Timestamp,
@@ -20,11 +20,14 @@ use swarm_core::{
 
 use super::{Output, first_line, margin::Margin, printable};
 
+/// Is told the name of the runtime once the run is in the log.
+type Begins = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// A line that counts agents; silent if nobody watches.
 #[derive(Clone)]
 pub(crate) struct Progress {
     bar: ProgressBar,
-    begins: Arc<dyn Fn() + Send + Sync>,
+    begins: Begins,
     out: Output,
     run: RunId,
     /// Until when agents wait, as far as it was said.
@@ -51,15 +54,15 @@ impl Progress {
         bar.enable_steady_tick(Duration::from_millis(100));
         Self {
             bar,
-            begins: Arc::new(|| {}),
+            begins: Arc::new(|_| {}),
             out,
             run: run.clone(),
             said: Arc::default(),
         }
     }
 
-    /// Calls `begins` once the run is in the log: a run that is refused before that was never there.
-    pub(crate) fn when_it_begins(mut self, begins: impl Fn() + Send + Sync + 'static) -> Self {
+    /// Calls `begins` with the name of its runtime once the run is in the log: a run that is refused before that was never there.
+    pub(crate) fn when_it_begins(mut self, begins: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.begins = Arc::new(begins);
         self
     }
@@ -74,8 +77,8 @@ impl Progress {
     pub(crate) fn observer(&self) -> Observer {
         let progress = self.clone();
         Arc::new(move |event| {
-            if matches!(event, RunEvent::Started { .. }) {
-                progress.aside(|| (progress.begins)());
+            if let RunEvent::Started { runtime, .. } = event {
+                progress.aside(|| (progress.begins)(runtime));
             }
             progress.show(event);
         })
@@ -95,10 +98,13 @@ impl Progress {
                 AgentEvent::Retry { .. } => "asks again".to_owned(),
                 AgentEvent::Request { .. } => return,
             };
-            if !doing.is_empty() {
-                bar.set_message(printable(&format!("{agent} {}", first_line(&doing, 100))));
-            }
+            does(&bar, agent, &doing);
         }))
+    }
+
+    /// Shows what an agent does.
+    pub(crate) fn does(&self, agent: &AgentId, what: &str) {
+        does(&self.bar, agent, what);
     }
 
     /// Says what a person may want to know.
@@ -174,5 +180,11 @@ impl Progress {
             | RunEvent::LimitsChanged { .. }
             | RunEvent::Ended { .. } => {}
         }
+    }
+}
+
+fn does(bar: &ProgressBar, agent: &AgentId, what: &str) {
+    if !what.is_empty() {
+        bar.set_message(printable(&format!("{agent} {}", first_line(what, 100))));
     }
 }

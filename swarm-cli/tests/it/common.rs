@@ -63,7 +63,8 @@ impl TestEnvironment {
     /// The same, with the engine of this machine.
     pub(crate) fn with_engine(&self, args: &[&str]) -> Command {
         let mut command = self.program(env!("CARGO_BIN_EXE_swarm"));
-        command.args(args);
+        // Each test has a home of its own, and would leave a daemon there; those of the daemon ask for it.
+        command.env("SWARM_LOCAL", "true").args(args);
         command
     }
 
@@ -212,6 +213,17 @@ pub(crate) fn start_on_a_terminal(mut command: Command) -> (Child, Terminal) {
 }
 
 /// Sends a signal to a command that was started.
+/// Waits until `child` would not simply die of `signal`.
+pub(crate) fn listens_to(child: &Child, signal: rustix::process::Signal) {
+    let status = format!("/proc/{}/status", child.id());
+    eventually("it listens to the signal", || {
+        let status = std::fs::read_to_string(&status).unwrap();
+        let mut caught = status.lines().filter_map(|l| l.strip_prefix("SigCgt:"));
+        let caught = u64::from_str_radix(caught.next().unwrap().trim(), 16).unwrap();
+        caught >> (signal.as_raw() - 1) & 1 == 1
+    });
+}
+
 pub(crate) fn signal(child: &Child, signal: rustix::process::Signal) {
     let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
     rustix::process::kill_process(pid, signal).unwrap();

@@ -69,7 +69,10 @@ fn what_nobody_has_set_is_a_default() {
     let env = TestEnvironment::new();
     let mut command = env.with_engine(&["config", "explain", "--json"]);
     // Empty is how a shell takes a variable away for one command.
-    let shown = run(command.env("SWARM_HOME", "").env("SWARM_RUNTIME", "")).ok();
+    for variable in ["SWARM_HOME", "SWARM_RUNTIME", "SWARM_LOCAL"] {
+        command.env(variable, "");
+    }
+    let shown = run(&mut command).ok();
     for line in shown.stdout.lines() {
         let origin: serde_json::Value = serde_json::from_str(line).unwrap();
         assert_eq!(origin["from"], "default", "{origin}");

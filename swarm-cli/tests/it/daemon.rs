@@ -38,7 +38,7 @@ impl Home {
             .collect()
     }
 
-    fn pid(&self) -> Pid {
+    pub(crate) fn pid(&self) -> Pid {
         let status = self.json(&["status"]);
         Pid::from_raw(i32::try_from(status["pid"].as_i64().unwrap()).unwrap()).unwrap()
     }

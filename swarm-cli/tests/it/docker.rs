@@ -16,6 +16,7 @@ use crate::{
 };
 
 mod cache;
+mod daemon;
 mod forgery;
 mod pipeline;
 mod secrets;
@@ -97,6 +98,7 @@ fn as_user(env: &TestEnvironment, uid: u32, args: &[&str]) -> Command {
         .arg(groups)
         .arg(program)
         .args(args)
+        .env("SWARM_LOCAL", "true")
         .env("SWARM_RUNTIME", "docker")
         .env("SWARM_IMAGE", IMAGE);
     command

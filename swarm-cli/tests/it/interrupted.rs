@@ -43,7 +43,11 @@ impl Stage {
         let mut command = env.program("env");
         let swarm = env.command(&args);
         let child = command
-            .args(["--default-signal=INT", "SWARM_RUNTIME=process"])
+            .args([
+                "--default-signal=INT",
+                "SWARM_RUNTIME=process",
+                "SWARM_LOCAL=true",
+            ])
             .arg(env!("CARGO_BIN_EXE_swarm"))
             .args(swarm.get_args())
             .stdout(Stdio::piped())

@@ -22,6 +22,8 @@ mod config;
 #[cfg(test)]
 mod daemon;
 #[cfg(test)]
+mod daemon_runs;
+#[cfg(test)]
 mod disk_full;
 #[cfg(feature = "docker-tests")]
 #[cfg(test)]

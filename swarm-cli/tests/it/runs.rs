@@ -49,7 +49,11 @@ impl Gated {
         let mut command = self.env.program("env");
         command
             .arg(signals)
-            .args(["SWARM_RUNTIME=process", env!("CARGO_BIN_EXE_swarm")])
+            .args([
+                "SWARM_RUNTIME=process",
+                "SWARM_LOCAL=true",
+                env!("CARGO_BIN_EXE_swarm"),
+            ])
             .args(swarm.get_args())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

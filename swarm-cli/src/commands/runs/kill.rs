@@ -11,8 +11,10 @@ use swarm_core::{
     time::SystemClock,
 };
 
+use swarm_http::{Client, ClientError, operations::runs::Stop};
+
 use super::{super::Context, resume::Resume, state};
-use crate::{error::CliError, execute::known, exit_code::Exit, session::Session};
+use crate::{daemon, error::CliError, execute::known, exit_code::Exit, session::Session};
 
 /// How long the process that drives the run may take to stop its agents.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -41,6 +43,17 @@ impl Kill {
         RunJournal::new(Arc::clone(&session.log), Arc::new(SystemClock), &self.run)
             .append(vec![RunEvent::CancelRequested])
             .await?;
+        // If the daemon drives it, it need not look there first.
+        let stop = Stop {
+            run: self.run.clone(),
+            for_good: true,
+        };
+        let home = daemon::home(context)?;
+        let told = async { Client::connect(&home).await?.call(&stop).await };
+        match told.await {
+            Ok(_) | Err(ClientError::Unreachable { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
         if !self.stopped(&session).await? {
             // Nobody drives it, so it is for us to stop what it left running and to write its end.
             let resume = Resume::silent(self.run.clone());

@@ -7,7 +7,7 @@ use swarm_core::{Restart, ids::RunId, money::Usd};
 
 use super::{super::Context, run_step::RunStep};
 use crate::{
-    args::{PlaybackArgs, RunArgs},
+    args::{PlaceArgs, PlaybackArgs, RunArgs},
     duration,
     error::CliError,
     execute,
@@ -25,6 +25,8 @@ pub(crate) struct Resume {
     /// When everything must be done, from now, in place of the deadline that it began with: 90s, 10m, 2h
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     deadline: Option<Duration>,
+    #[command(flatten)]
+    place: PlaceArgs,
     /// Go on with the recording that the run began with
     #[arg(long, value_name = "FOLDER", conflicts_with = "replay")]
     record: Option<PathBuf>,
@@ -43,6 +45,10 @@ impl Resume {
             from: RunStep { run, step: None },
             budget: None,
             deadline: None,
+            place: PlaceArgs {
+                local: true,
+                detach: false,
+            },
             record: None,
             replay: None,
             text: false,
@@ -57,6 +63,7 @@ impl Resume {
             budget: self.budget,
             deadline: self.deadline,
             warm: None,
+            place: self.place,
             playback: PlaybackArgs {
                 record: self.record,
                 replay: self.replay,
