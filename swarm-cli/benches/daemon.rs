@@ -5,6 +5,7 @@
 //! Times depend on the machine: the first line says what starting any program takes here.
 
 use std::{
+    error::Error,
     fs,
     io::{self, Write as _},
     path::Path,
@@ -12,7 +13,16 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use swarm_http::{Client, DaemonHome, operations::peers::Join};
+use swarm_peers::{Identity, PeerName, peer::Reach};
+use tokio::{net::TcpStream, time::Instant};
+use tokio_tungstenite::{
+    WebSocketStream, client_async, tungstenite::client::IntoClientRequest as _,
+};
+
+/// Peers that are connected at once.
+const PEERS: usize = 10_000;
 
 const TIMES: usize = 40;
 /// How often it is looked for something, so that it costs little and is seen soon.
@@ -72,7 +82,75 @@ fn main() -> io::Result<()> {
         woken,
         target,
     )?;
+    end(daemon)?;
+
+    let many = tempfile::tempdir()?;
+    let (daemon, _) = start(many.path())?;
+    let open = connect(many.path(), PEERS).map_err(io::Error::other)?;
+    let kib = memory(&daemon)?;
+    writeln!(
+        out,
+        "{:<52} {:>6} MiB {:>10} {}",
+        format!("the daemon with {} connected peers", open.sockets.len()),
+        kib.div_ceil(1024),
+        "250 MiB",
+        verdict(kib <= 250 * 1024)
+    )?;
+    drop(open);
     end(daemon)
+}
+
+/// Peers, each with a connection that is open.
+struct Open {
+    sockets: Vec<WebSocketStream<TcpStream>>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+fn connect(home: &Path, count: usize) -> Result<Open, Box<dyn Error + Send + Sync>> {
+    let limit = getrlimit(Resource::Nofile);
+    let more = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    setrlimit(Resource::Nofile, more)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let sockets = runtime.block_on(async {
+        let mut owner = Client::connect(&DaemonHome::new(home)).await?;
+        let address = owner.address().listens;
+        let mut sockets = Vec::with_capacity(count);
+        for n in 0..count {
+            let joined = owner.call(&join(&format!("peer-{n}"))?).await?;
+            let mut request = format!("ws://{address}/v1/socket").into_client_request()?;
+            let bearer = format!("Bearer {}", joined.credential).parse()?;
+            request.headers_mut().insert("authorization", bearer);
+            let stream = TcpStream::connect(address).await?;
+            sockets.push(client_async(request, stream).await?.0);
+        }
+        Ok::<_, Box<dyn Error + Send + Sync>>(sockets)
+    })?;
+    Ok(Open {
+        sockets,
+        _runtime: runtime,
+    })
+}
+
+fn join(name: &str) -> Result<Join, Box<dyn Error + Send + Sync>> {
+    Ok(Join {
+        identity: Identity {
+            client: "bench".to_owned(),
+            host: "here".to_owned(),
+            cwd: "/".to_owned(),
+            session: Some(name.to_owned()),
+            worktree: None,
+            repository: None,
+            tty: None,
+        },
+        name: Some(PeerName::new(name)?),
+        reach: Reach::Push,
+        credential: None,
+    })
 }
 
 fn swarm(home: &Path, args: &[&str]) -> Command {

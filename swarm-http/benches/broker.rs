@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p swarm-http --bench broker`
 //!
-//! Times depend on the disk: the first line says what a bare commit takes here.
+//! Times depend on the disk: the first line says what a bare commit takes here, and what is measured is shown as a multiple of that, too.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -21,7 +21,11 @@ use swarm_core::{
 use swarm_http::{
     Address, App, Client, DaemonHome,
     app::Settings,
-    operations::{inbox, messages::Send, peers},
+    operations::{
+        inbox,
+        messages::{Broadcast, Send},
+        peers,
+    },
     server,
 };
 use swarm_peers::{Identity, PeerName, peer::Reach};
@@ -35,7 +39,7 @@ const SENDS: usize = 2_000;
 
 #[tokio::main]
 async fn main() {
-    bare_commits().await;
+    let bare = bare_commits().await;
     let folder = tempfile::tempdir().unwrap();
     let home = DaemonHome::new(folder.path());
     let _lock = home.lock().unwrap();
@@ -46,6 +50,7 @@ async fn main() {
     let (app, _tasks) = App::open(settings, Arc::new(SystemClock)).await.unwrap();
     let listener = server::listen(0).await.unwrap();
     let bench = Bench {
+        bare,
         address: Address {
             listens: listener.local_addr().unwrap(),
             pid: 0,
@@ -62,6 +67,7 @@ async fn main() {
     bench.side_by_side(64).await;
     bench.in_flight(64).await;
     bench.receipts().await;
+    bench.broadcast(100).await;
     bench.listing(1_000).await;
     bench.empty_inbox().await;
 }
@@ -71,7 +77,7 @@ fn at(times: &mut [Duration], percent: usize) -> Duration {
     times[(times.len() - 1) * percent / 100]
 }
 
-async fn bare_commits() {
+async fn bare_commits() -> Duration {
     let folder = tempfile::tempdir().unwrap();
     let log = SqliteEventLog::open(&folder.path().join("bare.db")).unwrap();
     let stream = StreamId::domain("bare");
@@ -87,10 +93,19 @@ async fn bare_commits() {
         log.append(&stream, vec![event]).await.unwrap();
         times.push(began.elapsed());
     }
-    println!("a bare commit of one event: p50 {:?}", at(&mut times, 50));
+    let bare = at(&mut times, 50);
+    println!("{:<52} {:>10} {:>10}", "what", "figure", "target");
+    println!("{:<52} {:>10}", "a bare commit of one event, p50", ms(bare));
+    bare
+}
+
+fn ms(time: Duration) -> String {
+    format!("{:.2} ms", time.as_secs_f64() * 1000.0)
 }
 
 struct Bench {
+    /// What a commit takes here.
+    bare: Duration,
     address: Address,
     token: String,
 }
@@ -105,6 +120,24 @@ fn send(text: &str) -> Send {
 }
 
 impl Bench {
+    fn took(&self, what: &str, time: Duration, target: Duration) {
+        let commits = time.as_secs_f64() / self.bare.as_secs_f64();
+        let verdict = if time <= target { "PASS" } else { "MISS" };
+        println!(
+            "{what:<52} {:>10} {:>10} {verdict}  ({commits:.1} commits)",
+            ms(time),
+            ms(target)
+        );
+    }
+
+    fn rate(&self, what: &str, per_second: f64, target: f64) {
+        let in_a_commit = per_second * self.bare.as_secs_f64();
+        let verdict = if per_second >= target { "PASS" } else { "MISS" };
+        println!(
+            "{what:<52} {per_second:>8.0}/s {target:>8.0}/s {verdict}  ({in_a_commit:.1} in the time of a commit)"
+        );
+    }
+
     async fn join(&self, name: &str) -> String {
         let mut owner = self.client(&self.token).await;
         let join = peers::Join {
@@ -150,12 +183,10 @@ impl Bench {
             client.call(&send(&n.to_string())).await.unwrap();
             times.push(one.elapsed());
         }
-        println!(
-            "one sender, one send after the other: {:.0}/s, p50 {:?}, p99 {:?}",
-            per_second(SENDS, began),
-            at(&mut times, 50),
-            at(&mut times, 99)
-        );
+        let what = "one sender, one send after the other";
+        self.rate(what, per_second(SENDS, began), 5_000.0);
+        let p50 = at(&mut times, 50);
+        self.took("a send, p50", p50, Duration::from_micros(500));
     }
 
     async fn side_by_side(&self, senders: usize) {
@@ -174,10 +205,8 @@ impl Bench {
             });
         }
         sending.join_all().await;
-        println!(
-            "{senders} senders by HTTP: {:.0}/s",
-            per_second(senders * 500, began)
-        );
+        let what = format!("{senders} senders by HTTP");
+        self.rate(&what, per_second(senders * 500, began), 25_000.0);
     }
 
     async fn in_flight(&self, window: usize) {
@@ -194,10 +223,8 @@ impl Bench {
             }
             back.next().await.unwrap().unwrap();
         }
-        println!(
-            "one sender by WebSocket, {window} in flight: {:.0}/s",
-            per_second(count, began)
-        );
+        let what = format!("one sender by WebSocket, {window} in flight");
+        self.rate(&what, per_second(count, began), 5_000.0);
     }
 
     async fn receipts(&self) {
@@ -218,11 +245,34 @@ impl Bench {
             socket.send(Message::text(seen.to_string())).await.unwrap();
             next(&mut socket).await;
         }
-        println!(
-            "send to receipt by WebSocket: p50 {:?}, p99 {:?}",
-            at(&mut times, 50),
-            at(&mut times, 99)
-        );
+        let (p50, p99) = (at(&mut times, 50), at(&mut times, 99));
+        let target = Duration::from_micros(400);
+        self.took("send until received by WebSocket, p50", p50, target);
+        self.took("the same, p99", p99, Duration::from_millis(3));
+    }
+
+    async fn broadcast(&self, peers: usize) {
+        let from = self.join("crier").await;
+        let mut crier = self.client(&from).await;
+        let mut sockets = Vec::new();
+        for n in 0..peers {
+            let to = self.join(&format!("hears-{n}")).await;
+            sockets.push(self.socket(&to).await);
+        }
+        let mut times = Vec::new();
+        for _ in 0..50 {
+            let cry = Broadcast {
+                scope: swarm_peers::Scope::default(),
+                text: "hear".to_owned(),
+            };
+            let began = Instant::now();
+            let heard = futures_util::future::join_all(sockets.iter_mut().map(next));
+            let (cried, _) = futures_util::future::join(crier.call(&cry), heard).await;
+            cried.unwrap();
+            times.push(began.elapsed());
+        }
+        let what = format!("broadcast until the last of {peers} has it, p50");
+        self.took(&what, at(&mut times, 50), Duration::from_millis(5));
     }
 
     async fn listing(&self, peers: usize) {
@@ -237,10 +287,8 @@ impl Bench {
             times.push(began.elapsed());
             assert!(found.len() >= peers);
         }
-        println!(
-            "a list of {peers} peers and more: p50 {:?}",
-            at(&mut times, 50)
-        );
+        let what = format!("a list of {peers} peers and more, p50");
+        self.took(&what, at(&mut times, 50), Duration::from_millis(1));
     }
 
     async fn empty_inbox(&self) {
@@ -252,7 +300,8 @@ impl Bench {
             client.call(&inbox::Read::default()).await.unwrap();
             times.push(began.elapsed());
         }
-        println!("an empty inbox: p50 {:?}", at(&mut times, 50));
+        let p50 = at(&mut times, 50);
+        self.took("an empty inbox, p50", p50, Duration::from_micros(100));
     }
 }
 

@@ -36,9 +36,9 @@ const MAX_ANSWER: usize = 64 * 1024 * 1024;
 pub struct Client {
     address: Address,
     authorization: String,
-    requests: SendRequest<Full<Bytes>>,
+    requests: Requests,
     /// Drives the connection; ends with this.
-    _connection: JoinSet<()>,
+    connection: JoinSet<()>,
 }
 
 /// Why the daemon did not do what it was asked for.
@@ -95,25 +95,12 @@ impl Client {
     ///
     /// [`ClientError::Unreachable`] if nobody answers there.
     pub async fn connect_to(address: Address, token: &str) -> Result<Self, ClientError> {
-        let stream = timeout(CONNECT, TcpStream::connect(address.listens)).await;
-        let stream = stream
-            .map_err(|_| unreachable(format!("does not answer at {}", address.listens)))?
-            .map_err(|error| unreachable(format!("is not at {}: {error}", address.listens)))?;
-        // Small requests must not wait for each other.
-        drop(stream.set_nodelay(true));
-        let shaken = handshake(TokioIo::new(stream)).await;
-        let (requests, connection) = shaken.map_err(|error| broken(&error))?;
-        let mut driving = JoinSet::new();
-        driving.spawn(async move {
-            if let Err(error) = connection.with_upgrades().await {
-                tracing::debug!(%error, "the connection to the daemon broke");
-            }
-        });
+        let (requests, driving) = open(&address).await?;
         let mut client = Self {
             authorization: format!("Bearer {token}"),
             requests,
             address,
-            _connection: driving,
+            connection: driving,
         };
         // A daemon that is about to end takes connections until it does. Nothing is asked of one that does not answer.
         client.request(Method::GET, "/health", Vec::new()).await?;
@@ -221,8 +208,7 @@ impl Client {
         mut each: impl FnMut(&str, &str) -> ControlFlow<()>,
     ) -> Result<(), ClientError> {
         let request = self.prepared(Method::GET, path, Vec::new())?;
-        let ready = self.requests.ready().await;
-        ready.map_err(|error| broken(&error))?;
+        self.ready().await?;
         let response = self.requests.send_request(request).await;
         let response = response.map_err(|error| broken(&error))?;
         let status = response.status();
@@ -255,6 +241,16 @@ impl Client {
         Ok(())
     }
 
+    /// Until something can be asked. A connection on which nothing was asked for a while is closed by the daemon; then there is
+    /// another one.
+    async fn ready(&mut self) -> Result<(), ClientError> {
+        if self.requests.ready().await.is_err() {
+            (self.requests, self.connection) = open(&self.address).await?;
+        }
+        let ready = self.requests.ready().await;
+        ready.map_err(|error| broken(&error))
+    }
+
     fn prepared(
         &self,
         method: Method,
@@ -278,9 +274,8 @@ impl Client {
         body: Vec<u8>,
     ) -> Result<(StatusCode, Bytes), ClientError> {
         let request = self.prepared(method, path, body)?;
+        self.ready().await?;
         let answered = timeout(ANSWER, async {
-            let ready = self.requests.ready().await;
-            ready.map_err(|error| broken(&error))?;
             let response = self.requests.send_request(request).await;
             let response = response.map_err(|error| broken(&error))?;
             let status = response.status();
@@ -293,6 +288,27 @@ impl Client {
         let late = |_| unreachable(format!("did not answer within {} s", ANSWER.as_secs()));
         answered.await.map_err(late)?
     }
+}
+
+type Requests = SendRequest<Full<Bytes>>;
+
+/// A connection to the daemon at `address`, and what drives it.
+async fn open(address: &Address) -> Result<(Requests, JoinSet<()>), ClientError> {
+    let stream = timeout(CONNECT, TcpStream::connect(address.listens)).await;
+    let stream = stream
+        .map_err(|_| unreachable(format!("does not answer at {}", address.listens)))?
+        .map_err(|error| unreachable(format!("is not at {}: {error}", address.listens)))?;
+    // Small requests must not wait for each other.
+    drop(stream.set_nodelay(true));
+    let shaken = handshake(TokioIo::new(stream)).await;
+    let (requests, connection) = shaken.map_err(|error| broken(&error))?;
+    let mut driving = JoinSet::new();
+    driving.spawn(async move {
+        if let Err(error) = connection.with_upgrades().await {
+            tracing::debug!(%error, "the connection to the daemon broke");
+        }
+    });
+    Ok((requests, driving))
 }
 
 fn broken(error: &hyper::Error) -> ClientError {

@@ -1,5 +1,6 @@
 //! Lets clients of this machine in.
 
+mod accept;
 mod events;
 pub mod gate;
 mod metrics;
@@ -38,27 +39,16 @@ pub async fn listen(port: u16) -> Result<TcpListener, Failure> {
 ///
 /// # Errors
 ///
-/// If the listener fails.
+/// If the listener has no address.
 pub async fn serve(app: Arc<App>, listener: TcpListener) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::new(ErrorCode::Internal, error.to_string());
     let port = listener.local_addr().map_err(failed)?.port();
     let sockets = TaskTracker::new();
     let stopping = app.stopping();
     let router = routes::router(app, port, sockets.clone());
-    let drained = {
-        let stopping = stopping.clone();
-        axum::serve(listener, router).with_graceful_shutdown(stopping.cancelled_owned())
-    };
-    let mut drained = std::pin::pin!(drained.into_future());
-    let ended = tokio::select! {
-        ended = &mut drained => ended,
-        () = async {
-            stopping.cancelled().await;
-            tokio::time::sleep(GRACE).await;
-        } => Ok(()),
-    };
+    accept::accept(listener, router, accept::MOST, stopping, GRACE).await;
     sockets.close();
     // Sockets end by themselves once the app does; one that does not is left to its fate.
     drop(tokio::time::timeout(GRACE, sockets.wait()).await);
-    ended.map_err(failed)
+    Ok(())
 }

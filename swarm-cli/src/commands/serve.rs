@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use swarm_http::{Address, app::Settings, daemon, runs::Equipment};
 use tokio::signal::unix::{SignalKind, signal};
@@ -12,6 +13,9 @@ use crate::{
     error::CliError, exit_code::Exit, host_machine::HostMachine, output::Output,
     runtime::DaemonEngines,
 };
+
+/// Files that may be open: enough for 10,000 peers and everything else.
+const MAX_FILES: u64 = 65_536;
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
@@ -33,6 +37,7 @@ impl Serve {
                     .warn(&format!("it stays in its session: {error}"));
             }
         }
+        allow_connections();
         tracing_subscriber::fmt()
             .with_ansi(false)
             .with_target(false)
@@ -63,6 +68,20 @@ impl Serve {
         })
         .await?;
         Ok(Exit::Ok)
+    }
+}
+
+/// Lets as many peers be connected as the system may allow: usually a thousand files may be open unless somebody asks for more.
+fn allow_connections() {
+    let limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.map_or(MAX_FILES, |most| most.min(MAX_FILES));
+    if limit.current.is_some_and(|current| current < most) {
+        let more = Rlimit {
+            current: Some(most),
+            ..limit
+        };
+        // If that is refused, there is room for fewer.
+        setrlimit(Resource::Nofile, more).unwrap_or_default();
     }
 }
 
