@@ -492,6 +492,32 @@ fn when_the_budget_is_spent_no_step_is_tried_any_more() {
 }
 
 #[test]
+fn why_it_broke_is_told_once() {
+    let errors = |exit: ExitReason| {
+        let mut first = step("a");
+        first.on_fail = Some(OnFail::Goto(0));
+        first.max_retries = 0;
+        let mut machine = Machine::new(plan_of(vec![first]));
+        let mut world = World {
+            agent: &mut |_| Answer::Fail(exit.clone()),
+            effect: &mut |what| what.effect.goes_well(),
+        };
+        follow(&mut machine, &mut world, 10);
+        let Some(End::Failed { failures, .. }) = machine.end() else {
+            panic!("{:?}", machine.end())
+        };
+        let errors = failures.iter().map(|failure| failure.error.clone());
+        errors.collect::<Vec<_>>()
+    };
+    // That of the agent is the reason.
+    assert_eq!(errors(ExitReason::BudgetExhausted), ["no"]);
+    assert_eq!(
+        errors(ExitReason::Failed { code: 1 }),
+        ["no", "Exceeded max retries (0) of step `a`"]
+    );
+}
+
+#[test]
 fn a_step_may_be_any_plan_and_a_pipeline_within_has_names_of_its_own() {
     let mut many = step("many");
     many.work = plan::par([agent("x"), agent("y")]);
