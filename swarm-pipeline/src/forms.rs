@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashSet},
     num::{NonZeroU32, NonZeroUsize},
+    ops::RangeInclusive,
     time::Duration,
 };
 
@@ -135,17 +136,19 @@ fn whole(node: &Node) -> Option<u64> {
     })
 }
 
-fn whole_from<N: TryFrom<u64>>(
-    least: u64,
+/// A whole number in `range`.
+pub(crate) fn whole_within<N: TryFrom<u64>>(
+    range: RangeInclusive<u32>,
     node: &Node,
     place: &Place<'_>,
     mistakes: &mut Mistakes,
 ) -> Option<N> {
-    let number = whole(node).filter(|number| *number >= least);
+    let (least, most) = (*range.start(), *range.end());
+    let number = whole(node).filter(|number| (least.into()..=most.into()).contains(number));
     match number.and_then(|number| N::try_from(number).ok()) {
         Some(number) => Some(number),
         None if matches!(node.value, Written::Number(_)) => {
-            let problem = format!("it must be a whole number from {least} to {}", u32::MAX);
+            let problem = format!("it must be a whole number from {least} to {most}");
             refused(&problem, place, mistakes)
         }
         None => expected("a whole number", node, place, mistakes),
@@ -154,7 +157,7 @@ fn whole_from<N: TryFrom<u64>>(
 
 impl Form for u32 {
     fn read(node: &Node, place: &Place<'_>, mistakes: &mut Mistakes) -> Option<Self> {
-        whole_from(0, node, place, mistakes)
+        whole_within(0..=Self::MAX, node, place, mistakes)
     }
 
     fn schema(_: &mut Schemas) -> Value {
@@ -164,7 +167,7 @@ impl Form for u32 {
 
 impl Form for NonZeroU32 {
     fn read(node: &Node, place: &Place<'_>, mistakes: &mut Mistakes) -> Option<Self> {
-        Self::new(whole_from(1, node, place, mistakes)?)
+        Self::new(whole_within(1..=u32::MAX, node, place, mistakes)?)
     }
 
     fn schema(_: &mut Schemas) -> Value {

@@ -372,7 +372,7 @@ fn a_governor_decides_by_itself_what_is_next() {
     assert_eq!(names, ["a", "a.governor", "c"]);
     assert_eq!(
         trace.visits[0].decision.as_deref(),
-        Some("g: jump to c (1.00)")
+        Some("g: jump to c (1.00 of the vote)")
     );
 }
 
@@ -397,7 +397,10 @@ fn governors_vote_and_the_most_confidence_wins() {
         "a.governor.agent-2",
     ];
     assert_eq!(names, [&["a"][..], &asked, &["b", "c"]].concat());
-    assert_eq!(trace.visits[0].decision.as_deref(), Some("g: next (0.55)"));
+    assert_eq!(
+        trace.visits[0].decision.as_deref(),
+        Some("g: next (0.55 of the vote)")
+    );
 }
 
 #[test]
