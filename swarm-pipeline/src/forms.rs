@@ -1,7 +1,7 @@
 //! Values of a definition: how each is read, and what the schema says of it.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::BTreeMap,
     num::{NonZeroU32, NonZeroUsize},
     ops::RangeInclusive,
     time::Duration,
@@ -397,9 +397,10 @@ impl<F: Form> Form for BTreeMap<String, F> {
 
 /// Says of each field that is there twice.
 pub(crate) fn unique(fields: &[(String, Node)], place: &Place<'_>, mistakes: &mut Mistakes) {
-    let mut seen = HashSet::new();
-    for (name, _) in fields {
-        if !seen.insert(name.as_str()) {
+    let mut names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    for (name, next) in names.iter().zip(names.iter().skip(1)) {
+        if name == next {
             let message = format!("`{name}` is there twice, and only one could count");
             mistakes.add(&place.key(name), ErrorCode::InvalidInput, message);
         }
