@@ -3,7 +3,7 @@
 use serde_json::json;
 use swarm_core::{
     plan::{OnFail, Patcher as _, Plan},
-    spec::Agent,
+    spec::{Agent, AgentSpec},
     types::TypeRegistry,
 };
 use swarm_pipeline::PipelinePatcher;
@@ -162,4 +162,19 @@ fn a_program_keeps_what_its_names_stood_for() {
     let patcher = PipelinePatcher::new(TypeRegistry::default());
     let changed = patcher.patch(&program, &json!({"budget": 1})).unwrap();
     assert_eq!(changed.steps, program.steps);
+}
+
+#[test]
+fn a_governor_has_no_tools_but_of_a_kind_that_they_cannot_be_taken_from() {
+    let tools = |agent: &str| {
+        let definition = json!({
+            "governors": {"g": {"spec": "Decide.", "agent": agent}},
+            "steps": [{"prompt": "x", "on_success": {"governor": "g"}}],
+        });
+        let program = program(&definition.to_string());
+        program.governors["g"].agent.sandbox.tools.clone()
+    };
+    let all = AgentSpec::command("x", ["true"]).unwrap().sandbox.tools;
+    assert_eq!(tools("claude"), [""; 0]);
+    assert_eq!(tools("codex"), all);
 }

@@ -539,3 +539,43 @@ fn what_several_agents_have_in_common_is_wrong_once() {
         assert!(told.starts_with("steps[0]: "), "{told}");
     }
 }
+
+#[test]
+fn what_only_a_step_for_errors_leads_to_is_come_to_after_an_error() {
+    let steps = json!([
+        {"id": "a", "prompt": "x", "on_fail": "mend", "next": "end"},
+        {"id": "rescue", "prompt": "x", "next": "end"},
+        {"id": "mend", "prompt": "x", "condition": "prev.error", "on_fail": "rescue", "next": "end"},
+        {"id": "end", "prompt": "x"},
+    ]);
+    program(&json!({"steps": steps}).to_string());
+    // After a success it is left out, and what it leads to, too.
+    let mut never = steps;
+    never[0] = json!({"id": "a", "prompt": "x", "next": "mend"});
+    let told = places(&json!({"steps": never}).to_string());
+    assert!(
+        told[0].starts_with("steps[1]: nothing leads to `rescue`"),
+        "{told:?}"
+    );
+    assert!(
+        told[1].starts_with("steps[2]: it is left out every time"),
+        "{told:?}"
+    );
+    assert_eq!(told.len(), 2);
+}
+
+#[test]
+fn a_governor_that_is_not_there_is_told_with_the_nearest_of_the_definition() {
+    let source = json!({
+        "governors": {"boss": {"spec": "Decide."}},
+        "steps": [{"prompt": "x", "on_fail": {"governor": "bos"}}],
+    });
+    let wrong = Shelf::default()
+        .compile(&Source::value(&source))
+        .unwrap_err();
+    let told: Vec<_> = wrong
+        .iter()
+        .map(|one| (one.code, one.suggestion.as_deref()))
+        .collect();
+    assert_eq!(told, [(ErrorCode::UnknownGovernor, Some("boss"))]);
+}
