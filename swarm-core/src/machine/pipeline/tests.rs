@@ -556,6 +556,46 @@ fn a_pipeline_that_is_over_goes_on_from_a_step_with_what_that_was_told() {
     assert_eq!(told.refs[..], ["r/a".parse().unwrap()]);
 }
 
+#[test]
+fn a_pipeline_that_was_stopped_can_go_on_from_a_step() {
+    let mut machine = Machine::new(plan_of(vec![step("a"), step("b")]));
+    let [Demand::Start(start)] = &machine.demands()[..] else {
+        panic!()
+    };
+    machine.cancel();
+    let ended = AgentEnded {
+        at: start.at.clone(),
+        agent: start.agent.clone(),
+        outcome: outcome(&start.agent, Answer::Fail(ExitReason::Cancelled)),
+    };
+    machine.apply(&ended).unwrap();
+    assert_eq!(machine.end(), Some(&End::Cancelled));
+    machine.restart(1, None).unwrap();
+    let demands = machine.demands();
+    assert!(
+        matches!(&demands[..], [Demand::Start(start)] if start.agent.as_str() == "b"),
+        "{demands:?}"
+    );
+}
+
+#[test]
+fn what_a_step_was_given_is_known_once_it_was_entered() {
+    let mut machine = Machine::new(plan_of(vec![step("a"), step("b"), step("c")]));
+    let mut world = World {
+        agent: &mut |_| Answer::Ok,
+        effect: &mut |what| what.effect.goes_well(),
+    };
+    follow(&mut machine, &mut world, 1);
+    let given = |step: &str| machine.given_to(&step.parse().unwrap());
+    assert_eq!(given("a"), Some(Vec::new()));
+    assert_eq!(given("b"), Some(vec!["r/a".parse().unwrap()]));
+    assert_eq!(given("c"), None);
+    assert_eq!(
+        Machine::new(plan::run(agent("x"))).given_to(&"a".parse().unwrap()),
+        None
+    );
+}
+
 /// Where a step leads, in small numbers.
 fn any_step(steps: usize) -> impl Strategy<Value = Step> {
     let to = 0..number(steps);
