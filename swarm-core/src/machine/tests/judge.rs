@@ -190,6 +190,12 @@ fn results_are_stamped_before_the_end() {
     let stamp = |i: usize| stamps[i].1.search.clone().unwrap();
     assert_eq!((stamp(0).beam_rank, stamp(0).pruned), (0, false));
     assert_eq!((stamp(1).beam_rank, stamp(1).pruned), (1, true));
+    let validated = stamps[0].1.validated.as_ref().unwrap();
+    assert_eq!(validated.validated_as, "score:x");
+    assert_eq!(validated.validation_verdict, Verdict::Partial);
+    assert_eq!(validated.validation_score.as_f64(), 0.9);
+    let by = validated.validation_ref.as_ref().unwrap();
+    assert_eq!(by.agent.as_str(), "score-1");
     assert!(machine.end().is_none());
 }
 
