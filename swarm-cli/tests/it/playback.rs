@@ -483,8 +483,11 @@ fn a_run_that_is_recorded_is_recorded_on_also_if_nobody_says_so() {
     let stage = Stage::new();
     let killed = Killed::recorded_in_tape(&stage);
     killed.open_the_gate();
-    let resumed = killed.resume(&stage, &[]).ok().value();
+    // Nor does it go to the daemon, which would record nothing.
+    let mut command = stage.0.command(&["runs", "resume", &killed.run, "--json"]);
+    let resumed = run(command.env_remove("SWARM_LOCAL")).ok().value();
     killed.is_told_by(&stage, "tape", &resumed);
+    assert!(!stage.0.swarm_home().join("daemon").exists());
 }
 
 #[test]
