@@ -197,7 +197,7 @@ fn a_pipeline_that_is_written_within_has_the_agent_and_the_judge_of_the_one_arou
         agents.map(|agent| agent.agent.clone()).collect::<Vec<_>>()
     };
     let command = |word: &str| Agent::Command(vec![word.to_owned()]);
-    assert_eq!(agents(inner.clone()), [command("cat"), command("rate")]);
+    assert_eq!(agents(inner), [command("cat"), command("rate")]);
     // A saved one is the same wherever it is named.
     let claude = Agent::Named("claude".to_owned());
     assert_eq!(agents(json!("saved")), [claude.clone(), claude]);

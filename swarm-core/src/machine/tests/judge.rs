@@ -193,7 +193,7 @@ fn results_are_stamped_before_the_end() {
     let validated = stamps[0].1.validated.as_ref().unwrap();
     assert_eq!(validated.validated_as, "score:x");
     assert_eq!(validated.validation_verdict, Verdict::Partial);
-    assert_eq!(validated.validation_score.as_f64(), 0.9);
+    assert_eq!(validated.validation_score, Score::from_millionths(900_000));
     let by = validated.validation_ref.as_ref().unwrap();
     assert_eq!(by.agent.as_str(), "score-1");
     assert!(machine.end().is_none());
