@@ -45,6 +45,7 @@ pub(crate) mod review;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod sandbox;
+pub(crate) mod saved;
 pub(crate) mod score_list;
 pub(crate) mod search;
 pub(crate) mod send;

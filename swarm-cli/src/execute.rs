@@ -59,13 +59,19 @@ pub(crate) async fn start(
     if !is_local(&session, args) {
         return remote::start(context, args, &session, new).await;
     }
-    let (chosen, recording) =
-        playback::choose(&session, context.out, args, (&new.id, true)).await?;
+    let (chosen, recording) = playback::choose(
+        &session,
+        context.out,
+        args,
+        (&new.id, playback::Driven::New),
+    )
+    .await?;
     keep_warm(&session, context.out, args, &chosen, (&new.id, &new.plan));
     let driver = Driver {
         session: &session,
         out: context.out,
         chosen: &chosen,
+        recording: recording.as_ref(),
     };
     let ended = driver.start(new).await;
     chosen.close().await;
@@ -101,7 +107,9 @@ pub(crate) async fn resume(
         budget: args.budget.or(view.limits.budget),
         deadline: deadline(args).or(view.limits.deadline),
     };
-    if !is_local(&session, args) && !playback::is_replay(&view) {
+    // What is recorded or told again is driven here.
+    let is_apart = playback::is_replay(&view) || playback::is_recorded(&session, run).await?;
+    if !is_local(&session, args) && !is_apart {
         let asked = (limits != view.limits).then_some(limits);
         let limits = restart.limits.or(asked);
         let restart = is_restart(&view, &restart).then_some(restart);
@@ -109,14 +117,22 @@ pub(crate) async fn resume(
     }
     let lock = session.lock(run)?.ok_or_else(|| is_live(run))?;
     // Locked first: the sweep leaves alone what belongs to a live run, and from here on this one is.
-    let (chosen, recording) = playback::choose(&session, context.out, args, (run, false)).await?;
+    let (chosen, recording) = playback::choose(
+        &session,
+        context.out,
+        args,
+        (run, playback::Driven::Resumed(&view)),
+    )
+    .await?;
     keep_warm(&session, context.out, args, &chosen, (run, &work));
     let driver = Driver {
         session: &session,
         out: context.out,
         chosen: &chosen,
+        recording: recording.as_ref(),
     };
     let ended = async {
+        driver.remember_recording(run).await?;
         if is_restart(&view, &restart) {
             let asked = (limits != view.limits).then_some(limits);
             let limits = restart.limits.or(asked);
@@ -167,6 +183,7 @@ pub(crate) async fn fork(
         session: &session,
         out: context.out,
         chosen: &chosen,
+        recording: None,
     };
     let ended = async {
         let (new, program) = driver.swarm()?.fork(run, step).await?;
@@ -269,6 +286,8 @@ pub(crate) struct Driver<'a> {
     pub(crate) session: &'a Session,
     pub(crate) out: Output,
     pub(crate) chosen: &'a Chosen,
+    /// What is recorded of it.
+    pub(crate) recording: Option<&'a playback::Recording>,
 }
 
 impl Driver<'_> {
@@ -277,6 +296,10 @@ impl Driver<'_> {
         let run = new.id.clone();
         // Held until the run has ended; it tells others, and the next start of swarm, that the run is alive.
         let lock = self.session.lock(&run)?.ok_or_else(|| is_live(&run))?;
+        if let Err(error) = self.remember_recording(&run).await {
+            drop(lock.discard());
+            return Err(error);
+        }
         let swarm = self.swarm()?;
         let (out, agents) = (self.out, new.plan.agent_count());
         let id = run.clone();
@@ -290,6 +313,14 @@ impl Driver<'_> {
             drop(lock.discard());
         }
         ended
+    }
+
+    /// Before it begins: from then on whoever goes on with it has to know.
+    async fn remember_recording(&self, run: &RunId) -> Result<(), CliError> {
+        match self.recording {
+            Some(recording) => recording.remember(self.session, run).await,
+            None => Ok(()),
+        }
     }
 
     async fn go_on(&self, run: &RunId, view: &RunView) -> Result<RunView, CliError> {

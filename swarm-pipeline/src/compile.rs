@@ -199,7 +199,7 @@ impl<'s> Compiler<'s> {
         scope.warn_of_unused(place, notes);
         scope.put_back(&mut definition);
         warn_of_limits(&definition, &steps, place, notes);
-        if (notes.mistakes.len(), self.mistakes.len()) != before || steps.is_empty() {
+        if (notes.mistakes.len(), self.mistakes.len()) != before {
             return None;
         }
         let mut program = Program {

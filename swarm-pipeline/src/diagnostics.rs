@@ -63,6 +63,37 @@ impl fmt::Display for Diagnostic {
 #[serde(transparent)]
 pub struct Diagnostics(Vec<Diagnostic>);
 
+impl Diagnostic {
+    /// The same with texts that stay in their line: what somebody wrote must not look like a mistake of its own.
+    pub(crate) fn in_one_line(self) -> Self {
+        Self {
+            message: one_line(self.message),
+            suggestion: self.suggestion.map(one_line),
+            ..self
+        }
+    }
+}
+
+/// `text` with escapes for what ends a line, controls a terminal or turns the direction of text.
+fn one_line(text: String) -> String {
+    let controls = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+    };
+    if !text.contains(controls) {
+        return text;
+    }
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if controls(c) {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
+
 impl Diagnostics {
     pub(crate) const fn new(all: Vec<Diagnostic>) -> Self {
         Self(all)
@@ -167,6 +198,7 @@ impl Mistakes {
                 message: mistake.message,
                 suggestion: mistake.suggestion,
             })
+            .map(Diagnostic::in_one_line)
             .collect()
     }
 }

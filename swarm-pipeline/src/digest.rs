@@ -1,6 +1,6 @@
 //! What a program is, in 64 digits.
 
-use std::io;
+use std::io::{self, BufWriter};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -51,8 +51,11 @@ impl io::Write for Bytes {
 }
 
 fn add(hasher: &mut Bytes, part: &impl Serialize) {
+    // JSON comes in parts of a few bytes.
+    let mut buffered = BufWriter::new(&mut *hasher);
     // Neither a hash nor a program can fail to be written.
-    drop(serde_json::to_writer(&mut *hasher, part));
+    drop(serde_json::to_writer(&mut buffered, part));
+    drop(buffered);
     hasher.0.add(b"\n");
 }
 

@@ -17,6 +17,9 @@ use crate::{
 /// the schema is made it gets nothing, and what it asked for is written down.
 pub(crate) struct Fieldset<'n, 'm>(Mode<'n, 'm>);
 
+/// As many fields as most objects may have: a work has those of a sandbox, too.
+const MANY_FIELDS: usize = 64;
+
 enum Mode<'n, 'm> {
     Reading {
         fields: &'n [(String, Node)],
@@ -49,7 +52,7 @@ impl<'n, 'm> Fieldset<'n, 'm> {
             fields,
             place,
             mistakes,
-            known: Vec::new(),
+            known: Vec::with_capacity(MANY_FIELDS),
         });
         let taken = take(&mut fieldset);
         if let Mode::Reading {

@@ -1,8 +1,9 @@
 //! Values of a definition: how each is read, and what the schema says of it.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::BTreeMap,
     num::{NonZeroU32, NonZeroUsize},
+    ops::RangeInclusive,
     time::Duration,
 };
 
@@ -135,17 +136,19 @@ fn whole(node: &Node) -> Option<u64> {
     })
 }
 
-fn whole_from<N: TryFrom<u64>>(
-    least: u64,
+/// A whole number in `range`.
+pub(crate) fn whole_within<N: TryFrom<u64>>(
+    range: RangeInclusive<u32>,
     node: &Node,
     place: &Place<'_>,
     mistakes: &mut Mistakes,
 ) -> Option<N> {
-    let number = whole(node).filter(|number| *number >= least);
+    let (least, most) = (*range.start(), *range.end());
+    let number = whole(node).filter(|number| (least.into()..=most.into()).contains(number));
     match number.and_then(|number| N::try_from(number).ok()) {
         Some(number) => Some(number),
         None if matches!(node.value, Written::Number(_)) => {
-            let problem = format!("it must be a whole number from {least} to {}", u32::MAX);
+            let problem = format!("it must be a whole number from {least} to {most}");
             refused(&problem, place, mistakes)
         }
         None => expected("a whole number", node, place, mistakes),
@@ -154,7 +157,7 @@ fn whole_from<N: TryFrom<u64>>(
 
 impl Form for u32 {
     fn read(node: &Node, place: &Place<'_>, mistakes: &mut Mistakes) -> Option<Self> {
-        whole_from(0, node, place, mistakes)
+        whole_within(0..=Self::MAX, node, place, mistakes)
     }
 
     fn schema(_: &mut Schemas) -> Value {
@@ -164,7 +167,7 @@ impl Form for u32 {
 
 impl Form for NonZeroU32 {
     fn read(node: &Node, place: &Place<'_>, mistakes: &mut Mistakes) -> Option<Self> {
-        Self::new(whole_from(1, node, place, mistakes)?)
+        Self::new(whole_within(1..=u32::MAX, node, place, mistakes)?)
     }
 
     fn schema(_: &mut Schemas) -> Value {
@@ -394,9 +397,10 @@ impl<F: Form> Form for BTreeMap<String, F> {
 
 /// Says of each field that is there twice.
 pub(crate) fn unique(fields: &[(String, Node)], place: &Place<'_>, mistakes: &mut Mistakes) {
-    let mut seen = HashSet::new();
-    for (name, _) in fields {
-        if !seen.insert(name.as_str()) {
+    let mut names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    for (name, next) in names.iter().zip(names.iter().skip(1)) {
+        if name == next {
             let message = format!("`{name}` is there twice, and only one could count");
             mistakes.add(&place.key(name), ErrorCode::InvalidInput, message);
         }

@@ -250,14 +250,15 @@ fn position_in(text: &str, offset: usize) -> Option<Position> {
 }
 
 fn unreadable(code: ErrorCode, position: Option<Position>, message: String) -> Diagnostics {
-    Diagnostics::new(vec![Diagnostic {
+    let only = Diagnostic {
         code,
         pipeline: None,
         place: String::new(),
         position,
         message,
         suggestion: None,
-    }])
+    };
+    Diagnostics::new(vec![only.in_one_line()])
 }
 
 fn too_deep(code: ErrorCode) -> Diagnostics {

@@ -36,6 +36,8 @@ pub(crate) const SECRET: &str = ".secret";
 pub(crate) const LOCK: &str = ".lock";
 /// In a run's folder: values of variables, while the run is open.
 pub(crate) const VALUES: &str = "env.json";
+/// In a run's folder: the folder that it is recorded in, elsewhere.
+pub(crate) const RECORDED: &str = ".recorded";
 /// In a run's folder: its removal has begun.
 pub(crate) const REMOVING: &str = ".removing";
 /// What is known by its hash.
@@ -48,6 +50,7 @@ pub(crate) const ASIDE: &str = ".tmp";
 /// ```text
 /// runs/<run>/.lock                 held while a process drives the run
 /// runs/<run>/env.json              values of variables, while the run is open
+/// runs/<run>/.recorded             the folder that it is recorded in, if it is
 /// runs/<run>/<agent>/prompt.txt    what the agent was told
 ///                    quoted.json   the refs that the prompt quotes, if any
 ///                    stream.jsonl  raw stdout

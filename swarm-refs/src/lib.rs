@@ -72,7 +72,7 @@ pub use gc::Collected;
 pub use inspect::Inspection;
 pub use layout::Layout;
 pub use list::Filter;
-pub use playback::{RecordingRuntime, ReplayRuntime};
+pub use playback::{RecordingRuntime, ReplayRuntime, recording_of, remember_recording};
 pub use run_lock::RunLock;
 pub use swarm_core::refs::{Audience, Check};
 pub use swarm_core::refs::{

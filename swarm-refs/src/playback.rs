@@ -25,10 +25,12 @@ mod record;
 mod reel;
 mod replay;
 mod tape;
+mod whereabouts;
 
 pub use record::RecordingRuntime;
 pub use replay::ReplayRuntime;
 use swarm_core::refs::RefError;
+pub use whereabouts::{recording_of, remember_recording};
 
 /// The file that makes a folder a recording.
 const MANIFEST: &str = "recording.json";

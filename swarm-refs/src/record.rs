@@ -87,7 +87,9 @@ impl Record {
         if bytes.len() as u64 > MAX_RECORD {
             return Err(corrupt(
                 id,
-                format!("{name} is larger than any that was written here"),
+                format!(
+                    "{name} has more than {MAX_RECORD} bytes, and none was written here that has"
+                ),
             ));
         }
         let mut record: Self = serde_json::from_slice(&bytes)

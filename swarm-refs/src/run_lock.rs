@@ -66,6 +66,7 @@ impl RunLock {
             return Ok(());
         };
         folder.remove(layout::VALUES)?;
+        folder.remove(layout::RECORDED)?;
         // Whoever waits for the lock sees that it is gone, and makes another one.
         folder.remove(layout::LOCK)?;
         self.runs.remove_empty(self.run.as_str()).map(drop)

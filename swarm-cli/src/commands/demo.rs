@@ -78,6 +78,7 @@ async fn show(context: &Context, session: &Session, chosen: &Chosen) -> Result<E
         session,
         out,
         chosen,
+        recording: None,
     };
     let step = |text: &str| {
         if !out.is_json() {

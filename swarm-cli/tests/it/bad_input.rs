@@ -240,7 +240,10 @@ fn where_there_must_be_one_zero_is_answered_with_the_option_and_the_least() {
         let outcome = env.swarm(args).code(2).says(&[option, "at least 1"]);
         assert_eq!(outcome.stdout, "", "nothing is claimed");
     }
-    for (number, problem) in [("many", "whole number"), ("99999999999", "too large")] {
+    for (number, problem) in [
+        ("many", "whole number"),
+        ("99999999999", "at most 4294967295"),
+    ] {
         let args = ["run", "x", "--pids", number, "--", "cat"];
         drop(env.swarm(&args).code(2).says(&["--pids", problem]));
     }

@@ -42,7 +42,10 @@ fn a_governor_that_is_saved_is_asked_by_its_name_listed_shown_and_deleted() {
         (&json!(true), &json!(false))
     );
     let report = env.json(&["pipeline", "run", &asking()]);
-    assert_eq!(report["steps"][0]["decision"], "boss: halt (1.00)");
+    assert_eq!(
+        report["steps"][0]["decision"],
+        "boss: halt (1.00 of the vote)"
+    );
 
     let listed = env.json(&["governor", "list"]);
     assert_eq!(listed["name"], "boss");

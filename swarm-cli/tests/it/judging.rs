@@ -9,12 +9,14 @@ mod retry;
 mod score_list;
 mod validate;
 
+use std::ops::Deref;
+
 use serde_json::{Value, json};
 
 use crate::common::TestEnvironment;
 
 /// Prints a judgement of what stands between the marks: what it says itself of its score, or nothing that can be read.
-pub(crate) const JUDGE: &str = r#"
+const JUDGE: &str = r#"
 artifact=$(sed -n '/^<<<<<<<< BEGIN ARTIFACT /,/^>>>>>>>> END ARTIFACT /p' | sed '1d;$d')
 case $artifact in
 *broken*) echo 'I like it.' ;;
@@ -23,8 +25,43 @@ case $artifact in
    printf '{"score": %s, "issues": ["more than %s"], "reason": "it is %s"}' "${score:-0}" "$score" "$score" ;;
 esac"#;
 
-pub(crate) fn program(script: &str) -> String {
-    json!({"agent": {"command": ["sh", "-c", script]}}).to_string()
+/// A place of its own, and who judges what is made there.
+pub(crate) struct Jury {
+    env: TestEnvironment,
+    judge: String,
+}
+
+impl Jury {
+    /// Everything is worth what it says itself.
+    pub(crate) fn new() -> Self {
+        Self::of(JUDGE)
+    }
+
+    /// A script judges.
+    pub(crate) fn of(script: &str) -> Self {
+        Self::of_program(&["sh", "-c", script])
+    }
+
+    pub(crate) fn of_program(command: &[&str]) -> Self {
+        Self {
+            env: TestEnvironment::new(),
+            judge: json!({"agent": {"command": command}}).to_string(),
+        }
+    }
+
+    /// The arguments, of which the first is the command, with whoever judges.
+    pub(crate) fn judged<'a>(&'a self, args: &[&'a str]) -> Vec<&'a str> {
+        let (command, rest) = args.split_first().unwrap();
+        [&[*command, "--judge-sandbox", &self.judge], rest].concat()
+    }
+}
+
+impl Deref for Jury {
+    type Target = TestEnvironment;
+
+    fn deref(&self) -> &TestEnvironment {
+        &self.env
+    }
 }
 
 pub(crate) fn refs(env: &TestEnvironment, texts: &[&str]) -> Vec<String> {

@@ -382,74 +382,151 @@ fn a_race_is_won_again_by_the_same_agent_and_its_losers_are_stopped() {
     assert_eq!(stage.told(&replayed), told);
 }
 
+/// A chain of three whose process was killed while the second one ran.
+struct Killed {
+    args: Vec<String>,
+    run: String,
+    gate: PathBuf,
+}
+
+impl Killed {
+    fn recorded_in_tape(stage: &Stage) -> Self {
+        let (gate, work) = (stage.0.work().join("gate"), stage.0.work());
+        fifo(&gate);
+        let stage_of = |name: &str, then: &str| {
+            let script = format!("echo {name} >> {}/starts; {then}", work.display());
+            json!({"prompt": name, "agent": {"command": ["sh", "-c", script]}})
+        };
+        let wait = format!("echo partial; cat {}; echo two", gate.display());
+        let stages = json!([
+            stage_of("one", "echo 1"),
+            stage_of("two", &wait),
+            stage_of("three", "cat")
+        ]);
+        let args = ["chain", "--stages", &stages.to_string(), "--json"].map(str::to_owned);
+        let mut command = stage.0.command(&args.each_ref().map(String::as_str));
+        let mut child = command.args(["--record", "tape"]).spawn().unwrap();
+        let partial = stage.tape().join("agents/.stage-1.tmp/stdout");
+        eventually("the second stage has printed", || {
+            fs::read(&partial).is_ok_and(|printed| printed == b"partial\n")
+        });
+        signal(&child, Signal::KILL);
+        child.wait().unwrap();
+        let list = stage.0.swarm(&["runs", "list", "--json"]).ok().stdout;
+        let listed: Value = serde_json::from_str(list.trim()).unwrap();
+        assert_eq!(listed["state"], "interrupted");
+        Self {
+            args: args.to_vec(),
+            run: listed["run_id"].as_str().unwrap().to_owned(),
+            gate,
+        }
+    }
+
+    /// The second stage waits no more.
+    fn open_the_gate(&self) {
+        fs::remove_file(&self.gate).unwrap();
+        fs::write(&self.gate, "").unwrap();
+    }
+
+    fn resume(&self, stage: &Stage, more: &[&str]) -> Outcome {
+        let args = ["runs", "resume", &self.run, "--json"];
+        stage.0.swarm(&[&args[..], more].concat())
+    }
+
+    fn replay(&self, stage: &Stage, tape: &str) -> Outcome {
+        let args: Vec<&str> = self.args.iter().map(String::as_str).collect();
+        stage.0.swarm(&[&args[..], &["--replay", tape]].concat())
+    }
+
+    /// The recording in `tape` tells what came of the run, and starts nothing.
+    fn is_told_by(&self, stage: &Stage, tape: &str, resumed: &Value) {
+        let starts = stage.starts();
+        let text = |report: &Value| {
+            let last = report["final"]["ref"].as_str().unwrap();
+            stage.0.swarm(&["unwrap", "-p", last]).ok().stdout
+        };
+        let replayed = self.replay(stage, tape).ok().value();
+        assert_eq!(text(&replayed), text(resumed));
+        assert_eq!(stage.starts(), starts);
+    }
+}
+
 #[test]
 fn a_run_whose_process_was_killed_is_recorded_on_when_it_is_resumed() {
     let stage = Stage::new();
-    let (gate, work) = (stage.0.work().join("gate"), stage.0.work());
-    fifo(&gate);
-    let stage_of = |name: &str, then: &str| {
-        let script = format!("echo {name} >> {}/starts; {then}", work.display());
-        json!({"prompt": name, "agent": {"command": ["sh", "-c", script]}})
-    };
-    let wait = format!("echo partial; cat {}; echo two", gate.display());
-    let stages = json!([
-        stage_of("one", "echo 1"),
-        stage_of("two", &wait),
-        stage_of("three", "cat")
-    ])
-    .to_string();
-    let args = ["chain", "--stages", &stages, "--json"];
-    let mut child = stage.0.start(&[&args[..], &["--record", "tape"]].concat());
-    let partial = stage.tape().join("agents/.stage-1.tmp/stdout");
-    eventually("the second stage has printed", || {
-        fs::read(&partial).is_ok_and(|printed| printed == b"partial\n")
-    });
-    signal(&child, Signal::KILL);
-    child.wait().unwrap();
-
-    let list = stage.0.swarm(&["runs", "list", "--json"]).ok().stdout;
-    let listed: Value = serde_json::from_str(list.trim()).unwrap();
-    let run = listed["run_id"].as_str().unwrap();
-    assert_eq!(listed["state"], "interrupted");
+    let killed = Killed::recorded_in_tape(&stage);
     // What has not ended is not recorded.
-    let outcome = stage
-        .0
-        .swarm(&[&args[..], &["--replay", "tape"]].concat())
-        .code(5);
+    let outcome = killed.replay(&stage, "tape").code(5);
     assert!(
         outcome.stdout.contains("stage-1 cannot be replayed"),
         "{outcome:?}"
     );
 
-    fs::remove_file(&gate).unwrap();
-    fs::write(&gate, "").unwrap();
-    let elsewhere = ["runs", "resume", run, "--record", "elsewhere", "--json"];
-    fs::create_dir(work.join("elsewhere")).unwrap();
-    let outcome = stage.0.swarm(&elsewhere).code(2);
+    killed.open_the_gate();
+    fs::create_dir(stage.0.work().join("elsewhere")).unwrap();
+    let outcome = killed.resume(&stage, &["--record", "elsewhere"]).code(2);
     assert!(
         outcome.stdout.contains("in which its recording began"),
         "{outcome:?}"
     );
-    let outcome = stage
-        .0
-        .swarm(&["runs", "resume", run, "--replay", "tape"])
-        .code(2);
-    assert!(outcome.stderr.contains("leave --replay out"), "{outcome:?}");
-    let recorded = stage
-        .0
-        .swarm(&["runs", "resume", run, "--record", "tape", "--json"]);
-    let recorded = recorded.ok().value();
-    let starts = stage.starts();
+    let outcome = killed.resume(&stage, &["--replay", "tape"]).code(2);
+    assert!(outcome.stdout.contains("leave --replay out"), "{outcome:?}");
+    let resumed = killed.resume(&stage, &["--record", "tape"]).ok().value();
     let names: Vec<_> = fs::read_dir(stage.tape().join("agents")).unwrap().collect();
     assert_eq!(names.len(), 3, "{names:?}");
+    killed.is_told_by(&stage, "tape", &resumed);
+}
 
-    let last = recorded["final"]["ref"].as_str().unwrap();
-    let text = stage.0.swarm(&["unwrap", "-p", last]).ok().stdout;
-    let replayed = [&args[..], &["--replay", "tape"]].concat();
-    let replayed = stage.0.swarm(&replayed).ok().value();
-    let last = replayed["final"]["ref"].as_str().unwrap();
-    assert_eq!(stage.0.swarm(&["unwrap", "-p", last]).ok().stdout, text);
+// Without `--record` it went on unrecorded: the recording had a hole, and could never be told again.
+#[test]
+fn a_run_that_is_recorded_is_recorded_on_also_if_nobody_says_so() {
+    let stage = Stage::new();
+    let killed = Killed::recorded_in_tape(&stage);
+    killed.open_the_gate();
+    // Nor does it go to the daemon, which would record nothing.
+    let mut command = stage.0.command(&["runs", "resume", &killed.run, "--json"]);
+    let resumed = run(command.env_remove("SWARM_LOCAL")).ok().value();
+    killed.is_told_by(&stage, "tape", &resumed);
+    assert!(!stage.0.swarm_home().join("daemon").exists());
+}
+
+#[test]
+fn a_recording_that_was_moved_is_found_where_it_is_said_to_be_and_from_then_on() {
+    let stage = Stage::new();
+    let killed = Killed::recorded_in_tape(&stage);
+    killed.open_the_gate();
+    fs::rename(stage.tape(), stage.0.work().join("moved")).unwrap();
+    let resumed = killed.resume(&stage, &["--record", "moved"]).ok().value();
+    killed.is_told_by(&stage, "moved", &resumed);
+}
+
+#[test]
+fn a_run_whose_recording_is_gone_goes_on_and_says_so_and_one_that_is_spoilt_is_refused() {
+    let stage = Stage::new();
+    let killed = Killed::recorded_in_tape(&stage);
+    killed.open_the_gate();
+    // The recording of another run is no place for this one.
+    let mine = stage.0.work().join("mine");
+    fs::rename(stage.tape(), &mine).unwrap();
+    drop(stage.record(&["run", "x"]).ok());
+    let starts = stage.starts();
+    let outcome = killed.resume(&stage, &[]).code(2);
+    assert_eq!(outcome.value()["error"], "recording_unusable");
+    for told in [
+        "goes on being recorded in",
+        "moved away",
+        "recording of run",
+    ] {
+        assert!(outcome.stdout.contains(told), "{outcome:?}");
+    }
     assert_eq!(stage.starts(), starts);
+    fs::remove_dir_all(stage.tape()).unwrap();
+    let outcome = killed.resume(&stage, &[]).ok();
+    assert!(
+        outcome.stderr.contains("it goes on without being recorded"),
+        "{outcome:?}"
+    );
+    assert!(!stage.tape().exists());
 }
 
 #[test]

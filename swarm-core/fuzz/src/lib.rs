@@ -237,6 +237,22 @@ pub fn merge_patch(text: &str) {
         return;
     }
     let mut twice = once.clone();
-    merge(&mut twice, patch).expect("it was applied before");
+    merge(&mut twice, patch.clone()).expect("it was applied before");
     assert_eq!(twice, once);
+    assert_eq!(once, as_the_rfc_says(Some(&target), &patch));
+}
+
+/// The pseudocode of RFC 7396, section 2, word for word and as slow.
+fn as_the_rfc_says(target: Option<&serde_json::Value>, patch: &serde_json::Value) -> serde_json::Value {
+    let serde_json::Value::Object(patch) = patch else {
+        return patch.clone();
+    };
+    let mut merged = target.and_then(serde_json::Value::as_object).cloned().unwrap_or_default();
+    for (name, value) in patch {
+        let present = merged.remove(name);
+        if !value.is_null() {
+            merged.insert(name.clone(), as_the_rfc_says(present.as_ref(), value));
+        }
+    }
+    serde_json::Value::Object(merged)
 }

@@ -299,7 +299,9 @@ fn target(fields: &Fields) -> Result<String, DecisionError> {
             Err(problem("target", "is empty; a jump needs the id of a step"))
         }
         Some(Value::String(target)) if target.len() > MAX_TARGET => {
-            Err(problem("target", "is too long to be the id of a step"))
+            let bytes = target.len();
+            let is_long = format!("has {bytes} bytes; an id that is read has at most {MAX_TARGET}");
+            Err(problem("target", &is_long))
         }
         Some(Value::String(target)) => Ok(target.trim().to_owned()),
         Some(_) => Err(problem(

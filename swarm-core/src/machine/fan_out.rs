@@ -121,7 +121,7 @@ impl Operation for FanOut {
 
     fn apply(&mut self, path: &[u32], event: Event<'_>) -> bool {
         let applied = match (path, &mut self.items) {
-            ([SOURCE, rest @ ..], None) if self.end.is_none() => self.source.apply(rest, event),
+            ([SOURCE, rest @ ..], None) => self.source.apply(rest, event),
             ([ITEMS, rest @ ..], Some(items)) => items.apply(rest, event),
             _ => false,
         };

@@ -179,7 +179,8 @@ impl Judge {
             self.begin();
         }
         let Some(judges) = &self.judges else { return };
-        if self.end.is_some() || self.ranking.is_some() {
+        // Only the stamping is left.
+        if self.ranking.is_some() {
             return;
         }
         match judges.end() {
@@ -514,7 +515,7 @@ impl Operation for Judge {
                 }
                 applied
             }
-            (JUDGES, Some(judges), _) if self.ranking.is_none() => judges.apply(rest, event),
+            (JUDGES, Some(judges), _) => judges.apply(rest, event),
             (BODY, None, Some(body)) => body.apply(rest, event),
             _ => false,
         };

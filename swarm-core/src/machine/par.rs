@@ -195,10 +195,6 @@ impl Operation for Par {
     fn cancel(&mut self, path: &mut Path, out: &mut Vec<Demand>) {
         for (i, branch) in self.branches.iter_mut().enumerate() {
             if branch.node.end().is_none() {
-                if !branch.started {
-                    branch.started = true;
-                    self.live += 1;
-                }
                 let i = number(i);
                 path.at(i, self.words.at(i), |path| {
                     branch.node.cancel(path, out);

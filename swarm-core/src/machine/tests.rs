@@ -51,7 +51,8 @@ fn count(n: u32) -> NonZeroU32 {
 }
 
 /// What somebody who answers is understood to say. A judge is `score` (of the name of what it judges, whose last number in percent
-/// counts, if it ends with one), `same` (always a half), `vague` or `silly`; who lists is `list-3`.
+/// counts, if it ends with one), `same` (always a half), `worthless`, `vague`, `silly`, or one of those who say nothing at all
+/// (`mute`, `late`, `too-late`); who lists is `list-3`.
 fn finding(start: &Start) -> Option<Finding> {
     let behaviour = start.spec.prompt.as_str();
     let score = |score| Finding::Judgement {
@@ -65,6 +66,8 @@ fn finding(start: &Start) -> Option<Finding> {
         Reading::Judgement | Reading::ExitStatus => match behaviour {
             "score" => score(own_score(start)),
             "same" => score(Score::HALF),
+            "worthless" => score(Score::ZERO),
+            "mute" | "late" | "too-late" => return None,
             "vague" => Finding::Judgement {
                 verdict: Verdict::Unknown,
                 score: Score::ZERO,
@@ -101,7 +104,8 @@ fn own_score(start: &Start) -> Score {
     Score::from_millionths(percent * 10_000)
 }
 
-/// Behaves as the prompt says: `ok`, `fail`, `hang` (until stopped), `ok-at-2` (fails in earlier attempts), `poor`, `absent` and `refused` (are never started).
+/// Behaves as the prompt says: `ok`, `fail`, `hang` (until stopped), `ok-at-2` (fails in earlier attempts), `poor`, `absent`,
+/// `refused` and `too-late` (are never started), `late` (began before its time was over).
 /// Whoever judges or lists says what [`finding`] has.
 struct Scripted;
 
@@ -125,6 +129,11 @@ impl Performer for Scripted {
                 let exit = ExitReason::Refused;
                 return Performed::Ended(AgentOutcome::not_started(exit, "not allowed"));
             }
+            "too-late" => {
+                let exit = ExitReason::DeadlineExceeded;
+                return Performed::Ended(AgentOutcome::not_started(exit, "no time"));
+            }
+            "late" => ExitReason::DeadlineExceeded,
             "fail" => ExitReason::Failed { code: 1 },
             _ if finding.is_some() => ExitReason::Completed,
             "ok" => ExitReason::Completed,

@@ -1,7 +1,7 @@
 //! Reading JSON objects whose every field must be known.
 
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::SpecError;
 use crate::suggest::nearest;
@@ -12,7 +12,7 @@ pub(super) fn read<T: DeserializeOwned>(
     known: &[&str],
     place: &str,
 ) -> Result<T, SpecError> {
-    let Value::Object(object) = value else {
+    let Value::Object(mut object) = value else {
         return Err(SpecError::shape(
             place,
             format!("expected an object, got {}", kind(&value)),
@@ -25,7 +25,9 @@ pub(super) fn read<T: DeserializeOwned>(
             field: field.clone(),
         });
     }
-    serde_path_to_error::deserialize(without_nulls(object)).map_err(|error| {
+    // Null says the same as an absent field.
+    object.retain(|_, value| !value.is_null());
+    serde_path_to_error::deserialize(Value::Object(object)).map_err(|error| {
         let path = error.path().to_string();
         let place = if path == "." {
             place.to_owned()
@@ -34,16 +36,6 @@ pub(super) fn read<T: DeserializeOwned>(
         };
         SpecError::shape(place, error.into_inner().to_string())
     })
-}
-
-/// Null says the same as an absent field.
-fn without_nulls(object: Map<String, Value>) -> Value {
-    Value::Object(
-        object
-            .into_iter()
-            .filter(|(_, value)| !value.is_null())
-            .collect(),
-    )
 }
 
 pub(super) fn kind(value: &Value) -> &'static str {

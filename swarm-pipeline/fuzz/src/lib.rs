@@ -61,6 +61,11 @@ pub fn patch(text: &str) {
         return;
     };
     is_sound(&changed);
+    // What came out is a definition that compiles to just this, and that the same patch changes no more.
+    for patch in [patch, serde_json::json!({})] {
+        let again = patcher.patch(&changed, &patch).expect("it was taken before");
+        assert_eq!(again.digest, changed.digest);
+    }
     assert_eq!(changed.governors, present.governors);
     let agents = |program: &Program| -> Vec<_> {
         let steps = program.steps.iter().flat_map(|step| step.work.agents());

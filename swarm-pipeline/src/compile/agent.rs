@@ -174,7 +174,7 @@ impl Compiler<'_> {
         (place, checked): (&Place<'_>, Option<&Place<'_>>),
         notes: &mut Notes<'_>,
     ) -> Env {
-        if setting.says().is_none() {
+        if setting.is_empty() {
             return outer.clone();
         }
         let (base, mut state) = match &setting.sandbox {

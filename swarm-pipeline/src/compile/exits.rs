@@ -12,8 +12,6 @@ use crate::{
 
 /// The longest name of a step. The names of its agents begin with it.
 const MAX_ID: usize = 60;
-/// How often a step may be entered by jumps at most. More is as good as for ever.
-const MAX_RETRIES: u32 = 1000;
 /// What is beside the folders of steps.
 const RESERVED: [&str; 1] = ["shared"];
 
@@ -103,11 +101,6 @@ impl Ids {
 
     /// Where it goes from `step`.
     pub(super) fn exits(&self, step: &Step, place: &Place<'_>, notes: &mut Notes<'_>) -> Exits {
-        if step.max_retries > MAX_RETRIES {
-            let message = format!("it must be at most {MAX_RETRIES}: more is as good as for ever");
-            let place = place.key("max_retries");
-            notes.mistakes.add(&place, ErrorCode::InvalidInput, message);
-        }
         let retry_if = place.key("retry_if");
         Exits {
             skips: step.only_after_error,

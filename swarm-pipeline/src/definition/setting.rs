@@ -62,13 +62,18 @@ impl Setting {
         see(&mut self.fields);
     }
 
+    /// Whether it says nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sandbox.is_none() && self.fields == SandboxSpec::default()
+    }
+
     /// The name of something that it says, if it says anything.
     pub(crate) fn says(&self) -> Option<String> {
+        if self.is_empty() {
+            return None;
+        }
         if self.sandbox.is_some() {
             return Some("sandbox".to_owned());
-        }
-        if self.fields == SandboxSpec::default() {
-            return None;
         }
         let written = serde_json::to_value(&self.fields).unwrap_or_default();
         written.as_object()?.keys().next().cloned()

@@ -9,7 +9,7 @@ use crate::{
     bounds::MAX_WORKS,
     diagnostics::Mistakes,
     fields::Fieldset,
-    forms::{Form, Record, expected, unique},
+    forms::{Form, Record, expected, unique, whole_within},
     place::Place,
     schema::Schemas,
     source::{Node, Written},
@@ -172,11 +172,13 @@ impl Record for Step {
                 "The governor that decides how to go on if it succeeds; `retry_if` and `next` count only if it does not decide.",
             ),
             next: fields.optional("next", "The step after it, if that is not the one behind it."),
-            max_retries: fields.or(
-                "max_retries",
-                "How often it may be entered by a jump: by `next`, `on_fail`, `retry_if` or a governor.",
-                MAX_RETRIES,
-            ),
+            max_retries: fields
+                .or(
+                    "max_retries",
+                    "How often it may be entered by a jump: by `next`, `on_fail`, `retry_if` or a governor.",
+                    Entries(MAX_RETRIES),
+                )
+                .0,
             retry_if: fields
                 .optional::<Keywords>(
                     "retry_if",
@@ -187,6 +189,25 @@ impl Record for Step {
             work: Work::fields(fields),
         };
         Some(step)
+    }
+}
+
+/// How often a step may be entered by jumps. More than the most is as good as for ever.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Entries(u32);
+
+impl Entries {
+    const MOST: u32 = 1000;
+}
+
+impl Form for Entries {
+    fn read(node: &Node, place: &Place<'_>, mistakes: &mut Mistakes) -> Option<Self> {
+        whole_within(0..=Self::MOST, node, place, mistakes).map(Self)
+    }
+
+    fn schema(_: &mut Schemas) -> Value {
+        json!({"type": "integer", "minimum": 0, "maximum": Self::MOST})
     }
 }
 

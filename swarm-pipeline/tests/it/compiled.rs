@@ -3,7 +3,7 @@
 use serde_json::json;
 use swarm_core::{
     plan::{OnFail, Patcher as _, Plan},
-    spec::Agent,
+    spec::{Agent, AgentSpec},
     types::TypeRegistry,
 };
 use swarm_pipeline::PipelinePatcher;
@@ -162,4 +162,43 @@ fn a_program_keeps_what_its_names_stood_for() {
     let patcher = PipelinePatcher::new(TypeRegistry::default());
     let changed = patcher.patch(&program, &json!({"budget": 1})).unwrap();
     assert_eq!(changed.steps, program.steps);
+}
+
+#[test]
+fn a_governor_has_no_tools_but_of_a_kind_that_they_cannot_be_taken_from() {
+    let tools = |agent: &str| {
+        let definition = json!({
+            "governors": {"g": {"spec": "Decide.", "agent": agent}},
+            "steps": [{"prompt": "x", "on_success": {"governor": "g"}}],
+        });
+        let program = program(&definition.to_string());
+        program.governors["g"].agent.sandbox.tools.clone()
+    };
+    let all = AgentSpec::command("x", ["true"]).unwrap().sandbox.tools;
+    assert_eq!(tools("claude"), [""; 0]);
+    assert_eq!(tools("codex"), all);
+}
+
+#[test]
+fn a_pipeline_that_is_written_within_has_the_agent_and_the_judge_of_the_one_around_it() {
+    let inner = json!({"steps": [{"filter": {"of": "one", "evaluator": "score:x"}}]});
+    let shelf = Shelf {
+        pipelines: vec![("saved", inner.to_string())],
+        ..Shelf::default()
+    };
+    let agents = |within: serde_json::Value| {
+        let definition = json!({
+            "agent": {"command": ["cat"]},
+            "judge": {"agent": {"command": ["rate"]}},
+            "steps": [{"pipeline": within}],
+        });
+        let program = shelf.program(&definition.to_string());
+        let agents = program.steps[0].work.agents().into_iter();
+        agents.map(|agent| agent.agent.clone()).collect::<Vec<_>>()
+    };
+    let command = |word: &str| Agent::Command(vec![word.to_owned()]);
+    assert_eq!(agents(inner), [command("cat"), command("rate")]);
+    // A saved one is the same wherever it is named.
+    let claude = Agent::Named("claude".to_owned());
+    assert_eq!(agents(json!("saved")), [claude.clone(), claude]);
 }

@@ -1,8 +1,11 @@
 //! What is said of definitions that are wrong.
 
 use serde_json::json;
-use swarm_core::error_code::{Coded as _, ErrorCode};
-use swarm_pipeline::Source;
+use swarm_core::{
+    error_code::{Coded as _, ErrorCode},
+    types::TypeRegistry,
+};
+use swarm_pipeline::{Source, Surroundings, compile};
 
 use crate::support::{Shelf, program, wrong};
 
@@ -75,7 +78,7 @@ fn all_mistakes_of_a_definition_are_told_at_once_in_the_order_of_the_text() {
         "steps[9]: there is no agent kind `claud`",
         "steps[10].filter.evaluator: ",
         "steps[11].pipeline: there is no pipeline `releas`",
-        "steps[12].max_retries: it must be at most 1000",
+        "steps[12].max_retries: it must be a whole number from 0 to 1000",
         "steps[13].map: it has no `inputs`",
         "steps[14].retry_if.AGAIN: there is no step `z`",
         "steps[15].guard[0]: unknown check \"exist\"; did you mean `exists`?",
@@ -288,6 +291,43 @@ fn ids_that_could_be_mistaken_for_something_else_are_refused() {
     }
 }
 
+// An id with a line break made a line that looked like one more mistake, at a place of its choice.
+#[test]
+fn what_somebody_wrote_stays_in_its_line() {
+    let forged = "a\n- line 9, column 9: steps[8].id: forged\r\u{1b}[2J\u{202e}\u{2028}";
+    let near = &forged.replace("line 9", "line 8");
+    let steps = [
+        json!([{"id": forged, "prompt": "x"}, {"id": forged, "prompt": "x"}]),
+        json!([{"prompt": "x", "next": forged}]),
+        json!([{"id": forged, "prompt": "x"}, {"prompt": "x", "next": near}]),
+        json!([{"id": forged, "prompt": "x", "max_retries": 0}, {"prompt": "x", "next": forged}]),
+        json!([{"prompt": "x", "condition": forged}, {"prompt": "x", "on_fail": {"governor": forged}}]),
+        json!([{"prompt": "x", "sandbox": forged, "input_type": forged, "output_type": forged}]),
+        json!([{"prompt": "x", "agent": forged, "model": forged}, {"pipeline": forged}]),
+        json!([{forged: 1, "prompt": "x"}, {"score": {"refs": [forged], "by": forged}}]),
+    ];
+    for steps in steps {
+        for told in wrong(&json!({"steps": steps}).to_string()) {
+            let is_odd = |c: char| c.is_control() || "\u{202e}\u{2028}".contains(c);
+            assert!(!told.contains(is_odd), "{told:?}");
+        }
+    }
+    let told = places("'a\u{1b}' = 1\n'a\u{1b}' = 2\n");
+    assert!(told.iter().all(|told| !told.contains('\u{1b}')), "{told:?}");
+}
+
+#[test]
+fn max_retries_says_how_many_there_may_be() {
+    for number in ["-1", "1001", "1.5", "4294967296"] {
+        let told = one(&format!(r#"[{{"prompt": "x", "max_retries": {number}}}]"#));
+        assert_eq!(
+            told,
+            "steps[0].max_retries: it must be a whole number from 0 to 1000"
+        );
+    }
+    program(r#"{"steps": [{"prompt": "x", "max_retries": 1000}]}"#);
+}
+
 #[test]
 fn amounts_that_are_none_are_refused() {
     for (key, toml) in [
@@ -468,4 +508,74 @@ fn a_step_without_work_is_a_mistake_whatever_else_it_says() {
             "{field}: {wrong}"
         );
     }
+}
+
+#[test]
+fn an_agent_that_nobody_chose_is_a_mistake_unless_a_sandbox_that_is_not_there_might_have() {
+    let shelf = Shelf::default();
+    let types = TypeRegistry::default();
+    let around = Surroundings::new(&shelf, &types).with_agent(None);
+    let told = |definition: serde_json::Value| {
+        let wrong = compile(&Source::value(&definition), &around).unwrap_err();
+        wrong.iter().map(|one| one.code).collect::<Vec<_>>()
+    };
+    let steps = json!([{"prompt": "a"}, {"prompt": "b", "agent": "codex"}]);
+    assert_eq!(told(json!({"steps": steps})), [ErrorCode::UnknownAgent]);
+    assert_eq!(
+        told(json!({"sandbox": "airgap", "steps": steps})),
+        [ErrorCode::UnknownSandbox]
+    );
+}
+
+#[test]
+fn what_several_agents_have_in_common_is_wrong_once() {
+    for common in ["sandbox", "timeout"] {
+        let value = match common {
+            "sandbox" => json!({"timeout": 0}),
+            _ => json!(0),
+        };
+        let steps = json!([{"par": ["a", "b"], common: value}]);
+        let told = one(&steps.to_string());
+        assert!(told.starts_with("steps[0]: "), "{told}");
+    }
+}
+
+#[test]
+fn what_only_a_step_for_errors_leads_to_is_come_to_after_an_error() {
+    let steps = json!([
+        {"id": "a", "prompt": "x", "on_fail": "mend", "next": "end"},
+        {"id": "rescue", "prompt": "x", "next": "end"},
+        {"id": "mend", "prompt": "x", "condition": "prev.error", "on_fail": "rescue", "next": "end"},
+        {"id": "end", "prompt": "x"},
+    ]);
+    program(&json!({"steps": steps}).to_string());
+    // After a success it is left out, and what it leads to, too.
+    let mut never = steps;
+    never[0] = json!({"id": "a", "prompt": "x", "next": "mend"});
+    let told = places(&json!({"steps": never}).to_string());
+    assert!(
+        told[0].starts_with("steps[1]: nothing leads to `rescue`"),
+        "{told:?}"
+    );
+    assert!(
+        told[1].starts_with("steps[2]: it is left out every time"),
+        "{told:?}"
+    );
+    assert_eq!(told.len(), 2);
+}
+
+#[test]
+fn a_governor_that_is_not_there_is_told_with_the_nearest_of_the_definition() {
+    let source = json!({
+        "governors": {"boss": {"spec": "Decide."}},
+        "steps": [{"prompt": "x", "on_fail": {"governor": "bos"}}],
+    });
+    let wrong = Shelf::default()
+        .compile(&Source::value(&source))
+        .unwrap_err();
+    let told: Vec<_> = wrong
+        .iter()
+        .map(|one| (one.code, one.suggestion.as_deref()))
+        .collect();
+    assert_eq!(told, [(ErrorCode::UnknownGovernor, Some("boss"))]);
 }

@@ -298,6 +298,10 @@ proptest! {
             let guards = |program: &Program| program.steps.iter()
                 .filter(|step| matches!(step.work, Plan::Guard { .. } | Plan::Approve { .. })).count();
             prop_assert!(guards(&changed) >= guards(&program));
+            // What came out is a definition that compiles to just this, and that the same patch changes no more.
+            prop_assert_eq!(&compiled_as_kept(&changed).digest, &changed.digest);
+            let again = patcher.patch(&changed, &patch).map(|again| again.digest);
+            prop_assert_eq!(again.as_ref(), Ok(&changed.digest));
         }
     }
 

@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 use futures_util::StreamExt as _;
 use swarm_core::{
     outcome::ExitReason,
-    refs::{Classification, Level, RefError},
+    refs::{Classification, Level, RefError, RefStore as _},
 };
 use swarm_refs::Filter;
 
@@ -132,4 +132,19 @@ async fn an_empty_store_lists_nothing() {
     let store = TestStore::new();
     assert_eq!(listed(&store, Filter::default()).await, [""; 0]);
     store.let_pass(Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn a_record_that_is_larger_than_any_of_ours_is_damaged_and_says_how_large_it_may_be() {
+    let store = TestStore::new();
+    store.record("run/agent", &[], "x").await;
+    let file = store.file(&id("run/agent"), "result.json");
+    let file = fs::OpenOptions::new().write(true).open(file).unwrap();
+    file.set_len((16 << 20) + 1).unwrap();
+    let got = store.get(&id("run/agent")).await;
+    let error = got.unwrap_err().to_string();
+    assert!(
+        error.contains("result.json has more than 16777216 bytes"),
+        "{error}"
+    );
 }

@@ -1,9 +1,8 @@
 //! `swarm governor save`
 
-use std::{num::NonZeroU32, path::PathBuf};
+use std::num::NonZeroU32;
 
 use clap::Args;
-use serde::Serialize;
 use serde_json::json;
 use swarm_core::{
     error_code::{Coded as _, ErrorCode},
@@ -12,7 +11,13 @@ use swarm_core::{
 };
 use swarm_pipeline::{Diagnostics, GovernorFolders, GovernorText, Source, Surroundings, compile};
 
-use super::{super::Context, not_found};
+use super::{
+    super::{
+        Context,
+        saved::{self, Saved},
+    },
+    not_found,
+};
 use crate::{
     agent_input::read, args::at_least_one, config::Config, error::CliError, exit_code::Exit,
 };
@@ -44,25 +49,13 @@ pub(crate) struct Save {
     command: Vec<String>,
 }
 
-#[derive(Serialize)]
-struct Saved {
-    saved: bool,
-    name: SandboxName,
-    path: PathBuf,
-    replaced: bool,
-}
-
 impl Save {
     pub(crate) fn execute(self, context: &Context) -> Result<Exit, CliError> {
         let config = context.config()?;
         let text = self.text(&config)?;
         check(&text, &config)?;
         let shelves = config.shelves_of("governors")?;
-        let folder = shelves.to_save_in().into_iter().next().ok_or_else(|| {
-            CliError::usage(
-                "there is no folder to save a governor in; work in a project, or set HOME",
-            )
-        })?;
+        let folder = saved::folder(&shelves, "governor")?;
         let other = folder.join(format!("{}.toml", self.name));
         if other.symlink_metadata().is_ok() {
             return Err(CliError::new(
@@ -81,28 +74,7 @@ impl Save {
             .map_err(|error| CliError::file("write", &path, &error))?;
         let used = GovernorFolders::new(shelves.all()).locate(self.name.as_str());
         let used = used.map_err(|error| not_found(&error))?;
-        if used != path {
-            context.out.warn(&format!(
-                "`{}` still means {}, which comes first; `swarm project forget` takes a project out of the way",
-                self.name,
-                used.display()
-            ));
-        }
-        let saved = Saved {
-            saved: true,
-            name: self.name,
-            path,
-            replaced,
-        };
-        context.out.answer(&saved, || {
-            let path = saved.path.display();
-            if saved.replaced {
-                format!("{path} (replaced)")
-            } else {
-                path.to_string()
-            }
-        })?;
-        Ok(Exit::Ok)
+        Saved::new(self.name, path, replaced).tell(context, &used)
     }
 
     fn text(&self, config: &Config) -> Result<GovernorText, CliError> {

@@ -27,7 +27,7 @@ pub(crate) struct Resume {
     deadline: Option<Duration>,
     #[command(flatten)]
     place: PlaceArgs,
-    /// Go on with the recording that the run began with
+    /// Where the recording is that the run began with, if it was moved
     #[arg(long, value_name = "FOLDER", conflicts_with = "replay")]
     record: Option<PathBuf>,
     /// The recording from which the run began

@@ -1,16 +1,16 @@
 //! `swarm sandbox save`
 
-use std::path::PathBuf;
-
 use clap::Args;
-use serde::Serialize;
 use swarm_core::{
     catalog::Catalog,
     ids::SandboxName,
     spec::{SandboxSpec, SpecError},
 };
 
-use super::super::Context;
+use super::super::{
+    Context,
+    saved::{self, Saved},
+};
 use crate::{
     agent_input::{overrides, read},
     args::AgentArgs,
@@ -28,14 +28,6 @@ pub(crate) struct Save {
     from: Option<String>,
     #[command(flatten)]
     agent: AgentArgs,
-}
-
-#[derive(Serialize)]
-struct Saved {
-    saved: bool,
-    name: SandboxName,
-    path: PathBuf,
-    replaced: bool,
 }
 
 impl Save {
@@ -66,30 +58,10 @@ impl Save {
         localize::absolute(&mut usable, &config.folders);
         usable.resolve()?;
         let shelves = config.shelves()?;
-        let written = Catalog::new(shelves.to_save_in()).save(&self.name, &spec)?;
+        let folder = saved::folder(&shelves, "sandbox")?;
+        let written = Catalog::new(vec![folder]).save(&self.name, &spec)?;
         let used = shelves.catalog().locate(self.name.as_str())?;
-        if used != written.path {
-            context.out.warn(&format!(
-                "`{}` still means {}, which comes first; `swarm project forget` takes a project out of the way",
-                self.name,
-                used.display()
-            ));
-        }
-        let saved = Saved {
-            saved: true,
-            name: self.name,
-            path: written.path,
-            replaced: written.replaced,
-        };
-        context.out.answer(&saved, || {
-            let path = saved.path.display();
-            if saved.replaced {
-                format!("{path} (replaced)")
-            } else {
-                path.to_string()
-            }
-        })?;
-        Ok(Exit::Ok)
+        Saved::new(self.name, written.path, written.replaced).tell(context, &used)
     }
 }
 

@@ -2,31 +2,28 @@
 
 use serde_json::json;
 
-use super::{COUNT, JUDGE, found, get, program, refused};
+use super::{COUNT, Jury, found, get, refused};
 use crate::common::TestEnvironment;
 
 #[test]
 fn the_best_of_a_beam_wins_and_names_the_others() {
-    let env = TestEnvironment::new();
+    let env = Jury::new();
     let counter = env.work().display().to_string();
     let agent =
         format!("{COUNT} case $i in 3) echo no >&2; exit 4;; *) echo good 0.$((i*3+1));; esac");
-    let judge = program(JUDGE);
-    let args = [
+    let args = env.judged(&[
         "beam",
         "Do it.",
         "--width",
         "4",
         "--evaluator",
         "validate:something good",
-        "--judge-sandbox",
-        &judge,
         "--",
         "sh",
         "-c",
         &agent,
         &counter,
-    ];
+    ]);
     let report = env.json(&args);
     assert_eq!(
         (get(&report, "/width"), get(&report, "/budget_exhausted")),
@@ -59,20 +56,17 @@ fn the_best_of_a_beam_wins_and_names_the_others() {
 
 #[test]
 fn a_beam_without_anything_good_fails_and_names_each_candidate() {
-    let env = TestEnvironment::new();
-    let judge = program(JUDGE);
-    let args = [
+    let env = Jury::new();
+    let args = env.judged(&[
         "beam",
         "good 0",
         "--width",
         "2",
         "--no-losers",
-        "--judge-sandbox",
-        &judge,
         "--json",
         "--",
         "cat",
-    ];
+    ]);
     let report = env.swarm(&args).code(1).value();
     assert_eq!(
         get(&report, "/error"),
@@ -80,19 +74,17 @@ fn a_beam_without_anything_good_fails_and_names_each_candidate() {
     );
     assert_eq!(get(&report, "/candidates").as_array().unwrap().len(), 2);
     assert!(report.get("winner").is_none());
-    let dead = [
+    let dead = env.judged(&[
         "beam",
         "x",
         "--width",
         "2",
-        "--judge-sandbox",
-        &judge,
         "--json",
         "--",
         "sh",
         "-c",
         "echo no >&2; exit 3",
-    ];
+    ]);
     let report = env.swarm(&dead).code(1).value();
     assert_eq!(get(&report, "/candidates/1/error"), "no");
     assert_eq!(get(&report, "/total_cost"), &json!(0.0));
@@ -100,10 +92,9 @@ fn a_beam_without_anything_good_fails_and_names_each_candidate() {
 
 #[test]
 fn a_beam_whose_budget_is_spent_keeps_the_best_so_far() {
-    let env = TestEnvironment::new();
-    let judge = program(JUDGE);
+    let env = Jury::new();
     // A program that says what it may cost is counted with that, since it does not say what it did cost.
-    let args = [
+    let args = env.judged(&[
         "beam",
         "good 0.5",
         "--width",
@@ -112,11 +103,9 @@ fn a_beam_whose_budget_is_spent_keeps_the_best_so_far() {
         "2.5",
         "--max-budget",
         "1",
-        "--judge-sandbox",
-        &judge,
         "--",
         "cat",
-    ];
+    ]);
     let report = env.json(&args);
     assert_eq!(get(&report, "/budget_exhausted"), &json!(true));
     assert_eq!(get(&report, "/total_cost"), &json!(2.0));
@@ -142,24 +131,12 @@ fn a_beam_that_makes_no_sense_is_refused_before_anything_is_paid() {
 
 #[test]
 fn a_cached_beam_has_as_many_results_as_candidates() {
-    let env = TestEnvironment::new();
+    let env = Jury::new();
     let counter = env.work().display().to_string();
     let agent = format!("{COUNT} echo good 0.$((i+1))");
-    let judge = program(JUDGE);
-    let args = [
-        "beam",
-        "x",
-        "--width",
-        "3",
-        "--cache",
-        "--judge-sandbox",
-        &judge,
-        "--",
-        "/bin/sh",
-        "-c",
-        &agent,
-        &counter,
-    ];
+    let args = env.judged(&[
+        "beam", "x", "--width", "3", "--cache", "--", "/bin/sh", "-c", &agent, &counter,
+    ]);
     let refs = |report: &serde_json::Value| {
         let losers = report["alternatives"].as_array().unwrap().clone();
         let all = losers.iter().chain([&report["winner"]]);

@@ -2,17 +2,16 @@
 
 use serde_json::json;
 
-use super::{JUDGE, found, get, program, refs, refused};
+use super::{Jury, found, get, refs, refused};
 use crate::common::TestEnvironment;
 
 #[test]
 fn filter_keeps_what_is_valid_and_stamps_all() {
-    let env = TestEnvironment::new();
+    let env = Jury::new();
     let refs = refs(&env, &["good 1", "good 0.5", "broken", "dead", "good 0.96"]);
-    let judge = program(JUDGE);
-    let mut args = vec!["filter"];
+    let mut args = env.judged(&["filter"]);
     args.extend(refs.iter().map(String::as_str));
-    args.extend(["--type", "A text that is good.", "--judge-sandbox", &judge]);
+    args.extend(["--type", "A text that is good."]);
     let report = env.json(&args);
     assert_eq!(
         (
@@ -101,12 +100,11 @@ fn a_ref_that_does_not_exist_is_named_before_anything_is_paid() {
 
 #[test]
 fn what_is_valid_needs_no_words_and_its_issues_are_told() {
-    let env = TestEnvironment::new();
+    let env = Jury::of(r#"echo '{"verdict": "VALID", "score": 1, "issues": ["a small thing"]}'"#);
     let id = refs(&env, &["good 1"]).remove(0);
     let shown = env.swarm(&["filter", &id, "--evaluator", "exec:true"]).ok();
     assert!(!shown.stdout.contains("the command"), "{}", shown.stdout);
-    let judge = program(r#"echo '{"verdict": "VALID", "score": 1, "issues": ["a small thing"]}'"#);
-    let args = ["filter", &id, "--type", "a note", "--judge-sandbox", &judge];
+    let args = env.judged(&["filter", &id, "--type", "a note"]);
     let report = env.json(&args);
     assert_eq!(get(&report, "/judged/0/verdict"), "VALID");
     let issues = get(&report, "/judged/0/issues");
@@ -168,18 +166,10 @@ fn an_agent_that_would_not_judge_is_refused() {
 
 #[test]
 fn encrypting_a_result_names_who_judged_it() {
-    let env = TestEnvironment::new();
+    let env = Jury::of("read -r line; echo '{\"score\": 0.5, \"issues\": [\"it says SECRET\"]}'");
     let id = refs(&env, &["good 0.5 SECRET"]).remove(0);
     // It quotes what it read.
-    let judge = program("read -r line; echo '{\"score\": 0.5, \"issues\": [\"it says SECRET\"]}'");
-    let args = [
-        "filter",
-        &id,
-        "--evaluator",
-        "score:x",
-        "--judge-sandbox",
-        &judge,
-    ];
+    let args = env.judged(&["filter", &id, "--evaluator", "score:x"]);
     let by = get(&env.json(&args), "/judged/0/validation_ref")
         .as_str()
         .unwrap()
@@ -194,14 +184,7 @@ fn encrypting_a_result_names_who_judged_it() {
     );
     // One more, for a person.
     let id = refs(&env, &["good 0.5"]).remove(0);
-    let args = [
-        "filter",
-        &id,
-        "--evaluator",
-        "score:x",
-        "--judge-sandbox",
-        &judge,
-    ];
+    let args = env.judged(&["filter", &id, "--evaluator", "score:x"]);
     let by = get(&env.json(&args), "/judged/0/validation_ref")
         .as_str()
         .unwrap()
@@ -217,19 +200,10 @@ fn encrypting_a_result_names_who_judged_it() {
 // It succeeded with nothing, and `score-list` kept everything, with a score of 0.
 #[test]
 fn a_run_whose_judges_print_nonsense_fails_and_so_does_such_a_step() {
-    let env = TestEnvironment::new();
+    let env = Jury::of("echo nonsense");
     let refs = refs(&env, &["one", "two"]);
-    let judge = program("echo nonsense");
     for command in ["filter", "score-list"] {
-        let args = [
-            command,
-            &refs[0],
-            &refs[1],
-            "--evaluator",
-            "score:x",
-            "--judge-sandbox",
-            &judge,
-        ];
+        let args = env.judged(&[command, &refs[0], &refs[1], "--evaluator", "score:x"]);
         let outcome = env.swarm(&args).code(1);
         for part in ["could not be judged", "gave no verdict", "swarm inspect"] {
             assert!(outcome.stdout.contains(part), "{command}: {outcome:?}");

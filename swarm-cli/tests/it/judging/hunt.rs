@@ -2,13 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{JUDGE, found, get, program, refused};
+use super::{Jury, found, get, refused};
 use crate::common::TestEnvironment;
 
 #[test]
 fn a_hunt_fetches_plans_judges_and_merges_what_it_found() {
-    let env = TestEnvironment::new();
-    let judge = program(JUDGE);
+    let env = Jury::new();
     let strategies = json!([
         {"name": "listed", "planner_template": "good {input}", "rubric": "score:x", "seeds": ["0.2", "0.8", "0.4"], "top_k": 2},
         {"name": "fetched", "planner_template": "good {input}", "rubric": "score:x", "fetcher_prompt": "[\"0.5\", \"0.9; more\"]"},
@@ -16,16 +15,7 @@ fn a_hunt_fetches_plans_judges_and_merges_what_it_found() {
         {"name": "checked", "planner_template": "{input}", "rubric": "exec:grep -q 1", "seeds": ["1", "2"]},
     ]);
     env.write("hunt.json", &strategies.to_string());
-    let args = [
-        "hunt",
-        "@hunt.json",
-        "--top-k-global",
-        "4",
-        "--judge-sandbox",
-        &judge,
-        "--",
-        "cat",
-    ];
+    let args = env.judged(&["hunt", "@hunt.json", "--top-k-global", "4", "--", "cat"]);
     let report = env.json(&args);
     let leaders: Vec<_> = report["leaderboard"]
         .as_array()

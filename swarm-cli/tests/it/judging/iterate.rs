@@ -2,30 +2,26 @@
 
 use serde_json::{Value, json};
 
-use super::{COUNT, JUDGE, get, program, refused};
-use crate::common::TestEnvironment;
+use super::{COUNT, Jury, get, refused};
 
 #[test]
 fn an_iteration_tells_what_to_mend_and_ends_when_it_is_good_enough() {
-    let env = TestEnvironment::new();
+    let env = Jury::new();
     let counter = env.work().display().to_string();
     let agent = format!(
         "{COUNT} cat; case $i in 0) echo good 0.4;; 1) echo nothing >&2; exit 1;; 2) echo good 0.3;; *) echo good 0.9;; esac"
     );
-    let judge = program(JUDGE);
-    let args = [
+    let args = env.judged(&[
         "iterate",
         "THE TASK",
         "--target-type",
         "something good",
-        "--judge-sandbox",
-        &judge,
         "--",
         "sh",
         "-c",
         &agent,
         &counter,
-    ];
+    ]);
     let report = env.json(&args);
     assert_eq!(get(&report, "/halted_because"), "success_threshold");
     assert_eq!(get(&report, "/iterations"), 4);
@@ -61,18 +57,9 @@ fn an_iteration_tells_what_to_mend_and_ends_when_it_is_good_enough() {
 
 #[test]
 fn an_iteration_ends_for_each_reason_there_is() {
-    let env = TestEnvironment::new();
-    let judge = program(JUDGE);
+    let env = Jury::new();
     let run = |more: &[&str], agent: &[&str], code: i32| {
-        let fixed = [
-            "iterate",
-            "x",
-            "--json",
-            "--evaluator",
-            "score:good",
-            "--judge-sandbox",
-            &judge,
-        ];
+        let fixed = env.judged(&["iterate", "x", "--json", "--evaluator", "score:good"]);
         let args = [&fixed[..], more, &["--"], agent].concat();
         env.swarm(&args).code(code).value()
     };
@@ -184,20 +171,17 @@ fn iterations_that_make_no_sense_are_refused_before_anything_is_paid() {
 
 #[test]
 fn an_iteration_that_nobody_can_judge_stops_and_names_the_judge() {
-    let env = TestEnvironment::new();
-    let judge = json!({"agent": {"command": ["./no-such-judge"]}}).to_string();
-    let args = [
+    let env = Jury::of_program(&["./no-such-judge"]);
+    let args = env.judged(&[
         "iterate",
         "x",
         "--evaluator",
         "score:x",
-        "--judge-sandbox",
-        &judge,
         "--json",
         "--",
         "echo",
         "done",
-    ];
+    ]);
     let report = env.swarm(&args).code(1).value();
     assert_eq!(get(&report, "/halted_because"), "evaluator_unavailable");
     assert_eq!(get(&report, "/iterations"), 1);

@@ -1,29 +1,23 @@
 //! `swarm retry --type`
 
-use serde_json::json;
-
-use super::{COUNT, JUDGE, get, program, refused};
-use crate::common::TestEnvironment;
+use super::{COUNT, Jury, get, refused};
 
 #[test]
 fn a_retry_with_a_type_goes_on_until_somebody_else_is_content() {
-    let env = TestEnvironment::new();
+    let env = Jury::new();
     let counter = env.work().display().to_string();
     let agent = format!("{COUNT} cat; echo good 0.$((i*6+3))9");
-    let judge = program(JUDGE);
-    let args = [
+    let args = env.judged(&[
         "retry",
         "Do it.",
         "--type",
         "something good",
-        "--judge-sandbox",
-        &judge,
         "--",
         "sh",
         "-c",
         &agent,
         &counter,
-    ];
+    ]);
     let found = env.json(&args);
     assert_eq!(found["agent_id"], "attempt-2");
     assert_eq!(found["validation_verdict"], "VALID");
@@ -41,20 +35,18 @@ fn a_retry_with_a_type_goes_on_until_somebody_else_is_content() {
         text.contains("says PARTIAL, score=0.39\n- more than 0.39\n"),
         "{text}"
     );
-    let never = [
+    let never = env.judged(&[
         "retry",
         "x",
         "--attempts",
         "2",
         "--type",
         "something good",
-        "--judge-sandbox",
-        &judge,
         "--json",
         "--",
         "echo",
         "good 0.5",
-    ];
+    ]);
     let failed = env.swarm(&never).code(1).value();
     assert_eq!(failed["error"], "All 2 attempts failed");
     assert_eq!(
@@ -74,22 +66,19 @@ fn a_retry_without_its_type_is_refused_before_anything_is_paid() {
 
 #[test]
 fn a_retry_that_nobody_can_judge_stops_and_names_the_judge() {
-    let env = TestEnvironment::new();
-    let judge = json!({"agent": {"command": ["./no-such-judge"]}}).to_string();
-    let args = [
+    let env = Jury::of_program(&["./no-such-judge"]);
+    let args = env.judged(&[
         "retry",
         "x",
         "--attempts",
         "3",
         "--type",
         "a note",
-        "--judge-sandbox",
-        &judge,
         "--json",
         "--",
         "echo",
         "done",
-    ];
+    ]);
     let failed = env.swarm(&args).code(1).value();
     let error = failed["error"].as_str().unwrap();
     assert!(error.starts_with("Stopped after attempt 1: "), "{error}");

@@ -2,26 +2,23 @@
 
 use serde_json::{Value, json};
 
-use super::{JUDGE, found, get, program, refs, refused};
+use super::{Jury, found, get, refs, refused};
 use crate::common::TestEnvironment;
 
 #[test]
 fn a_ref_that_is_gone_and_one_without_text_lose_nobody_else() {
-    let env = TestEnvironment::new();
+    let env = Jury::new();
     let refs = refs(&env, &["good 1"]);
     let silent = env.json(&["run", "x", "--", "true"]);
     let silent = silent["ref"].as_str().unwrap();
-    let judge = program(JUDGE);
-    let args = [
+    let args = env.judged(&[
         "score-list",
         "gone/agent-0",
         silent,
         &refs[0],
         "--evaluator",
         "score:goodness",
-        "--judge-sandbox",
-        &judge,
-    ];
+    ]);
     let report = env.json(&args);
     assert_eq!(get(&report, "/ranked/0/ref"), &json!(refs[0]));
     assert_eq!(get(&report, "/total"), 3);
@@ -39,32 +36,17 @@ fn a_ref_that_is_gone_and_one_without_text_lose_nobody_else() {
         Some(format!("{run}/score-2").as_str()),
         "{all}"
     );
-    let lost = env.swarm(&[
-        "filter",
-        "gone/agent-0",
-        "--evaluator",
-        "score:x",
-        "--judge-sandbox",
-        &judge,
-    ]);
+    let lost = env.swarm(&env.judged(&["filter", "gone/agent-0", "--evaluator", "score:x"]));
     drop(lost.code(1).says(&["gone/agent-0", "[ref_not_found]"]));
 }
 
 #[test]
 fn a_list_is_ordered_by_score_and_cut() {
-    let env = TestEnvironment::new();
+    let env = Jury::new();
     let refs = refs(&env, &["good 0.2", "good 0.9", "good 0.4", "good 0.9 too"]);
-    let judge = program(JUDGE);
-    let mut args = vec!["score-list"];
+    let mut args = env.judged(&["score-list"]);
     args.extend(refs.iter().map(String::as_str));
-    args.extend([
-        "--evaluator",
-        "score:goodness",
-        "--top-k",
-        "2",
-        "--judge-sandbox",
-        &judge,
-    ]);
+    args.extend(["--evaluator", "score:goodness", "--top-k", "2"]);
     let report = env.json(&args);
     // Of equals, the earlier one is first.
     assert_eq!(get(&report, "/winners"), &json!([refs[1], refs[3]]));
@@ -151,12 +133,11 @@ fn a_command_that_could_not_judge_says_nothing_and_one_that_objects_has_not_fail
 
 #[test]
 fn the_texts_of_a_ranking_are_printed_in_its_order_and_none_is_judged_twice() {
-    let env = TestEnvironment::new();
+    let env = Jury::new();
     let refs = refs(&env, &["good 0.2", "good 0.9", "good 0.5"]);
-    let judge = program(JUDGE);
-    let mut args = vec!["score-list"];
+    let mut args = env.judged(&["score-list"]);
     args.extend(refs.iter().chain(&refs).map(String::as_str));
-    args.extend(["--evaluator", "score:x", "--judge-sandbox", &judge]);
+    args.extend(["--evaluator", "score:x"]);
     args.extend(["--top-k", "2"]);
     assert_eq!(get(&env.json(&args), "/total"), 3);
     args.extend(["--text", "-q"]);

@@ -34,7 +34,10 @@ fn a_governor_is_told_how_the_pipeline_stands_and_says_where_it_goes() {
         json!({"action": "jump", "target": "c", "reason": "b is not needed", "confidence": 0.8});
     let report = ran(&env, &governed(&decision, "echo done", "on_success"));
     assert_eq!(steps(&report), ["a.1", "c.1"]);
-    assert_eq!(report["steps"][0]["decision"], "g: jump to c (1.00)");
+    assert_eq!(
+        report["steps"][0]["decision"],
+        "g: jump to c (1.00 of the vote)"
+    );
     let run = report["run_id"].as_str().unwrap();
     let shared = env.swarm_home().join("runs").join(run).join("shared");
     let told = fs::read_to_string(shared.join("told")).unwrap();

@@ -44,7 +44,8 @@ pub(super) struct Governing {
 #[derive(Debug)]
 struct Vote {
     action: Action,
-    confidence: Score,
+    /// How much of all confidence stands behind it.
+    share: Score,
     reason: String,
     /// The decision, if it wants something remembered.
     remembers: Option<RefId>,
@@ -133,11 +134,11 @@ impl Governing {
                 confidence: *confidence,
             })
             .collect();
-        self.vote = vote(&votes).and_then(|(winner, confidence)| {
+        self.vote = vote(&votes).and_then(|(winner, share)| {
             let (action, _, reason, remembers) = decisions.get(winner)?;
             Some(Vote {
                 action: (*action).clone(),
-                confidence,
+                share,
                 reason: (*reason).clone(),
                 remembers: remembers.clone().flatten(),
             })
@@ -176,8 +177,8 @@ impl Governing {
             Action::Jump { target } => format!("jump to {}", one_line(target, MAX_SHOWN)),
             action => action.name().to_owned(),
         };
-        let (governor, confidence) = (&self.governor, vote.confidence.as_f64());
-        Some(format!("{governor}: {what} ({confidence:.2})"))
+        let (governor, share) = (&self.governor, vote.share.as_f64());
+        Some(format!("{governor}: {what} ({share:.2} of the vote)"))
     }
 
     /// What came of it so far.

@@ -372,7 +372,7 @@ fn a_governor_decides_by_itself_what_is_next() {
     assert_eq!(names, ["a", "a.governor", "c"]);
     assert_eq!(
         trace.visits[0].decision.as_deref(),
-        Some("g: jump to c (1.00)")
+        Some("g: jump to c (1.00 of the vote)")
     );
 }
 
@@ -397,7 +397,10 @@ fn governors_vote_and_the_most_confidence_wins() {
         "a.governor.agent-2",
     ];
     assert_eq!(names, [&["a"][..], &asked, &["b", "c"]].concat());
-    assert_eq!(trace.visits[0].decision.as_deref(), Some("g: next (0.55)"));
+    assert_eq!(
+        trace.visits[0].decision.as_deref(),
+        Some("g: next (0.55 of the vote)")
+    );
 }
 
 #[test]
@@ -492,6 +495,32 @@ fn when_the_budget_is_spent_no_step_is_tried_any_more() {
 }
 
 #[test]
+fn why_it_broke_is_told_once() {
+    let errors = |exit: ExitReason| {
+        let mut first = step("a");
+        first.on_fail = Some(OnFail::Goto(0));
+        first.max_retries = 0;
+        let mut machine = Machine::new(plan_of(vec![first]));
+        let mut world = World {
+            agent: &mut |_| Answer::Fail(exit.clone()),
+            effect: &mut |what| what.effect.goes_well(),
+        };
+        follow(&mut machine, &mut world, 10);
+        let Some(End::Failed { failures, .. }) = machine.end() else {
+            panic!("{:?}", machine.end())
+        };
+        let errors = failures.iter().map(|failure| failure.error.clone());
+        errors.collect::<Vec<_>>()
+    };
+    // That of the agent is the reason.
+    assert_eq!(errors(ExitReason::BudgetExhausted), ["no"]);
+    assert_eq!(
+        errors(ExitReason::Failed { code: 1 }),
+        ["no", "Exceeded max retries (0) of step `a`"]
+    );
+}
+
+#[test]
 fn a_step_may_be_any_plan_and_a_pipeline_within_has_names_of_its_own() {
     let mut many = step("many");
     many.work = plan::par([agent("x"), agent("y")]);
@@ -525,6 +554,46 @@ fn a_pipeline_that_is_over_goes_on_from_a_step_with_what_that_was_told() {
         panic!("{:?}", start.context)
     };
     assert_eq!(told.refs[..], ["r/a".parse().unwrap()]);
+}
+
+#[test]
+fn a_pipeline_that_was_stopped_can_go_on_from_a_step() {
+    let mut machine = Machine::new(plan_of(vec![step("a"), step("b")]));
+    let [Demand::Start(start)] = &machine.demands()[..] else {
+        panic!()
+    };
+    machine.cancel();
+    let ended = AgentEnded {
+        at: start.at.clone(),
+        agent: start.agent.clone(),
+        outcome: outcome(&start.agent, Answer::Fail(ExitReason::Cancelled)),
+    };
+    machine.apply(&ended).unwrap();
+    assert_eq!(machine.end(), Some(&End::Cancelled));
+    machine.restart(1, None).unwrap();
+    let demands = machine.demands();
+    assert!(
+        matches!(&demands[..], [Demand::Start(start)] if start.agent.as_str() == "b"),
+        "{demands:?}"
+    );
+}
+
+#[test]
+fn what_a_step_was_given_is_known_once_it_was_entered() {
+    let mut machine = Machine::new(plan_of(vec![step("a"), step("b"), step("c")]));
+    let mut world = World {
+        agent: &mut |_| Answer::Ok,
+        effect: &mut |what| what.effect.goes_well(),
+    };
+    follow(&mut machine, &mut world, 1);
+    let given = |step: &str| machine.given_to(&step.parse().unwrap());
+    assert_eq!(given("a"), Some(Vec::new()));
+    assert_eq!(given("b"), Some(vec!["r/a".parse().unwrap()]));
+    assert_eq!(given("c"), None);
+    assert_eq!(
+        Machine::new(plan::run(agent("x"))).given_to(&"a".parse().unwrap()),
+        None
+    );
 }
 
 /// Where a step leads, in small numbers.

@@ -114,3 +114,21 @@ async fn who_judges_is_told_the_seed_that_a_result_was_made_from() {
     let ways = inputs_of_judges(fetched("list-2"), agent("ok")).await;
     assert_eq!(ways, [told("{input}", Some(0)), told("{input}", Some(1))]);
 }
+
+#[test]
+fn a_hunt_without_a_number_keeps_all_that_its_ways_keep() {
+    let ways = || {
+        [
+            strategy("a", listed(3), "same"),
+            strategy("b", listed(1), "same"),
+        ]
+    };
+    for (top, kept) in [(0, 3), (1, 1), (2, 2), (9, 3)] {
+        let (end, account) = accounted(hunt(ways(), top, None));
+        assert_eq!(names(&end).len(), kept, "{top}");
+        let Account::Hunt { leaderboard, .. } = account else {
+            panic!("{account:?}")
+        };
+        assert_eq!(leaderboard.len(), kept, "{top}");
+    }
+}

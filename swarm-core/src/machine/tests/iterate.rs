@@ -153,3 +153,16 @@ fn an_attempt_is_told_of_those_before_it() {
         }
     }
 }
+
+#[test]
+fn what_is_worth_nothing_is_good_enough_only_where_nothing_is_asked_for() {
+    for (threshold, succeeds) in [(0, true), (1, false)] {
+        let (end, iteration) = iteration(iterate(
+            agent("ok"),
+            by("worthless"),
+            until(2, threshold, 5),
+        ));
+        assert_eq!(iteration.best, Some(0), "{threshold}");
+        assert_eq!(matches!(end, End::Succeeded { .. }), succeeds, "{end:?}");
+    }
+}

@@ -190,6 +190,12 @@ fn results_are_stamped_before_the_end() {
     let stamp = |i: usize| stamps[i].1.search.clone().unwrap();
     assert_eq!((stamp(0).beam_rank, stamp(0).pruned), (0, false));
     assert_eq!((stamp(1).beam_rank, stamp(1).pruned), (1, true));
+    let validated = stamps[0].1.validated.as_ref().unwrap();
+    assert_eq!(validated.validated_as, "score:x");
+    assert_eq!(validated.validation_verdict, Verdict::Partial);
+    assert_eq!(validated.validation_score, Score::from_millionths(900_000));
+    let by = validated.validation_ref.as_ref().unwrap();
+    assert_eq!(by.agent.as_str(), "score-1");
     assert!(machine.end().is_none());
 }
 
@@ -198,4 +204,59 @@ fn as_many_judge_at_once_as_may() {
     let plan = filter(given(&["a", "b", "c"]), by("score"));
     let mut machine = Machine::new(plan.with_limit(NonZeroUsize::MIN));
     assert_eq!(machine.demands().len(), 1);
+}
+
+#[test]
+fn the_best_is_told_of_those_it_was_better_than_if_they_are_kept() {
+    let stamps = |select| {
+        let plan = Plan::Judge {
+            given: given(&["a_20", "b_90", "c_50"]),
+            body: None,
+            evaluator: by("score"),
+            select,
+            limit: None,
+        };
+        let (_, events) = driven_with_effects(&mut Machine::new(plan.clone()));
+        let mut machine = Machine::replay(plan, &events[..3]).unwrap();
+        let [Demand::Do(what)] = &machine.demands()[..] else {
+            panic!()
+        };
+        let Effect::Stamp(stamps) = &what.effect else {
+            panic!("{what:?}")
+        };
+        let told = stamps.iter().map(|(id, judged)| {
+            let others = judged.search.as_ref().unwrap().alternatives.iter();
+            let others: Vec<_> = others.map(|id| id.agent.to_string()).collect();
+            (id.agent.to_string(), others)
+        });
+        told.collect::<Vec<_>>()
+    };
+    let kept = stamps(Selection::Best { keep_losers: true });
+    assert_eq!(kept[0].1, ["c_50", "a_20"]);
+    assert!(kept[1..].iter().all(|(_, others)| others.is_empty()));
+    for select in [
+        Selection::Best { keep_losers: false },
+        Selection::Top { count: 1 },
+    ] {
+        let stamps = stamps(select);
+        assert_eq!(stamps[0].0, "b_90");
+        assert!(stamps.iter().all(|(_, others)| others.is_empty()));
+    }
+}
+
+#[test]
+fn a_stamp_is_heard_of_once_and_at_its_place() {
+    let plan = score_list(given(&["a_20"]), by("score"), 1);
+    let (_, events) = driven_with_effects(&mut Machine::new(plan.clone()));
+    let [judge, Happened::Effect(stamp)] = &events[..] else {
+        panic!("{events:?}")
+    };
+    let mut machine = Machine::replay(plan, [judge]).unwrap();
+    let mut below = stamp.clone();
+    below.at.0.push(0);
+    assert!(machine.apply(&below).is_err(), "nobody is there");
+    assert!(machine.apply(judge).is_err(), "who has judged judges again");
+    assert!(machine.end().is_none());
+    machine.apply(stamp).unwrap();
+    assert!(machine.apply(stamp).is_err(), "the same stamp twice");
 }

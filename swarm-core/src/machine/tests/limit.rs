@@ -45,3 +45,16 @@ fn a_limit_right_within_a_limit_has_a_purse_of_its_own() {
     assert_eq!(scopes.len(), 2);
     assert_ne!(scopes[0].0, scopes[1].0);
 }
+
+#[test]
+fn limits_that_limit_nothing_are_no_limits() {
+    let nothing = ScopeLimits::default();
+    assert!(nothing.is_empty() && !limits(1).is_empty());
+    assert_eq!(limit(agent("ok"), nothing.clone()), agent("ok"));
+    // As a pipeline has them, or a plan that somebody wrote.
+    let plan = Plan::Limit {
+        body: Box::new(agent("ok")),
+        limits: nothing,
+    };
+    assert_eq!(scopes(plan), [[]]);
+}

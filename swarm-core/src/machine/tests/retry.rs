@@ -26,6 +26,8 @@ fn a_retry_ends_when_nobody_can_judge_and_goes_on_when_somebody_could() {
         ("absent", 1),
         ("refused", 1),
         ("poor", 1),
+        ("too-late", 1),
+        ("mute", 3),
         ("fail", 3),
         ("silly", 3),
     ] {
@@ -38,7 +40,22 @@ fn a_retry_ends_when_nobody_can_judge_and_goes_on_when_somebody_could() {
         };
         assert_eq!(failures[0].has_no_judge, attempts == 1, "{judge}");
     }
+    // A judge that had begun is no reason, though there is no time for another attempt.
+    let late = retry(valid(agent("ok"), by("late")), count(3));
+    let (end, _) = driven(&mut Machine::new(late));
+    assert!(matches!(end, End::Failed { failures, .. } if !failures[0].has_no_judge));
     // Who does the task may be started at the next attempt.
     let (_, log) = driven(&mut Machine::new(retry(agent("absent"), count(3))));
     assert_eq!(log.len(), 3);
+}
+
+#[test]
+fn an_attempt_that_is_over_is_not_heard_of_again() {
+    let plan = retry(agent("ok-at-2"), count(3));
+    let (_, log) = driven(&mut Machine::new(plan.clone()));
+    assert_eq!(ran(&log), ["attempt-1", "attempt-2"]);
+    let mut machine = Machine::replay(plan, &log[..1]).unwrap();
+    assert!(machine.apply(&log[0]).is_err(), "the first attempt twice");
+    machine.apply(&log[1]).unwrap();
+    assert!(machine.apply(&log[1]).is_err(), "the last attempt twice");
 }

@@ -34,6 +34,9 @@ use crate::{
     spec::EnvVars,
 };
 
+/// How long an argument or a variable may not be, in bytes (`MAX_ARG_STRLEN` of Linux).
+const MAX_ARGUMENT: usize = 128 << 10;
+
 /// A running agent. If it is dropped, the agent is killed and its folder removed, in this order.
 #[derive(Debug)]
 pub(super) struct Launched {
@@ -166,7 +169,7 @@ fn start(
     let started = Instant::now();
     let mut child = command
         .spawn()
-        .map_err(|error| refusal(program, &file, &error))?;
+        .map_err(|error| refusal(program, &file, &command, &error))?;
     let group = ProcessGroup::led_by(&child);
     let input = child
         .stdin
@@ -230,7 +233,7 @@ pub(super) fn path_of(vars: &EnvVars) -> Option<&str> {
         .find_map(|(name, value)| (name == "PATH").then_some(value))
 }
 
-fn refusal(program: &str, file: &Path, error: &io::Error) -> RuntimeError {
+fn refusal(program: &str, file: &Path, command: &Command, error: &io::Error) -> RuntimeError {
     let missing = |problem: String| RuntimeError::ProgramMissing {
         program: program.to_owned(),
         problem,
@@ -245,9 +248,26 @@ fn refusal(program: &str, file: &Path, error: &io::Error) -> RuntimeError {
             "{file} is neither a program of this machine nor a script with a `#!` line"
         )),
         Some(rustix::io::Errno::ACCESS) => missing(format!("{file} may not be executed")),
-        Some(rustix::io::Errno::TOOBIG) => RuntimeError::Start(format!(
-            "the arguments and environment of {program:?} are too long; pass long text on stdin or as a file"
-        )),
+        Some(rustix::io::Errno::TOOBIG) => {
+            let (all, longest) = lengths(command);
+            RuntimeError::Start(format!(
+                "the arguments and environment of {program:?} have {all} bytes, and the longest {longest}: the system takes less \
+                 than {MAX_ARGUMENT} in one, and in all what `getconf ARG_MAX` says; pass long text on stdin or as a file"
+            ))
+        }
         _ => RuntimeError::Start(format!("{file}: {error}")),
     }
+}
+
+/// How many bytes the arguments and the environment have together, and the longest of them.
+fn lengths(command: &Command) -> (usize, usize) {
+    let command = command.as_std();
+    let vars = command.get_envs().map(|(name, value)| {
+        let value = value.map_or(0, |value| value.len() + "=".len());
+        name.len() + value
+    });
+    let lengths = command.get_args().map(std::ffi::OsStr::len).chain(vars);
+    lengths.fold((0, 0), |(all, longest), length| {
+        (all + length, longest.max(length))
+    })
 }
