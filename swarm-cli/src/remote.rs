@@ -12,7 +12,7 @@ use swarm_core::{
 use swarm_http::{
     DaemonHome,
     engines::EngineSettings,
-    operations::runs::{FromStep, Resume, Start},
+    operations::runs::{FromStep, Limits, Resume, Start},
     runs::{RunSettings, TypesIn},
 };
 use tokio::task::spawn_blocking;
@@ -43,7 +43,7 @@ pub(crate) async fn start(
         run: new.id.clone(),
         supplies: Some(supplies(session, &new.plan).await?),
         plan: new.plan,
-        limits: new.limits,
+        limits: new.limits.into(),
         settings: settings(session, args)?,
     };
     let mut daemon = Daemon::reach(context, &Speaker::default()).await?;
@@ -75,7 +75,7 @@ pub(crate) async fn resume(
             step: restart.step,
             program: restart.program,
         }),
-        limits,
+        limits: limits.map(Limits::from),
         settings: settings(session, args)?,
         supplies: Some(supplies(session, work).await?),
     };
@@ -195,6 +195,10 @@ async fn watch(
             context.out.notice(&format!(
                 "run {run} goes on; `swarm runs watch {run}` follows it, `swarm runs kill {run}` stops it"
             ));
+            return Ok(Exit::Interrupted);
+        }
+        Err(error) if error.code() == ErrorCode::DaemonUnreachable => {
+            context.out.notice(error.message());
             return Ok(Exit::Interrupted);
         }
         Err(error) if session.has_begun(run).await => {

@@ -85,7 +85,15 @@ pub(crate) async fn choose(session: &Session, out: Output) -> Result<Chosen, Cli
     let settings = &session.config.settings;
     let path = path_of_user();
     let chosen = open(settings, path, bar, &tell).await?;
-    sweep(&session.log, &settings.home, chosen.runtime.as_ref(), &tell).await;
+    let nothing = |_: &_| false;
+    sweep(
+        &session.log,
+        &settings.home,
+        chosen.runtime.as_ref(),
+        &nothing,
+        &tell,
+    )
+    .await;
     Ok(chosen)
 }
 

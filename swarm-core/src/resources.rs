@@ -47,19 +47,22 @@ impl PoolLimits {
     /// The capacity of the pool `name`: by its exact name, else in upper case with `_` for other characters, as a shell
     /// can write it.
     fn named(&self, name: &str) -> Option<usize> {
-        let shell_name: String = name
-            .chars()
-            .map(|c| {
-                if c.is_ascii_alphanumeric() {
-                    c.to_ascii_uppercase()
-                } else {
-                    '_'
-                }
-            })
-            .collect();
-        let found = self.pools.get(name).or_else(|| self.pools.get(&shell_name));
+        let found = self.pools.get(name);
+        let found = found.or_else(|| self.pools.get(&shell_name(name)));
         found.map(|capacity| capacity.get())
     }
+}
+
+/// The name of a pool as a shell can write it.
+fn shell_name(name: &str) -> String {
+    let written = name.chars().map(|c| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_uppercase()
+        } else {
+            '_'
+        }
+    });
+    written.collect()
 }
 
 /// Nothing was free in time.
@@ -262,8 +265,11 @@ impl State {
     }
 
     fn capacity(&self, limits: &PoolLimits, pool: &str) -> usize {
-        let named = limits.named(pool);
-        named.or_else(|| self.sizes.get(pool).copied()).unwrap_or(1)
+        let asked_for = || {
+            let size = self.sizes.get(pool);
+            size.or_else(|| self.sizes.get(&shell_name(pool))).copied()
+        };
+        limits.named(pool).or_else(asked_for).unwrap_or(1)
     }
 
     /// The line whose first may go now; see the rules at the top.

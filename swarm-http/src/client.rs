@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// How long the daemon may take to accept a connection.
-const CONNECT: Duration = Duration::from_secs(2);
+const CONNECT: Duration = Duration::from_secs(5);
 /// How long it may take to answer, besides what it was told to wait.
 const ANSWER: Duration = Duration::from_secs(90);
 /// The largest answer, in bytes.
@@ -103,7 +103,9 @@ impl Client {
             connection: driving,
         };
         // A daemon that is about to end takes connections until it does. Nothing is asked of one that does not answer.
-        client.request(Method::GET, "/health", Vec::new()).await?;
+        let health = client.request(Method::GET, "/health", Vec::new());
+        let late = |_| unreachable(format!("does not answer within {} s", CONNECT.as_secs()));
+        timeout(CONNECT, health).await.map_err(late)??;
         Ok(client)
     }
 

@@ -78,7 +78,15 @@ impl Failure {
             ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             ErrorCode::Full => StatusCode::INSUFFICIENT_STORAGE,
-            ErrorCode::LogFailed | ErrorCode::LogTooNew => StatusCode::SERVICE_UNAVAILABLE,
+            ErrorCode::LogFailed | ErrorCode::LogTooNew | ErrorCode::EngineUnavailable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            ErrorCode::Unsupported
+            | ErrorCode::UnknownModel
+            | ErrorCode::NoCredentials
+            | ErrorCode::UnknownMcpServer
+            | ErrorCode::MountMissing
+            | ErrorCode::BudgetExhausted => StatusCode::UNPROCESSABLE_ENTITY,
             ErrorCode::InvalidInput | ErrorCode::InvalidJson | ErrorCode::InvalidName => {
                 StatusCode::BAD_REQUEST
             }

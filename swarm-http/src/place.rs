@@ -1,7 +1,7 @@
 //! Where a session is, as git sees it. Git is run here, by the client, in its own folder; the daemon never does.
 //!
 //! The folder may have come from somebody else, with a configuration that names programs: a monitor of files, a pager, a program that
-//! checks signatures, filters, those of a submodule. None of them is run.
+//! checks signatures, filters, those of a submodule, one that fetches what is missing. None of them is run.
 
 use std::{path::Path, process::Stdio, time::Duration};
 
@@ -89,6 +89,9 @@ async fn git(folder: &Path, args: &[&str], settings: &[(String, &str)]) -> Optio
         .args(args)
         .current_dir(folder)
         .env("GIT_TERMINAL_PROMPT", "0")
+        // What a repository lacks could be fetched from where it says, by a program that it names.
+        .env("GIT_NO_LAZY_FETCH", "1")
+        .env("GIT_ALLOW_PROTOCOL", "")
         .env("GIT_CONFIG_COUNT", settings.len().to_string())
         .stdin(Stdio::null())
         .stderr(Stdio::null())

@@ -49,6 +49,8 @@ use crate::{
 const FAREWELL: Duration = Duration::from_secs(15);
 /// How long engines may take after that to remove what they have stopped.
 const REMOVALS: Duration = Duration::from_secs(8);
+/// How long a daemon that begins waits before it goes on with what was left behind.
+const PRECEDENCE: Duration = Duration::from_secs(1);
 /// How long whoever asks for a run waits until it has begun. An image may have to be built first.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -62,6 +64,8 @@ pub(crate) struct Runs {
     connected: Connected,
     machine: Option<Arc<dyn UserMachine>>,
     driven: Mutex<BTreeMap<RunId, Arc<Driven>>>,
+    /// Those that the daemon before this one has left behind, and that nobody has taken up yet.
+    left: Mutex<BTreeMap<RunId, RunSettings>>,
     kept: KeptRuns,
     tasks: TaskTracker,
     stopping: CancellationToken,
@@ -98,8 +102,10 @@ impl Runs {
         // No agent runs in it: it is there for the pools.
         let processes = ProcessRuntime::new(ProcessOptions::new(home.join("processes")));
         let all = Swarm::builder(Arc::new(processes)).limits(equipment.limits);
+        let kept = KeptRuns::open(&home)?;
         Ok(Self {
-            kept: KeptRuns::open(&home)?,
+            left: Mutex::new(kept.all().into_iter().collect()),
+            kept,
             stores: Stores {
                 log,
                 refs: Arc::new(refs),
@@ -158,6 +164,8 @@ impl Runs {
                 "the daemon is ending; try again, which starts another one",
             ));
         }
+        // From here on it is this one's business, and no longer gone on with by itself.
+        self.left().remove(&run);
         let (lock, went_on) = self.claim(&run, &settings).await?;
         let (driven, begun) = Driven::new(settings.engine.clone());
         self.driven().insert(run.clone(), Arc::clone(&driven));
@@ -195,7 +203,14 @@ impl Runs {
             let Some(lock) = RunLock::try_acquire(&home, &id)? else {
                 return Ok(None);
             };
-            Ok::<_, Failure>(Some((lock, kept.keep(&id, &settings)?)))
+            match kept.keep(&id, &settings) {
+                Ok(went_on) => Ok::<_, Failure>(Some((lock, went_on))),
+                Err(error) => {
+                    // Of a run that never was, nothing stays. If that fails, gc removes it.
+                    drop(lock.discard());
+                    Err(error.into())
+                }
+            }
         });
         let claimed = claimed.await;
         let claimed = claimed.map_err(|error| Failure::new(ErrorCode::Internal, error.to_string()));
@@ -209,14 +224,23 @@ impl Runs {
 
     /// Goes on with everything that a daemon of this home has left behind.
     async fn take_up(self: &Arc<Self>) {
-        let kept = self.kept.clone();
-        let left = spawn_blocking(move || kept.all()).await.unwrap_or_default();
-        for (run, settings) in left {
+        // Who has started this daemon to resume one of them, perhaps within other limits, comes first.
+        tokio::select! {
+            () = self.stopping.cancelled() => return,
+            () = tokio::time::sleep(PRECEDENCE) => {}
+        }
+        loop {
+            let next = self
+                .left()
+                .first_key_value()
+                .map(|(run, settings)| (run.clone(), settings.clone()));
+            let Some((run, settings)) = next else { return };
             let is_over = match self.view(&run).await {
                 Ok(view) => view.end().is_some(),
                 Err(failure) => failure.code == ErrorCode::RunNotFound,
             };
             if is_over {
+                self.left().remove(&run);
                 let kept = self.kept.clone();
                 drop(spawn_blocking(move || kept.forget(&run)).await);
                 continue;
@@ -279,7 +303,7 @@ impl Runs {
 
     /// Whether some process drives it.
     pub(crate) async fn is_live(&self, run: &RunId) -> bool {
-        if self.find(run).is_some() {
+        if self.find(run).is_some() || self.left().contains_key(run) {
             return true;
         }
         let (home, run) = (self.home.clone(), run.clone());
@@ -306,7 +330,8 @@ impl Runs {
             let tell = Arc::clone(&tell);
             async move {
                 let runtime = engine.runtime();
-                sweep::sweep(&self.stores.log, &self.home, &*runtime, &tell).await;
+                let goes_on = |run: &RunId| self.left().contains_key(run);
+                sweep::sweep(&self.stores.log, &self.home, &*runtime, &goes_on, &tell).await;
             }
         };
         self.connected.get(wanted, Arc::clone(&tell), first).await
@@ -324,6 +349,10 @@ impl Runs {
                 }
             }
         })
+    }
+
+    fn left(&self) -> MutexGuard<'_, BTreeMap<RunId, RunSettings>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn driven(&self) -> MutexGuard<'_, BTreeMap<RunId, Arc<Driven>>> {

@@ -6,7 +6,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use swarm_core::{ids::RunId, journal::RunEvent};
 use swarm_http::{
-    Client, ClientError, DaemonHome, Watched, engines::Said, operations::runs::Stop, runs::Passing,
+    Client, ClientError, DaemonHome, Watched,
+    engines::Said,
+    operations::runs::{Stop, Stopping},
+    runs::Passing,
 };
 
 use crate::{
@@ -81,17 +84,22 @@ impl Watching<'_> {
 
     /// The agents are stopped, and the run can be resumed.
     async fn ask_to_stop(&self) {
-        let notice = "stopping the agents under way; ctrl-C again leaves at once";
-        self.progress.aside(|| self.context.out.notice(notice));
         let stop = Stop {
             run: self.run.clone(),
             for_good: false,
         };
         let asked = async { Client::connect(&self.home).await?.call(&stop).await };
-        if let Err(error) = asked.await {
-            let warning = format!("the run was not asked to stop: {error}");
-            self.progress.aside(|| self.context.out.warn(&warning));
-        }
+        let said = match asked.await {
+            Ok(Stopping { is_stopping: true }) => {
+                "stopping the agents under way; ctrl-C again leaves at once".to_owned()
+            }
+            Ok(Stopping { is_stopping: false }) => format!(
+                "another process drives the run, and goes on with it: `swarm runs kill {}` ends it; ctrl-C again leaves",
+                self.run
+            ),
+            Err(error) => format!("the run was not asked to stop: {error}"),
+        };
+        self.progress.aside(|| self.context.out.notice(&said));
     }
 
     fn show(&self, passing: &Passing) {

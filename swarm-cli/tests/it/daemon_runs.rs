@@ -175,6 +175,61 @@ fn a_run_that_is_under_way_when_the_daemon_is_ended_goes_on_with_the_next() {
 }
 
 #[test]
+fn everybody_who_watches_goes_on_with_the_next_daemon() {
+    let place = Place::new();
+    let work = place.0.work();
+    let work = work.display();
+    let script = format!(
+        "echo start >> {work}/log; while [ ! -e {work}/go ]; do sleep 0.05; done; echo done"
+    );
+    let run = ["run", "x", "--text", "--", "sh", "-c", &script];
+    let clients = [0; 4].map(|_| place.start(&run));
+    place.has_started(4);
+    kill_process(place.0.pid(), Signal::KILL).unwrap();
+    place.has_started(8);
+    place.0.write("go", "");
+    for client in clients {
+        let ended = Outcome::of(&client.wait_with_output().unwrap()).ok();
+        assert_eq!(text(&ended), "done");
+    }
+}
+
+#[test]
+fn who_watches_when_the_daemon_is_ended_is_told_that_the_run_goes_on() {
+    let place = Place::new();
+    let id = place.left();
+    let watching = place.start(&["runs", "watch", &id]);
+    listens_to(&watching, Signal::INT);
+    place.0.does(&["stop"]);
+    let told = Outcome::of(&watching.wait_with_output().unwrap());
+    let words = "goes on with the next one";
+    assert!(told.code == 130 && told.stderr.contains(words), "{told:?}");
+    // Whoever watches starts that, and does not take what is not taken up yet for stopped.
+    let watching = place.start(&["runs", "watch", &id, "--text"]);
+    place.has_started(2);
+    place.open_gate();
+    let ended = Outcome::of(&watching.wait_with_output().unwrap()).ok();
+    assert_eq!(text(&ended), "done");
+}
+
+#[test]
+fn who_resumes_a_run_within_other_limits_comes_before_the_daemon_that_this_starts() {
+    let place = Place::new();
+    let left = [
+        "run", "x", "--detach", "--json", "--budget", "2", "--", "sh", "-c",
+    ];
+    let left = place.swarm(&[&left[..], &[&place.gated()]].concat()).ok();
+    let id = left.value()["run_id"].as_str().unwrap().to_owned();
+    place.has_started(1);
+    place.0.does(&["stop"]);
+    let resumed = place.start(&["runs", "resume", &id, "--budget", "5", "--text"]);
+    place.has_started(2);
+    place.open_gate();
+    drop(Outcome::of(&resumed.wait_with_output().unwrap()).ok());
+    assert_eq!(place.0.json(&["runs", "show", &id])["budget_usd"], 5.0);
+}
+
+#[test]
 fn a_run_is_killed_whoever_drives_it_and_does_not_come_back() {
     let place = Place::new();
     let id = place.left();
@@ -289,9 +344,16 @@ fn a_run_that_an_own_process_drives_can_be_watched() {
     let runs = place.0.lines(&["runs", "list"]);
     let id = runs[0]["run_id"].as_str().unwrap();
     let watching = place.start(&["runs", "watch", id, "--text"]);
+    listens_to(&watching, Signal::INT);
+    // That is not for who watches to stop.
+    signal(&watching, Signal::INT);
     place.open_gate();
     let watched = Outcome::of(&watching.wait_with_output().unwrap()).ok();
     assert_eq!(text(&watched), "done");
+    assert!(
+        watched.stderr.contains("another process drives the run"),
+        "{watched:?}"
+    );
     drop(Outcome::of(&driver.wait_with_output().unwrap()).ok());
     drop(place.swarm(&["runs", "watch", "nothing"]).code(1));
 }

@@ -298,6 +298,29 @@ fn git_is_asked_here_and_a_repository_runs_no_program_of_its_own() {
         !home.work().join("ran").exists(),
         "a program of the repository was run"
     );
+    // What is missing is not fetched by a program that the repository names.
+    let blob = home
+        .program("git")
+        .args(["rev-parse", "HEAD:a.txt"])
+        .output();
+    let blob = String::from_utf8(blob.unwrap().stdout).unwrap();
+    let (folder, file) = blob.trim().split_at(2);
+    fs::remove_file(home.work().join(".git/objects").join(folder).join(file)).unwrap();
+    for (key, value) in [
+        ("core.repositoryformatversion", "1"),
+        ("extensions.partialClone", "origin"),
+        ("remote.origin.promisor", "true"),
+        ("protocol.ext.allow", "always"),
+        ("core.sshCommand", trap.to_str().unwrap()),
+        ("remote.origin.uploadpack", trap.to_str().unwrap()),
+    ] {
+        git(&["config", key, value]);
+    }
+    for url in [&format!("ext::{} x", trap.display()), "ssh://x/y", "/tmp"] {
+        git(&["config", "remote.origin.url", url]);
+        drop(home.swarm(&["review", "bob", "--since", "HEAD", "--as", "alice"]));
+        assert!(!home.work().join("ran").exists(), "{url} was asked");
+    }
     home.refuses(
         &["review", "bob", "--since", "--output=x", "--as", "alice"],
         2,

@@ -221,4 +221,14 @@ async fn a_pool_without_a_limit_has_the_size_that_is_asked_for_first_and_one_wit
         assert!(second.acquire(names(&[pool])).await.is_err(), "{pool}");
     }
     drop(held);
+    // As a shell writes it.
+    let mut shell = wants(1, 1);
+    shell.pools = [("A_B".to_owned(), NonZeroUsize::new(2).unwrap())].into();
+    let third = all.within(&shell);
+    let held = [
+        third.acquire(names(&["a-b"])).await.unwrap(),
+        third.acquire(names(&["a-b"])).await.unwrap(),
+    ];
+    assert!(third.acquire(names(&["a-b"])).await.is_err());
+    drop(held);
 }

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use swarm_core::{
-    NewRun, Plan, Restart, drive::Stop as HowToStop, ids::RunId, journal::RunLimits, plan::Program,
-    supplies::Supplies,
+    NewRun, Plan, Restart, drive::Stop as HowToStop, ids::RunId, journal::RunLimits, money::Usd,
+    plan::Program, supplies::Supplies, time::Timestamp,
 };
 
 use super::operation;
@@ -30,8 +30,7 @@ pub struct Start {
     pub plan: Plan,
     /// Within which limits.
     #[serde(default)]
-    #[schemars(with = "Value")]
-    pub limits: RunLimits,
+    pub limits: Limits,
     /// What else holds for it.
     pub settings: RunSettings,
     /// What its agents need of their user's machine. Secrets; kept in memory for as long as the run is driven. Looked up by the daemon
@@ -39,6 +38,33 @@ pub struct Start {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Value>")]
     pub supplies: Option<Supplies>,
+}
+
+/// What a run may spend, and until when.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// The most that all agents together may spend, in dollars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<f64>")]
+    pub budget: Option<Usd>,
+    /// When everything must be done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+}
+
+impl From<Limits> for RunLimits {
+    fn from(limits: Limits) -> Self {
+        let Limits { budget, deadline } = limits;
+        Self { budget, deadline }
+    }
+}
+
+impl From<RunLimits> for Limits {
+    fn from(limits: RunLimits) -> Self {
+        let RunLimits { budget, deadline } = limits;
+        Self { budget, deadline }
+    }
 }
 
 /// A run was asked for.
@@ -76,7 +102,7 @@ impl Perform for Start {
         let new = NewRun {
             id: self.run,
             plan: self.plan,
-            limits: self.limits,
+            limits: self.limits.into(),
         };
         let asked = app.runs.start(new, self.settings, self.supplies).await?;
         Ok(asked.into())
@@ -95,8 +121,7 @@ pub struct Resume {
     pub restart: Option<FromStep>,
     /// Within which limits from here on; as they were if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<Value>")]
-    pub limits: Option<RunLimits>,
+    pub limits: Option<Limits>,
     /// What else holds for it.
     pub settings: RunSettings,
     /// What its agents need of their user's machine.
@@ -137,7 +162,7 @@ impl Perform for Resume {
         });
         let how = GoOn {
             restart,
-            limits: self.limits,
+            limits: self.limits.map(RunLimits::from),
         };
         let resumed = app.runs.resume(self.run, self.settings, how, self.supplies);
         Ok(resumed.await?.into())

@@ -8,6 +8,7 @@ use swarm_core::{
     error_code::{Coded as _, ErrorCode},
     ids::RunId,
     journal::RunLimits,
+    runtime::AgentRuntime,
     spec::ByteSize,
     supplies::Supplies,
 };
@@ -97,13 +98,28 @@ impl Driving {
             }
         });
         drop(tidied.await);
-        let failure = ended.err().map(|ended| ended.failure);
-        driven.end(failure.clone().map_or(Ok(()), Err));
-        drop(place);
-        if let Some(failure) = failure {
-            tracing::warn!(code = %failure.code, problem = %failure.message, "a run has stopped");
-            drop(refused.send(failure));
+        match ended {
+            Ok(_) if goes_on => {
+                let ending = format!(
+                    "the daemon is ending, and run {run} goes on with the next one: `swarm runs watch {run}` starts that and follows it"
+                );
+                driven.end(Err(Failure::new(ErrorCode::DaemonUnreachable, ending)));
+            }
+            Ok(_) => driven.end(Ok(())),
+            Err(ended) => {
+                let Ended {
+                    failure,
+                    was_under_way,
+                } = ended;
+                if was_under_way {
+                    tracing::warn!(%run, code = %failure.code, problem = %failure.message, "a run has stopped");
+                }
+                driven.end(Err(failure.clone()));
+                // Whoever asked may have been answered already.
+                drop(refused.send(failure));
+            }
         }
+        drop(place);
     }
 }
 
@@ -163,7 +179,25 @@ impl Place {
                 driving.await
             }
         };
-        Ok(ended?)
+        let ended = ended.map_err(Ended::from);
+        if ended.as_ref().is_err_and(|ended| !ended.was_under_way) {
+            self.leave_no_process(&*engine.runtime()).await;
+        }
+        ended
+    }
+}
+
+impl Place {
+    /// Ends processes that a dead daemon has left of a run that is not gone on with: nobody will ever take what they print. Containers
+    /// are kept for whoever resumes it.
+    async fn leave_no_process(&self, runtime: &dyn AgentRuntime) {
+        if runtime.name() == "docker" {
+            return;
+        }
+        let run = &self.run;
+        if let Err(error) = runtime.sweep(&|other| other != run).await {
+            tracing::warn!(%run, %error, "could not look for what is left of the run");
+        }
     }
 }
 

@@ -17,9 +17,16 @@ use swarm_refs::RunLock;
 
 use crate::engines::{Said, Tell};
 
-/// Removes what dead processes of ours have left in `runtime`, but for containers that a resumed run would take over.
-pub async fn sweep(log: &Arc<dyn EventLog>, home: &Path, runtime: &dyn AgentRuntime, tell: &Tell) {
-    if let Err(error) = try_sweep(log, home, runtime, tell).await {
+/// Removes what dead processes of ours have left in `runtime`, but for containers that a resumed run would take over. Nothing is said of
+/// runs of which `goes_on` says that they will.
+pub async fn sweep(
+    log: &Arc<dyn EventLog>,
+    home: &Path,
+    runtime: &dyn AgentRuntime,
+    goes_on: &(dyn Fn(&RunId) -> bool + Sync),
+    tell: &Tell,
+) {
+    if let Err(error) = try_sweep(log, home, runtime, goes_on, tell).await {
         tell(Said::Warning(format!(
             "could not remove what earlier runs left behind: {error}"
         )));
@@ -30,6 +37,7 @@ async fn try_sweep(
     log: &Arc<dyn EventLog>,
     home: &Path,
     runtime: &dyn AgentRuntime,
+    goes_on: &(dyn Fn(&RunId) -> bool + Sync),
     tell: &Tell,
 ) -> Result<(), RuntimeError> {
     let found = Mutex::new(BTreeSet::new());
@@ -53,10 +61,12 @@ async fn try_sweep(
             && runtime.name() == "docker"
             && is_wanted(log, &run).await;
         if is_wanted {
-            tell(Said::Notice(format!(
-                "run {run} was interrupted and still has containers: `swarm runs resume {run}` takes them \
-                 over, `swarm runs kill {run}` stops them"
-            )));
+            if !goes_on(&run) {
+                tell(Said::Notice(format!(
+                    "run {run} was interrupted and still has containers: `swarm runs resume {run}` takes them \
+                     over, `swarm runs kill {run}` stops them"
+                )));
+            }
             wanted.insert(run);
         }
     }

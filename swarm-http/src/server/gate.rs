@@ -89,7 +89,8 @@ fn is_here(host: &str, port: u16) -> bool {
     let Some((name, given)) = host.rsplit_once(':') else {
         return false;
     };
-    ["127.0.0.1", "localhost", "[::1]"].contains(&name) && given.parse() == Ok(port)
+    let is_number = given.bytes().all(|byte| byte.is_ascii_digit());
+    ["127.0.0.1", "localhost", "[::1]"].contains(&name) && is_number && given.parse() == Ok(port)
 }
 
 fn check_content(method: &Method, headers: &HeaderMap) -> Result<(), Failure> {

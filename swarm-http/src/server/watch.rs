@@ -158,6 +158,14 @@ impl Watching {
 
     /// How it was that nobody drives the run any more, if nobody does.
     async fn over(&mut self) -> Option<Result<(), Failure>> {
+        if self.driver.is_none() {
+            // Somebody may have begun to drive it here.
+            self.driver = self
+                .app
+                .runs
+                .find(&self.run)
+                .map(|driven| Driver::of(&driven));
+        }
         match &mut self.driver {
             Some(driver) => driver.over.borrow_and_update().clone(),
             None => (!self.app.runs.is_live(&self.run).await).then_some(Ok(())),
