@@ -118,6 +118,7 @@ pub(crate) fn join(name: &str) -> Join {
             worktree: None,
             repository: Some("/work/.git".to_owned()),
             tty: None,
+            pid: None,
         },
         name: Some(PeerName::new(name).unwrap()),
         reach: swarm_peers::peer::Reach::default(),
