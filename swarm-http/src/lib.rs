@@ -17,6 +17,7 @@ mod autostart;
 mod bells;
 mod caller;
 mod client;
+pub mod compat;
 mod credentials;
 pub mod daemon;
 pub mod engines;
