@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod compat;
+#[cfg(test)]
 mod daemon;
 #[cfg(test)]
 mod documented;
