@@ -24,6 +24,7 @@ pub mod engines;
 mod failure;
 mod history;
 mod home;
+pub mod import;
 pub mod openapi;
 mod operation;
 pub mod operations;

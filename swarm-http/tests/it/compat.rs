@@ -6,4 +6,4 @@ mod frames;
 mod routes;
 mod shared;
 mod survival;
-mod theirs;
+pub(crate) mod theirs;

@@ -13,6 +13,8 @@ mod events;
 #[cfg(test)]
 mod history;
 #[cfg(test)]
+mod import;
+#[cfg(test)]
 mod push;
 #[cfg(test)]
 mod restart;
