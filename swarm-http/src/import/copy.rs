@@ -2,9 +2,9 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File},
+    fs::{self, DirBuilder, File},
     io,
-    os::unix::fs::MetadataExt as _,
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::{Path, PathBuf},
 };
 
@@ -38,7 +38,9 @@ pub(super) fn copy(path: &Path, scratch: &Path) -> Result<Copy, ImportError> {
             path: path.to_owned(),
         });
     }
-    fs::create_dir_all(scratch).map_err(no_copy)?;
+    let mut make = DirBuilder::new();
+    let made = make.recursive(true).mode(0o700).create(scratch);
+    made.map_err(no_copy)?;
     let folder = tempfile::Builder::new()
         .prefix("import-")
         .tempdir_in(scratch)
