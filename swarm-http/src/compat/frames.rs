@@ -30,6 +30,11 @@ impl Shown {
         Self { kind, data, text }
     }
 
+    /// Whether it is nothing but words from somebody.
+    pub(super) fn is_words(&self) -> bool {
+        self.kind == "message" || self.kind == "broadcast"
+    }
+
     /// As a frame. `number` tells the same message from others, however it comes; their programs do not look there.
     pub(super) fn frame(&self, number: u64, at: Timestamp) -> String {
         json!({"type": self.kind, "data": self.data, "timestamp": iso(at), "id": number})

@@ -171,11 +171,12 @@ pub(super) fn scope(fields: &Fields) -> Result<Scope, Refusal> {
 
 pub(super) async fn list(compat: &Compat, fields: &Fields) -> Answer {
     let scope = scope(fields)?;
+    let cwd = fields.maybe("cwd")?.unwrap_or_default();
     let root = fields.maybe("git_root")?.filter(|root| !root.is_empty());
     let from = Identity {
         client: String::new(),
         host: compat.host.clone(),
-        cwd: fields.maybe("cwd")?.unwrap_or_default(),
+        cwd: cwd.clone(),
         session: None,
         repository: root.as_ref().map(|root| format!("{root}/.git")),
         worktree: root,
@@ -189,7 +190,9 @@ pub(super) async fn list(compat: &Compat, fields: &Fields) -> Answer {
             && except.as_deref() != Some(peer.id.as_str())
             && tag.as_ref().is_none_or(|tag| peer.tags.contains(tag))
     });
-    Ok(Value::Array(rows.await?))
+    let rows = rows.await?;
+    compat.sockets.looked_up(&cwd);
+    Ok(Value::Array(rows))
 }
 
 /// Those who are here and wanted, in the order in which they came.

@@ -1,9 +1,8 @@
 //! What happens, told to a peer as it happens: frames go out, nothing comes in.
 //!
 //! Behind each message goes a ping with its number. The pong says that the program of the session has the message, and only then does
-//! the next one go: their server looks something up for each before it passes it on, and many at once would overtake each other. What
-//! was sent and not answered comes again on the next connection. Frames have an `id`, which is that of the message wherever it shows
-//! up.
+//! the next one go ([`pace`](super::pace)). What was sent and not answered comes again on the next connection. Frames have an `id`,
+//! which is that of the message wherever it shows up.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,7 +24,9 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval_at, timeout},
 };
 
-use super::{Compat, answer::Refusal, connection::Witness, frames::shown, sockets::Seat};
+use super::{
+    Compat, answer::Refusal, connection::Witness, frames::shown, pace::Pace, sockets::Seat,
+};
 use crate::Caller;
 
 /// How often the client is asked whether it is still there.
@@ -71,7 +72,17 @@ pub(super) async fn open(
             return (StatusCode::FORBIDDEN, failure.message).into_response();
         }
     };
-    let Some(seat) = compat.sockets.seat(&me).await else {
+    let cwd = compat.app.ask({
+        let me = me.clone();
+        move |state| state.peer(&me).map(|peer| peer.identity.cwd.clone())
+    });
+    let cwd = match cwd.await {
+        Ok(cwd) => cwd.unwrap_or_default(),
+        Err(failure) => {
+            return (StatusCode::INTERNAL_SERVER_ERROR, failure.message).into_response();
+        }
+    };
+    let Some(seat) = compat.sockets.seat(&me, &cwd).await else {
         let why = format!("{me} is connected already");
         return (StatusCode::CONFLICT, why).into_response();
     };
@@ -88,6 +99,8 @@ pub(super) async fn open(
                 me,
                 seat,
                 handed: None,
+                pace: Pace::default(),
+                is_looked_up: false,
                 asked: None,
                 heard: Instant::now(),
             };
@@ -101,6 +114,9 @@ struct Serving {
     seat: Seat,
     /// What was sent, and of which it is not known yet whether it has come.
     handed: Option<MessageId>,
+    pace: Pace,
+    /// Whether their server looks up who has sent it.
+    is_looked_up: bool,
     /// Who wants to know whether this socket is alive.
     asked: Option<oneshot::Sender<()>>,
     heard: Instant,
@@ -160,7 +176,11 @@ impl Serving {
                         Ok(())
                     }
                 },
-                changed = bell.changed(), if has_turn.is_some() && self.handed.is_none() => {
+                () = self.pace.over(&mut self.seat.lookups), if self.pace.is_waiting() => {
+                    bell.mark_changed();
+                    Ok(())
+                }
+                changed = bell.changed(), if has_turn.is_some() && self.handed.is_none() && !self.pace.is_waiting() => {
                     if changed.is_err() {
                         return End::Gone;
                     }
@@ -194,12 +214,15 @@ impl Serving {
         let next = self.compat.app.ask(move |state| {
             let mailbox = &state.peer(&me)?.mailbox;
             let message = mailbox.after(mailbox.seen()).next()?;
-            let frame = shown(state, message).frame(message.id.0, message.sent);
-            Some((message.id, frame))
+            let shown = shown(state, message);
+            let frame = shown.frame(message.id.0, message.sent);
+            Some((message.id, frame, shown.is_words()))
         });
-        let Some((id, frame)) = next.await.map_err(|_| Gone)? else {
+        let Some((id, frame, is_words)) = next.await.map_err(|_| Gone)? else {
             return Ok(());
         };
+        self.is_looked_up = is_words;
+        self.pace.sent(*self.seat.lookups.borrow());
         send(socket, Frame::Text(frame.into())).await?;
         self.handed = Some(id);
         send(socket, Frame::Ping(id.to_string().into())).await
@@ -228,6 +251,9 @@ impl Serving {
             tracing::warn!(peer = %self.me, problem = %failure.message, "a receipt was not written down");
         }
         self.handed = None;
+        if self.is_looked_up {
+            self.pace.taken(*self.seat.lookups.borrow());
+        }
         Some(done.is_ok())
     }
 }

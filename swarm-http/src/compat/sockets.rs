@@ -1,14 +1,14 @@
 //! Which peers have a socket. One each: while that is alive, nobody else listens in by the same id.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use swarm_peers::PeerId;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -24,6 +24,9 @@ pub(super) struct Sockets(Arc<Mutex<HashMap<PeerId, Open>>>);
 struct Open {
     asks: mpsc::Sender<oneshot::Sender<()>>,
     ends: CancellationToken,
+    /// The folder of its session, and how often somebody there has looked up who is here.
+    cwd: String,
+    lookups: Arc<watch::Sender<u64>>,
 }
 
 /// The place of one socket.
@@ -35,33 +38,35 @@ pub(super) struct Seat {
     pub(super) asked: mpsc::Receiver<oneshot::Sender<()>>,
     /// Fires when it is to end.
     pub(super) ends: CancellationToken,
+    /// How often its session has looked up who is here.
+    pub(super) lookups: watch::Receiver<u64>,
 }
 
 impl Sockets {
-    /// A place for a socket of `peer`; `None` if one is alive there.
-    pub(super) async fn seat(&self, peer: &PeerId) -> Option<Seat> {
+    /// A place for a socket of `peer`, whose session is in `cwd`; `None` if one is alive there.
+    pub(super) async fn seat(&self, peer: &PeerId, cwd: &str) -> Option<Seat> {
         loop {
             let open = self.open().get(peer).cloned();
             let Some(open) = open else {
                 let (asks, asked) = mpsc::channel(1);
                 let ends = CancellationToken::new();
-                let mut all = self.open();
-                if all.contains_key(peer) {
-                    continue;
+                let (counts, lookups) = watch::channel(0);
+                let open = Open {
+                    asks,
+                    ends: ends.clone(),
+                    cwd: cwd.to_owned(),
+                    lookups: Arc::new(counts),
+                };
+                match self.open().entry(peer.clone()) {
+                    Entry::Occupied(_) => continue,
+                    Entry::Vacant(free) => drop(free.insert(open)),
                 }
-                let ends_too = ends.clone();
-                all.insert(
-                    peer.clone(),
-                    Open {
-                        asks,
-                        ends: ends_too,
-                    },
-                );
                 return Some(Seat {
                     sockets: self.clone(),
                     peer: peer.clone(),
                     asked,
                     ends,
+                    lookups,
                 });
             };
             let (sender, alive) = oneshot::channel();
@@ -84,6 +89,13 @@ impl Sockets {
     pub(super) fn end(&self, peer: &PeerId) {
         if let Some(open) = self.open().get(peer) {
             open.ends.cancel();
+        }
+    }
+
+    /// Somebody in `cwd` has looked up who is here.
+    pub(super) fn looked_up(&self, cwd: &str) {
+        for open in self.open().values().filter(|open| open.cwd == cwd) {
+            open.lookups.send_modify(|count| *count += 1);
         }
     }
 

@@ -157,3 +157,32 @@ async fn a_poller_gets_what_once_only_sockets_were_told() {
     // And nobody is told of what it did itself.
     assert!(broker.poll(&a).await.is_empty());
 }
+
+#[tokio::test]
+async fn the_next_message_waits_until_its_server_has_looked_up_who_sent_the_last() {
+    let broker = Broker::unlimited().await;
+    let (a, b) = (broker.register(1).await, broker.register(2).await);
+    for n in 0..3 {
+        broker.send(&a, &b, &n.to_string()).await;
+    }
+    let mut socket = broker.socket(&b).await;
+    let mut http = broker.http().await;
+    let lookup = json!({"scope": "machine", "cwd": "/work/2", "git_root": "/work"});
+    assert_eq!(socket.texts(1).await, ["0"]);
+    http.post("/list-peers", lookup.clone()).await;
+    assert_eq!(socket.texts(1).await, ["1"]);
+    // It has the message, and has not looked up yet.
+    let other = json!({"scope": "machine", "cwd": "/elsewhere", "git_root": null});
+    let early = tokio::select! {
+        biased;
+        early = socket.event() => Some(early),
+        () = async {
+            for _ in 0..3 {
+                http.post("/list-peers", other.clone()).await;
+            }
+        } => None,
+    };
+    assert_eq!(early, None);
+    http.post("/list-peers", lookup).await;
+    assert_eq!(socket.texts(1).await, ["2"]);
+}
