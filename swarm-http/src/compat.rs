@@ -27,6 +27,7 @@ mod frames;
 mod gate;
 mod herald;
 mod messages;
+mod owner;
 mod pace;
 mod peers;
 mod pins;

@@ -5,6 +5,7 @@
 
 use std::{
     io,
+    net::SocketAddr,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
@@ -18,9 +19,12 @@ use axum::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
-    sync::oneshot,
+    sync::{OnceCell, oneshot},
+    task::spawn_blocking,
     time::{Sleep, sleep},
 };
+
+use super::owner::is_let_in;
 
 /// A connection on which nothing has come for so long after an answer is closed: then it is known what became of the answer.
 const IDLE: Duration = Duration::from_secs(10);
@@ -35,10 +39,13 @@ impl Listener for Listening {
     type Addr = Witness;
 
     async fn accept(&mut self) -> (Watched, Witness) {
-        let (stream, _) = Listener::accept(&mut self.0).await;
+        let (stream, client) = Listener::accept(&mut self.0).await;
         // Small answers and frames are not to wait for each other. If it fails, they do.
         drop(stream.set_nodelay(true));
-        let witness = Witness::default();
+        let witness = Witness {
+            ends: stream.local_addr().ok().map(|server| (client, server)),
+            ..Witness::default()
+        };
         let watched = Watched {
             stream,
             witness: witness.clone(),
@@ -62,7 +69,12 @@ impl Connected<IncomingStream<'_, Listening>> for Witness {
 
 /// Knows what becomes of the answers on one connection.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Witness(Arc<Mutex<Waiting>>);
+pub(super) struct Witness {
+    waiting: Arc<Mutex<Waiting>>,
+    /// Where the client is, and where it has come to.
+    ends: Option<(SocketAddr, SocketAddr)>,
+    let_in: Arc<OnceCell<bool>>,
+}
 
 #[derive(Debug, Default)]
 struct Waiting {
@@ -72,6 +84,18 @@ struct Waiting {
 }
 
 impl Witness {
+    /// Whether the program at the other end may come in. Asked once for each connection.
+    pub(super) async fn is_let_in(&self) -> bool {
+        let ask = async {
+            let Some((client, server)) = self.ends else {
+                return false;
+            };
+            let asked = spawn_blocking(move || is_let_in(client, server));
+            asked.await.unwrap_or(false)
+        };
+        *self.let_in.get_or_init(|| ask).await
+    }
+
     /// Says whether the client has taken the answer to the request that is under way; an error means that nobody will know.
     pub(super) fn taken(&self) -> oneshot::Receiver<bool> {
         let (sender, taken) = oneshot::channel();
@@ -93,7 +117,7 @@ impl Witness {
     }
 
     fn waiting<T>(&self, work: impl FnOnce(&mut Waiting) -> T) -> T {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        work(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -1,25 +1,37 @@
 //! Who is let in. There is no token here, so all the more: nothing but programs of this machine.
 //!
-//! Those programs send no `Origin`, name this machine as the `Host`, and say that what they send is JSON. A page of a browser cannot do
+//! A connection has to be of the same user ([`owner`](super::owner)). Those programs send no `Origin`, name this machine as the `Host`, and say that what they send is JSON. A page of a browser cannot do
 //! all of that, wherever its name was made to point.
 
 use axum::{
-    extract::{Request, State},
+    extract::{ConnectInfo, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
 
-use super::answer::{error, json};
+use super::{
+    answer::{error, json},
+    connection::Witness,
+};
 use crate::server::gate::check_source;
 
-pub(super) async fn check(State(port): State<u16>, request: Request, next: Next) -> Response {
+pub(super) async fn check(
+    State(port): State<u16>,
+    ConnectInfo(witness): ConnectInfo<Witness>,
+    request: Request,
+    next: Next,
+) -> Response {
     let (headers, method) = (request.headers(), request.method());
     let refused = check_source(headers, request.uri(), port)
         .map_err(|failure| failure.message)
         .and_then(|()| check_browser(headers))
         .and_then(|()| check_content(method, headers));
     match refused {
+        Ok(()) if !witness.is_let_in().await => {
+            let why = "only programs of the user whose daemon this is are let in";
+            json(StatusCode::FORBIDDEN, &error(why)).into_response()
+        }
         Ok(()) => next.run(request).await,
         Err(why) => json(StatusCode::FORBIDDEN, &error(&why)).into_response(),
     }

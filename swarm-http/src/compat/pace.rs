@@ -14,6 +14,8 @@ use tokio::{
 const KNOWN: Duration = Duration::from_secs(1);
 /// How long is waited for one of which that is not known.
 const UNKNOWN: Duration = Duration::from_millis(50);
+/// How long an answer to a look-up may take to be worked with on the other side.
+const SETTLES: Duration = Duration::from_millis(3);
 /// After so many messages without a look-up, none is expected any more.
 const TRIES: u8 = 3;
 
@@ -25,6 +27,8 @@ pub(super) struct Pace {
     /// How many look-ups there had been when the last message went.
     at: u64,
     until: Option<Instant>,
+    /// The look-up was answered; only a moment is waited for.
+    settles: bool,
 }
 
 impl Pace {
@@ -50,21 +54,29 @@ impl Pace {
 
     /// Ready when the next one may go.
     pub(super) async fn over(&mut self, lookups: &mut watch::Receiver<u64>) {
-        let Some(until) = self.until else { return };
-        tokio::select! {
-            looked_up = lookups.wait_for(|count| *count > self.at) => {
-                if looked_up.is_ok() {
+        if let Some(until) = self.until.filter(|_| !self.settles) {
+            tokio::select! {
+                looked_up = lookups.wait_for(|count| *count > self.at) => {
+                    drop(looked_up);
                     self.looked_up();
                 }
+                () = sleep_until(until) => {
+                    self.missed = self.missed.saturating_add(1);
+                    self.until = None;
+                }
             }
-            () = sleep_until(until) => self.missed = self.missed.saturating_add(1),
         }
-        self.until = None;
+        if let Some(until) = self.until {
+            sleep_until(until).await;
+        }
+        (self.until, self.settles) = (None, false);
     }
 
-    const fn looked_up(&mut self) {
+    fn looked_up(&mut self) {
         self.looks_up = true;
         self.missed = 0;
+        self.settles = true;
+        self.until = Some(Instant::now() + SETTLES);
     }
 }
 
@@ -94,13 +106,14 @@ mod tests {
         // It begins to.
         pace.sent(0);
         pace.taken(1);
+        assert_eq!(wait(&mut pace, &mut lookups).await, SETTLES);
         assert!(!pace.is_waiting());
         sender.send_replace(1);
         pace.sent(1);
         pace.taken(1);
         assert!(pace.is_waiting());
         sender.send_replace(2);
-        assert_eq!(wait(&mut pace, &mut lookups).await, zero);
+        assert_eq!(wait(&mut pace, &mut lookups).await, SETTLES);
         pace.sent(2);
         pace.taken(2);
         assert_eq!(wait(&mut pace, &mut lookups).await, KNOWN);

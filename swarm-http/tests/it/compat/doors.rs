@@ -289,3 +289,95 @@ async fn those_of_one_door_see_those_of_the_other_and_write_to_them() {
     let waiting = owner.call(&inbox::Read::default()).await.unwrap().messages;
     assert_eq!(waiting[0].message.text, "to the person");
 }
+
+#[tokio::test]
+async fn no_program_of_another_user_is_let_in() {
+    let broker = Broker::start().await;
+    if !rustix::process::geteuid().is_root() {
+        // Nobody else can be played then.
+        return;
+    }
+    let program = format!(
+        "exec 3<>/dev/tcp/127.0.0.1/{port}; printf 'GET /health HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\nConnection: close\\r\\n\\r\\n' >&3; cat <&3",
+        port = broker.at.port()
+    );
+    for (user, status) in [("65534", "HTTP/1.1 403"), ("0", "HTTP/1.1 200")] {
+        let mut bash = tokio::process::Command::new("setpriv");
+        bash.args(["--reuid", user, "--clear-groups", "bash", "-c", &program]);
+        let Ok(answer) = bash.output().await else {
+            return;
+        };
+        let answer = String::from_utf8_lossy(&answer.stdout).into_owned();
+        assert!(answer.starts_with(status), "{user}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_in_a_body_the_broker_goes_on() {
+    let broker = Broker::unlimited().await;
+    let id = broker.register(1).await;
+    let odd = [
+        json!(null),
+        json!(true),
+        json!(-1),
+        json!(1.5),
+        json!(u64::MAX),
+        json!(""),
+        json!("\u{0}\u{202e}"),
+        json!([]),
+        json!([[1]]),
+        json!({"a": {}}),
+        json!("x".repeat(100_000)),
+        json!("../../etc/passwd"),
+        json!(id),
+    ];
+    let keys = [
+        "id",
+        "pid",
+        "cwd",
+        "git_root",
+        "tty",
+        "summary",
+        "tags",
+        "scope",
+        "exclude_id",
+        "tag",
+        "from_id",
+        "to_id",
+        "text",
+        "limit",
+        "peer_id",
+        "status",
+        "description",
+        "deadline",
+        "role",
+        "task_id",
+        "state",
+        "result",
+        "author_id",
+        "title",
+        "content",
+        "language",
+        "file_path",
+        "message",
+        "priority",
+        "pin_id",
+        "target_id",
+    ];
+    let mut http = broker.http().await;
+    for path in ROUTES {
+        for (n, shift) in (0..odd.len()).flat_map(|n| [(n, 0), (n, 5)]) {
+            let values = (0..keys.len()).map(|k| odd[(n + k * shift) % odd.len()].clone());
+            let keys = keys.map(str::to_owned).into_iter();
+            let body = serde_json::Value::Object(keys.zip(values).collect());
+            let answer = http.ask("POST", path, "", &body.to_string()).await;
+            assert!(
+                [200, 403, 500].contains(&answer.status),
+                "{path}: {answer:?}"
+            );
+            drop(answer.json());
+        }
+    }
+    let health = http.ask("GET", "/health", "", "").await;
+    assert_eq!(health.status, 200);
+}
