@@ -7,13 +7,13 @@
 //!
 //! Nobody shows a secret here, since those programs have none. So who comes here is a peer of a kind of its own
 //! ([`SHOWS_NOTHING`](swarm_peers::peer::SHOWS_NOTHING)): whoever says that it is such a peer is believed, and nobody is ever believed
-//! to be one of the others ([`callers`]). What cannot be known is who of them is who.
+//! to be one of the others (`callers.rs`). What cannot be known is who of them is who.
 //!
 //! # What is delivered
 //!
-//! One way at a time hands out the messages of a peer ([`turns`]): its socket, or an answer to a poll. A message is done with once a
-//! program has it: when the pong to the ping behind it has come ([`socket`]), or when the client of a poll has read the whole answer
-//! ([`connection`]).
+//! One way at a time hands out the messages of a peer (`turns.rs`): its socket, or an answer to a poll. A message is done with once a
+//! program has it: when the pong to the ping behind it has come (`socket.rs`), or when the client of a poll has read the whole answer
+//! (`connection.rs`).
 
 mod alerts;
 mod answer;

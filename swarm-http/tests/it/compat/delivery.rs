@@ -1,6 +1,7 @@
 //! Nothing is lost and nothing comes twice, whatever dies at the moment of delivery.
 
 use serde_json::json;
+use tokio::io::AsyncReadExt as _;
 
 use super::theirs::{Broker, Http, texts};
 
@@ -185,4 +186,21 @@ async fn the_next_message_waits_until_its_server_has_looked_up_who_sent_the_last
     assert_eq!(early, None);
     http.post("/list-peers", lookup).await;
     assert_eq!(socket.texts(1).await, ["2"]);
+}
+
+#[tokio::test]
+async fn a_connection_that_stays_silent_is_closed_and_then_it_is_known_what_was_read() {
+    let broker = Broker::unlimited().await;
+    let (a, b) = (broker.register(1).await, broker.register(2).await);
+    broker.send(&a, &b, "one").await;
+    let mut silent = broker.http().await;
+    let body = json!({"id": b}).to_string();
+    let answer = silent.ask("POST", "/poll-messages", "", &body).await;
+    assert_eq!(texts(&answer.json()), ["one"]);
+    broker.send(&a, &b, "two").await;
+    // As long as it is open and silent, nobody knows.
+    assert!(broker.poll(&b).await.is_empty());
+    assert_eq!(silent.stream.read(&mut [0]).await.unwrap(), 0);
+    drop(silent);
+    assert_eq!(broker.poll(&b).await, ["two"]);
 }

@@ -327,7 +327,7 @@ async fn whatever_is_in_a_body_the_broker_goes_on() {
         json!([]),
         json!([[1]]),
         json!({"a": {}}),
-        json!("x".repeat(100_000)),
+        json!("x".repeat(5_000)),
         json!("../../etc/passwd"),
         json!(id),
     ];
