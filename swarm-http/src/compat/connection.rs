@@ -189,6 +189,12 @@ impl AsyncWrite for Watched {
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes));
         if written.is_ok() {
             self.answered = true;
+            if !self.witness.waiting(|waiting| waiting.is_socket) {
+                // Who reads was told before that there is nothing yet, and does not ask again by itself: the timer makes it.
+                let mut idle = Box::pin(sleep(IDLE));
+                let _ = idle.as_mut().poll(cx);
+                self.idle = Some(idle);
+            }
         }
         Poll::Ready(written)
     }
