@@ -40,8 +40,8 @@ use swarm_core::{
 };
 
 use swarm_docker::{DEFAULT_IMAGE, default_image};
-use swarm_http::engines::RuntimeKind;
 use swarm_http::compat::USUAL_PORT;
+use swarm_http::engines::RuntimeKind;
 
 use crate::{args::Overrides, error::CliError};
 
