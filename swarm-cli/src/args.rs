@@ -196,6 +196,9 @@ pub(crate) enum Command {
     SyncStatus(commands::sync_status::SyncStatus),
     /// See what everybody has done so far
     Analytics(commands::analytics::Analytics),
+    /// Bring in what is in a database of another system
+    #[command(subcommand)]
+    Import(commands::import::Import),
     /// Show what happened, and what happens
     Events(commands::events::Events),
     /// Kill a daemon again and again while messages are sent, and count what is lost

@@ -22,6 +22,7 @@ pub(crate) mod guard;
 pub(crate) mod history;
 pub(crate) mod hunt;
 pub(crate) mod image;
+pub(crate) mod import;
 pub(crate) mod inbox;
 pub(crate) mod inspect;
 pub(crate) mod iterate;
@@ -232,6 +233,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError> {
             Command::Review(command) => command.execute(context).await,
             Command::SyncStatus(command) => command.execute(context).await,
             Command::Analytics(command) => command.execute(context).await,
+            Command::Import(command) => command.execute(context).await,
             Command::Events(command) => command.execute(context).await,
             Command::Torture(command) => command.execute(context).await,
             Command::EgressForward(command) => command.execute().await,

@@ -14,7 +14,7 @@ mod shelves;
 
 use std::{
     collections::BTreeMap,
-    num::NonZeroUsize,
+    num::{NonZeroU16, NonZeroUsize},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -40,6 +40,7 @@ use swarm_core::{
 };
 
 use swarm_docker::{DEFAULT_IMAGE, default_image};
+use swarm_http::compat::USUAL_PORT;
 use swarm_http::engines::RuntimeKind;
 
 use crate::{args::Overrides, error::CliError};
@@ -114,6 +115,10 @@ pub(crate) struct Settings {
     pub(crate) keep_messages: u32,
     /// Where the daemon listens; 0 for the usual port, or any that is free.
     pub(crate) port: u16,
+    /// Whether programs of claude-peers and claude-swarm are let in.
+    pub(crate) compat: bool,
+    /// Where those look for their broker.
+    pub(crate) compat_port: NonZeroU16,
     /// A file with prices of models, which win over those that are built in; empty for none.
     pub(crate) prices: PathBuf,
     /// Agents at once.
@@ -151,6 +156,8 @@ impl Settings {
             local: false,
             keep_messages: 24,
             port: 0,
+            compat: false,
+            compat_port: NonZeroU16::new(USUAL_PORT).unwrap_or(NonZeroU16::MIN),
             prices: PathBuf::new(),
             max_concurrent: NonZeroUsize::new(DEFAULT_MAX_CONCURRENT).unwrap_or(NonZeroUsize::MIN),
             max_output: DEFAULT_MAX_OUTPUT,

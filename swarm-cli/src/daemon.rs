@@ -9,7 +9,7 @@ use swarm_http::{Client, DaemonHome, Operation, Starter, connect_or_start};
 use crate::{commands::Context, error::CliError};
 
 /// Variables that the daemon is given. It serves others than who starts it: keys and the like are none of its business.
-const PASSED_ON: [&str; 12] = [
+const PASSED_ON: [&str; 14] = [
     "PATH",
     "HOME",
     "USER",
@@ -21,6 +21,8 @@ const PASSED_ON: [&str; 12] = [
     "XDG_DATA_HOME",
     "XDG_RUNTIME_DIR",
     "DOCKER_HOST",
+    "CLAUDE_SWARM_PORT",
+    "CLAUDE_PEERS_PORT",
     "RUST_BACKTRACE",
 ];
 

@@ -29,6 +29,13 @@ impl Timestamp {
         self.0 / 1000
     }
 
+    /// The point in time that an ISO 8601 text with an offset names, such as `2026-11-21T09:30:00.250Z`; `None` if it names none, or one
+    /// before 1970.
+    pub fn parse(text: &str) -> Option<Self> {
+        let at: jiff::Timestamp = text.parse().ok()?;
+        u64::try_from(at.as_millisecond()).ok().map(Self)
+    }
+
     /// How long after `earlier` this is; zero if it is before.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))

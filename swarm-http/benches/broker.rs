@@ -149,6 +149,7 @@ impl Bench {
                 worktree: None,
                 repository: None,
                 tty: None,
+                pid: None,
             },
             name: Some(PeerName::new(name).unwrap()),
             reach: Reach::Push,

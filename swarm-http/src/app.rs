@@ -37,6 +37,8 @@ pub struct Settings {
     pub keep_events: Duration,
     /// What runs of agents need.
     pub runs: Equipment,
+    /// The port at which programs of claude-peers and claude-swarm are let in; `None` for nowhere.
+    pub compat: Option<u16>,
 }
 
 impl Settings {
@@ -47,6 +49,7 @@ impl Settings {
             peers: swarm_peers::Settings::default(),
             keep_events: Duration::from_hours(24),
             runs: Equipment::default(),
+            compat: None,
         }
     }
 }

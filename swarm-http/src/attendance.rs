@@ -163,6 +163,7 @@ mod tests {
                     worktree: None,
                     repository: None,
                     tty: None,
+                    pid: None,
                 },
                 credential: String::new(),
                 former: None,

@@ -2,13 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::try_join;
 use swarm_core::{
     error_code::ErrorCode,
     time::{Clock as _, SystemClock},
 };
 use tokio::{net::TcpListener, task::spawn_blocking};
 
-use crate::{Address, App, DaemonHome, Failure, app::Settings, server};
+use crate::{Address, App, DaemonHome, Failure, app::Settings, compat, server};
 
 /// The port that is tried first if none is asked for, so that it is the same from day to day.
 pub const USUAL_PORT: u16 = 7897;
@@ -34,6 +35,10 @@ pub async fn run(
         blocking(move || home.lock()).await?
     };
     let listener = bind(port).await?;
+    let compat = match settings.compat {
+        Some(port) => Some(compat::listen(port).await?),
+        None => None,
+    };
     let (app, tasks) = App::open(settings, Arc::new(SystemClock)).await?;
     let listens = listener
         .local_addr()
@@ -52,7 +57,7 @@ pub async fn run(
     tracing::info!(%listens, "the daemon is ready");
 
     let stopping = app.stopping();
-    let serving = server::serve(Arc::clone(&app), listener);
+    let serving = serve(Arc::clone(&app), listener, compat);
     let mut serving = std::pin::pin!(serving);
     let served = tokio::select! {
         served = &mut serving => served,
@@ -68,6 +73,22 @@ pub async fn run(
     drop(locked);
     tracing::info!(?late, "the daemon has ended");
     served.and(retracted)
+}
+
+/// Answers at both doors until the app is to end.
+async fn serve(
+    app: Arc<App>,
+    listener: TcpListener,
+    compat: Option<TcpListener>,
+) -> Result<(), Failure> {
+    let own = server::serve(Arc::clone(&app), listener);
+    match compat {
+        None => own.await,
+        Some(listener) => {
+            let theirs = compat::serve(app, listener);
+            try_join(own, theirs).await.map(|_| ())
+        }
+    }
 }
 
 async fn bind(port: u16) -> Result<TcpListener, Failure> {

@@ -4,6 +4,7 @@ pub mod alerts;
 pub mod analytics;
 pub mod daemon;
 pub mod files;
+pub mod imports;
 pub mod inbox;
 pub mod messages;
 pub mod peers;
@@ -195,6 +196,7 @@ pub static ALL: &[Entry] = &[
     entry::<runs::Start>(),
     entry::<runs::Resume>(),
     entry::<runs::Stop>(),
+    entry::<imports::Bring>(),
     entry::<daemon::Status>(),
     entry::<daemon::Stop>(),
 ];

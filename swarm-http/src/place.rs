@@ -127,6 +127,7 @@ pub async fn identity(cwd: &Path, client: &str, session: Option<String>) -> Iden
         worktree: lines.next(),
         repository: lines.next(),
         tty: None,
+        pid: None,
     }
 }
 

@@ -25,6 +25,9 @@ pub struct Alert {
     pub priority: Priority,
     /// When it was raised.
     pub created: Timestamp,
+    /// When it was brought in from another system, if it was. It is kept from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Timestamp>,
     /// Who has taken notice.
     pub acknowledged: BTreeSet<PeerId>,
 }
@@ -161,6 +164,7 @@ pub(crate) fn evolve(state: &mut State, happened: &Happened, at: Timestamp) {
                 message: message.clone(),
                 priority: *priority,
                 created: at,
+                imported: None,
                 acknowledged: BTreeSet::new(),
             };
             state.things.alerts.insert(*alert, new);

@@ -1,6 +1,6 @@
 //! What may be asked for.
 
-use crate::{PeerId, alert, file, peer, pin, post, snippet, sweep::Sweep, task};
+use crate::{PeerId, alert, file, import, peer, pin, post, snippet, sweep::Sweep, task};
 
 /// Something that somebody wants to happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +43,8 @@ requests! {
     Alert(alert::Request),
     /// Something about pins.
     Pin(pin::Request),
+    /// To bring something in from another system.
+    Import(import::Item),
     /// That time has passed.
     Sweep(Sweep),
 }

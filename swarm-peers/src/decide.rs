@@ -6,15 +6,16 @@ use swarm_core::time::Timestamp;
 
 use crate::{
     About, Command, Event, Message, MessageId, Peer, PeerId, Rejection, Scope, Settings, TaskId,
-    alert, file, file::Blob, peer, pin, post, snippet, state::State, sweep, task, task::TaskState,
+    alert, file, file::Blob, import, peer, pin, post, snippet, state::State, sweep, task,
+    task::TaskState,
 };
 
 /// A decision that is being made.
 pub(crate) struct Deciding<'a> {
     pub(crate) state: &'a State,
     pub(crate) settings: &'a Settings,
-    by: &'a PeerId,
-    now: Timestamp,
+    pub(crate) by: &'a PeerId,
+    pub(crate) now: Timestamp,
     last_message: MessageId,
     events: Vec<Event>,
 }
@@ -47,6 +48,7 @@ pub(crate) fn decide(
         Request::File(request) => file::decide(&mut deciding, request),
         Request::Alert(request) => alert::decide(&mut deciding, request),
         Request::Pin(request) => pin::decide(&mut deciding, request),
+        Request::Import(item) => import::decide(&mut deciding, item),
     }?;
     Ok(deciding.events)
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{alert, file, peer, pin, post, snippet, task};
+use crate::{alert, file, import, peer, pin, post, snippet, task};
 
 /// Something that has happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,8 @@ pub enum Event {
     Alert(alert::Happened),
     /// To a pin.
     Pin(pin::Happened),
+    /// Something was brought in from another system.
+    Import(import::Happened),
 }
 
 impl Event {
@@ -30,6 +32,9 @@ impl Event {
     pub fn recipients(&self) -> &[crate::PeerId] {
         match self {
             Self::Post(post::Happened::Sent { to, .. }) => to,
+            Self::Import(import::Happened::Message {
+                to, seen: false, ..
+            }) => std::slice::from_ref(to),
             _ => &[],
         }
     }

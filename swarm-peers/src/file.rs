@@ -21,6 +21,9 @@ pub struct File {
     pub blob: Blob,
     /// When it was shared.
     pub created: Timestamp,
+    /// When it was brought in from another system, if it was. It is kept from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Timestamp>,
 }
 
 /// Bytes that are kept aside, under their hash.
@@ -85,11 +88,7 @@ pub(crate) fn decide(deciding: &mut Deciding<'_>, request: &Request) -> Result<(
             deciding.may_send()?;
             deciding.check_words("file name", name)?;
             deciding.check_text("kind of file", mime)?;
-            if name.contains(['/', '\\', '\0', '\n']) || name == "." || name == ".." {
-                return Err(Rejection::BadFileName {
-                    name: name.chars().take(80).collect(),
-                });
-            }
+            is_file_name(name)?;
             deciding.check_blob("file", blob)?;
             deciding.check_room("files", deciding.state.things.files.len())?;
             let file = deciding.state.things.last_file.next();
@@ -114,6 +113,16 @@ pub(crate) fn decide(deciding: &mut Deciding<'_>, request: &Request) -> Result<(
     }
 }
 
+/// Whether `name` leads to no other folder.
+pub(crate) fn is_file_name(name: &str) -> Result<(), Rejection> {
+    if name.contains(['/', '\\', '\0', '\n']) || name == "." || name == ".." {
+        return Err(Rejection::BadFileName {
+            name: name.chars().take(80).collect(),
+        });
+    }
+    Ok(())
+}
+
 pub(crate) fn evolve(state: &mut State, happened: &Happened, at: Timestamp) {
     match happened {
         Happened::Shared {
@@ -131,6 +140,7 @@ pub(crate) fn evolve(state: &mut State, happened: &Happened, at: Timestamp) {
                 mime: mime.clone(),
                 blob: blob.clone(),
                 created: at,
+                imported: None,
             };
             state.things.files.insert(*file, new);
             state.note_sent(author, at);

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Scope;
+use swarm_core::hash::Hasher;
+
+use crate::{PeerId, Scope};
 
 /// What a session knows of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,13 +28,67 @@ pub struct Identity {
     /// Its terminal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tty: Option<String>,
+    /// The process that speaks for it, as it says itself. That such a process exists is no sign of life.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<i64>,
 }
+
+/// Where a session is that shows no secret: all that is known of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Place {
+    /// The name of the machine.
+    pub host: String,
+    /// Where it works.
+    pub cwd: String,
+    /// The top folder of its work tree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worktree: Option<String>,
+    /// Its terminal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tty: Option<String>,
+    /// The process that speaks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<i64>,
+}
+
+/// The kind of program of sessions that show no secret.
+const SHOWS_NOTHING: &str = "compat";
 
 /// By what an [`Identity`] is recognised.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key(Vec<String>);
 
 impl Identity {
+    /// Of the `n`th of the sessions that are at one place at once and show no secret.
+    pub(crate) fn at(place: &Place, n: usize) -> Self {
+        let tty = place.tty.as_deref().unwrap_or_default();
+        let place = place.clone();
+        Self {
+            client: SHOWS_NOTHING.to_owned(),
+            host: place.host,
+            session: Some(hashed(&["place", &place.cwd, tty, &n.to_string()])),
+            cwd: place.cwd,
+            // Git is not asked here. This is where a main work tree has it; linked ones have the same folder elsewhere.
+            repository: place.worktree.as_ref().map(|top| format!("{top}/.git")),
+            worktree: place.worktree,
+            tty: place.tty,
+            pid: place.pid,
+        }
+    }
+
+    /// Of a session that shows no secret, and of which nothing is known but the id that it says is its own.
+    pub(crate) fn called(id: &PeerId, host: &str) -> Self {
+        let place = Place {
+            host: host.to_owned(),
+            ..Place::default()
+        };
+        Self {
+            session: Some(hashed(&["id", id.as_str()])),
+            ..Self::at(&place, 0)
+        }
+    }
+
     /// The same for the same session, before and after its program was started again.
     ///
     /// The id of the session tells, if there is one. Otherwise the terminal and the folder do: two sessions without an id in
@@ -61,6 +117,18 @@ impl Identity {
     }
 }
 
+/// Short, and the same for the same parts only.
+fn hashed(parts: &[&str]) -> String {
+    let mut hash = Hasher::new();
+    for part in parts {
+        hash.add(&part.len().to_le_bytes());
+        hash.add(part.as_bytes());
+    }
+    let mut hex = hash.finish();
+    hex.truncate(32);
+    hex
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +142,7 @@ mod tests {
             worktree: None,
             repository: repository.map(str::to_owned),
             tty: Some("pts/1".to_owned()),
+            pid: None,
         }
     }
 

@@ -28,6 +28,7 @@ mod event;
 pub mod file;
 mod identity;
 mod ids;
+pub mod import;
 pub mod mailbox;
 mod message;
 pub mod peer;
@@ -52,7 +53,7 @@ pub use crate::{
     command::{Command, Request},
     event::Event,
     file::File,
-    identity::Identity,
+    identity::{Identity, Place},
     ids::{AlertId, FileId, MAX_NAME, MessageId, PeerId, PeerName, PinId, SnippetId, TaskId},
     mailbox::Mailbox,
     message::{About, Message, Priority, Way},
@@ -105,6 +106,7 @@ impl Decider for Peers {
             Event::File(happened) => file::evolve(state, happened, at),
             Event::Alert(happened) => alert::evolve(state, happened, at),
             Event::Pin(happened) => pin::evolve(state, happened, at),
+            Event::Import(happened) => import::evolve(state, happened, at),
         }
     }
 }
@@ -123,6 +125,7 @@ impl Journaled for Peers {
             Event::File(_) => "file",
             Event::Alert(_) => "alert",
             Event::Pin(_) => "pin",
+            Event::Import(_) => "import",
         }
     }
 }

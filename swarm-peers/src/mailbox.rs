@@ -120,7 +120,9 @@ impl Mailbox {
 
     /// Those that were sent at or before `latest`.
     pub(crate) fn older(&self, latest: Timestamp) -> impl Iterator<Item = MessageId> {
-        let old = self.waiting.values().filter(move |m| m.sent <= latest);
+        let since = |message: &Message| message.imported.unwrap_or(message.sent);
+        let old = self.waiting.values();
+        let old = old.filter(move |message| since(message) <= latest);
         old.map(|message| message.id)
     }
 

@@ -28,6 +28,9 @@ pub struct Message {
     pub wants_action: bool,
     /// When it was sent.
     pub sent: Timestamp,
+    /// When it was brought in from another system, if it was. It is kept from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Timestamp>,
 }
 
 impl Message {
@@ -42,6 +45,7 @@ impl Message {
             thread: MessageId::default(),
             wants_action: false,
             sent: Timestamp::default(),
+            imported: None,
         }
     }
 }

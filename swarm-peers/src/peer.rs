@@ -1,8 +1,11 @@
 //! Who is here, or was.
 
+pub(crate) mod arrive;
 mod join;
 
 use std::collections::BTreeSet;
+
+pub use arrive::Arrive;
 
 use serde::{Deserialize, Serialize};
 use swarm_core::time::Timestamp;
@@ -16,6 +19,8 @@ use crate::{
 pub const MAX_SUMMARY: usize = 1_000;
 /// The most tags of one peer.
 pub const MAX_TAGS: usize = 32;
+/// The credential of a peer that shows no secret: no secret has this hash.
+pub const SHOWS_NOTHING: &str = "nothing";
 
 /// A session of an agent, or a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +52,13 @@ pub struct Peer {
     /// What it has done so far.
     pub tally: Tally,
     pub(crate) rate: Rate,
+}
+
+impl Peer {
+    /// Whether it came by a door at which nobody shows a secret. Whoever speaks for it only says that it is it.
+    pub fn shows_nothing(&self) -> bool {
+        self.credential == SHOWS_NOTHING
+    }
 }
 
 /// What a peer says of itself.
@@ -114,6 +126,15 @@ pub enum Reach {
 pub enum Request {
     /// To be known, or to be known again. Asked for by whoever may let peers in.
     Join(Box<Join>),
+    /// To be known without a secret. Asked for by whoever keeps the door at which nobody shows one.
+    Arrive(Box<Arrive>),
+    /// That who says that it has this id is there: known, or known again. As [`Arrive`](Self::Arrive), without a secret.
+    Appear {
+        /// The id.
+        id: PeerId,
+        /// The machine, if it is not known yet.
+        host: String,
+    },
     /// To be gone. What is sent to it from now on waits.
     Leave,
     /// To be called something else.
@@ -244,13 +265,16 @@ pub enum Happened {
 }
 
 pub(crate) fn decide(deciding: &mut Deciding<'_>, request: &Request) -> Result<(), Rejection> {
-    if let Request::Join(join) = request {
-        return join::decide(deciding, join);
+    match request {
+        Request::Join(join) => return join::decide(deciding, join),
+        Request::Arrive(arrive) => return arrive::decide(deciding, arrive),
+        Request::Appear { id, host } => return arrive::appear(deciding, id, host),
+        _ => {}
     }
     let peer = deciding.me()?;
     let id = peer.id.clone();
     let happened = match request {
-        Request::Join(_) => return Ok(()),
+        Request::Join(_) | Request::Arrive(_) | Request::Appear { .. } => return Ok(()),
         Request::Leave if id.is_user() => return Err(Rejection::UserStays),
         Request::Leave => matches!(peer.connection, Connection::Here | Connection::Lost { .. })
             .then(|| Happened::Left { peer: id }),
@@ -308,7 +332,7 @@ pub(crate) fn decide(deciding: &mut Deciding<'_>, request: &Request) -> Result<(
     Ok(())
 }
 
-fn check_tags(tags: &BTreeSet<String>) -> Result<(), Rejection> {
+pub(crate) fn check_tags(tags: &BTreeSet<String>) -> Result<(), Rejection> {
     if tags.len() > MAX_TAGS {
         return Err(Rejection::TooLarge {
             what: "list of tags",

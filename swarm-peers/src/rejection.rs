@@ -31,6 +31,20 @@ pub enum Rejection {
         /// As whom it is known.
         peer: PeerId,
     },
+    /// A session that shows a secret and one that shows none are never the same.
+    #[error(
+        "this session is known as {peer}, which came without a secret; join with another client or session id"
+    )]
+    ShowsNothing {
+        /// As whom it is known.
+        peer: PeerId,
+    },
+    /// Somebody who shows no secret says that it is a peer that shows one.
+    #[error("{id} shows a secret when it speaks, and nothing is done in its name without it")]
+    NeedsSecret {
+        /// Who.
+        id: PeerId,
+    },
     /// Somebody has this id.
     #[error("the id {id} is taken; join with another")]
     IdTaken {
@@ -194,9 +208,11 @@ impl Coded for Rejection {
     fn code(&self) -> ErrorCode {
         match self {
             Self::UnknownPeer { .. } => ErrorCode::UnknownPeer,
-            Self::AlreadyHere { .. } | Self::IdTaken { .. } | Self::NameTaken { .. } => {
-                ErrorCode::PeerExists
-            }
+            Self::AlreadyHere { .. }
+            | Self::ShowsNothing { .. }
+            | Self::IdTaken { .. }
+            | Self::NameTaken { .. } => ErrorCode::PeerExists,
+            Self::NeedsSecret { .. } => ErrorCode::Forbidden,
             Self::UserStays | Self::NotYours { .. } => ErrorCode::NotYours,
             Self::TooLarge { .. } => ErrorCode::TooLarge,
             Self::Empty { .. }

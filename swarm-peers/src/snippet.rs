@@ -26,6 +26,9 @@ pub struct Snippet {
     pub content: Content,
     /// When it was shared.
     pub created: Timestamp,
+    /// When it was brought in from another system, if it was. It is kept from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Timestamp>,
 }
 
 /// A text, or where it is.
@@ -95,18 +98,7 @@ pub(crate) fn decide(deciding: &mut Deciding<'_>, request: &Request) -> Result<(
             deciding.may_send()?;
             deciding.check_words("title", title)?;
             deciding.check_text("language", language)?;
-            match content {
-                Content::Text(text) if text.len() > MAX_INLINE => {
-                    return Err(Rejection::TooLarge {
-                        what: "snippet that is not kept aside",
-                        size: text.len() as u64,
-                        most: MAX_INLINE as u64,
-                        unit: "bytes",
-                    });
-                }
-                Content::Text(_) => {}
-                Content::Blob(blob) => deciding.check_blob("snippet", blob)?,
-            }
+            check_content(deciding, content)?;
             deciding.check_room("snippets", deciding.state.things.snippets.len())?;
             let snippet = deciding.state.things.last_snippet.next();
             deciding.push(Event::Snippet(Happened::Shared {
@@ -129,6 +121,20 @@ pub(crate) fn decide(deciding: &mut Deciding<'_>, request: &Request) -> Result<(
     }
 }
 
+/// Whether a text is where texts of its length are.
+pub(crate) fn check_content(deciding: &Deciding<'_>, content: &Content) -> Result<(), Rejection> {
+    match content {
+        Content::Text(text) if text.len() > MAX_INLINE => Err(Rejection::TooLarge {
+            what: "snippet that is not kept aside",
+            size: text.len() as u64,
+            most: MAX_INLINE as u64,
+            unit: "bytes",
+        }),
+        Content::Text(_) => Ok(()),
+        Content::Blob(blob) => deciding.check_blob("snippet", blob),
+    }
+}
+
 pub(crate) fn evolve(state: &mut State, happened: &Happened, at: Timestamp) {
     match happened {
         Happened::Shared {
@@ -146,6 +152,7 @@ pub(crate) fn evolve(state: &mut State, happened: &Happened, at: Timestamp) {
                 language: language.clone(),
                 content: content.clone(),
                 created: at,
+                imported: None,
             };
             state.things.snippets.insert(*snippet, new);
             state.note_sent(author, at);

@@ -1,6 +1,6 @@
 //! Everything that is known about peers: a fold over their events.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use swarm_core::{suggest::nearest, time::Timestamp};
@@ -8,7 +8,8 @@ use swarm_core::{suggest::nearest, time::Timestamp};
 use crate::{
     Alert, AlertId, DeadLetter, File, FileId, Identity, MessageId, Peer, PeerId, PeerName, Pin,
     PinId, Rejection, Snippet, SnippetId, Task, TaskId,
-    identity::Key,
+    identity::Key as IdentityKey,
+    import::Key,
     mailbox::Mailbox,
     peer::{Connection, Presence, Reach},
     rate::Rate,
@@ -20,7 +21,7 @@ use crate::{
 #[serde(from = "Written", into = "Written")]
 pub struct State {
     peers: BTreeMap<PeerId, Peer>,
-    by_key: HashMap<Key, PeerId>,
+    by_key: HashMap<IdentityKey, PeerId>,
     by_name: HashMap<PeerName, PeerId>,
     pub(crate) things: Things,
 }
@@ -43,6 +44,9 @@ pub(crate) struct Things {
     pub(crate) last_file: FileId,
     pub(crate) last_alert: AlertId,
     pub(crate) last_pin: PinId,
+    /// What was brought in from other systems, so that it is not brought in again.
+    #[serde(default)]
+    pub(crate) imported: BTreeSet<Key>,
 }
 
 /// The state as it is written down. What can be found out from it is not in it.
@@ -94,10 +98,11 @@ impl Default for State {
                 worktree: None,
                 repository: None,
                 tty: None,
+                pid: None,
             },
             credential: String::new(),
             summary: None,
-            tags: std::collections::BTreeSet::new(),
+            tags: BTreeSet::new(),
             presence: Presence::default(),
             connection: Connection::Here,
             idle: false,
@@ -184,7 +189,7 @@ impl State {
         &self.things.hours
     }
 
-    pub(crate) fn with_key(&self, key: &Key) -> Option<&Peer> {
+    pub(crate) fn with_key(&self, key: &IdentityKey) -> Option<&Peer> {
         self.peers.get(self.by_key.get(key)?)
     }
 

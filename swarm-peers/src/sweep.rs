@@ -28,16 +28,23 @@ pub(crate) fn decide(deciding: &mut Deciding<'_>, sweep: &Sweep) {
     let Some(done) = deciding.before(deciding.settings.keep_done) else {
         return;
     };
+    let came = |imported: Option<Timestamp>| imported.unwrap_or_default();
     let state = deciding.state;
     let tasks = state
         .tasks()
-        .filter(|t| t.state.is_closed() && t.updated <= done);
+        .filter(|t| t.state.is_closed() && t.updated.max(came(t.imported)) <= done);
     let tasks = tasks.map(|task| Event::Task(task::Happened::Expired { task: task.id }));
-    let snippets = state.snippets().filter(|s| s.created <= done);
+    let snippets = state
+        .snippets()
+        .filter(|s| s.created.max(came(s.imported)) <= done);
     let snippets = snippets.map(|s| Event::Snippet(snippet::Happened::Removed { snippet: s.id }));
-    let files = state.files().filter(|f| f.created <= done);
+    let files = state
+        .files()
+        .filter(|f| f.created.max(came(f.imported)) <= done);
     let files = files.map(|f| Event::File(file::Happened::Removed { file: f.id }));
-    let alerts = state.alerts().filter(|a| a.created <= done);
+    let alerts = state
+        .alerts()
+        .filter(|a| a.created.max(came(a.imported)) <= done);
     let alerts = alerts.map(|a| Event::Alert(alert::Happened::Expired { alert: a.id }));
     let dead = state.dead_letters().filter(|letter| letter.at <= done);
     let dead = dead.map(|letter| {

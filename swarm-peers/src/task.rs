@@ -27,6 +27,9 @@ pub struct Task {
     pub created: Timestamp,
     /// When it changed last.
     pub updated: Timestamp,
+    /// When it was brought in from another system, if it was. It is kept from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Timestamp>,
 }
 
 /// How far a task is. It goes from the first to the second and from there to one of the others, or skips the second; nothing
@@ -83,6 +86,13 @@ pub enum Request {
     },
     /// To say that it is done. Only who it was handed to may.
     Complete {
+        /// Which.
+        task: TaskId,
+        /// What came of it.
+        result: Option<String>,
+    },
+    /// To say that it is done, by who handed it over. For systems in which that is usual; here, who has a task completes it.
+    Conclude {
         /// Which.
         task: TaskId,
         /// What came of it.
@@ -197,35 +207,67 @@ pub(crate) fn decide(deciding: &mut Deciding<'_>, request: &Request) -> Result<(
             deciding.tell_of_task(id, TaskState::Completed, &me, &from, text);
             Ok(())
         }
-        Request::Reject { task, reason } => {
-            let task = open_task(deciding.state, *task)?;
-            let other = match &task.to {
-                Some(to) if *to == me => Some(task.from.clone()),
-                to if task.from == me => to.clone(),
-                _ => {
-                    return Err(Rejection::NotYours {
-                        what: format!("task {}", task.id),
-                        whose: format!("only {} may reject it", parties(task)),
-                    });
-                }
-            };
-            deciding.check_text("reason", reason.as_deref().unwrap_or_default())?;
-            let id = task.id;
-            deciding.push(Event::Task(Happened::Rejected {
-                task: id,
-                by: me.clone(),
-                reason: reason.clone(),
-            }));
-            if let Some(other) = other {
-                let text = with_words(
-                    &format!("Task {id} was rejected by {me}"),
-                    reason.as_deref(),
-                );
-                deciding.tell_of_task(id, TaskState::Rejected, &me, &other, text);
-            }
-            Ok(())
-        }
+        Request::Conclude { task, result } => conclude(deciding, *task, result.as_deref()),
+        Request::Reject { task, reason } => reject(deciding, *task, reason.as_deref()),
     }
+}
+
+fn conclude(
+    deciding: &mut Deciding<'_>,
+    task: TaskId,
+    result: Option<&str>,
+) -> Result<(), Rejection> {
+    let me = deciding.me()?.id.clone();
+    let task = open_task(deciding.state, task)?;
+    if task.from != me {
+        return Err(Rejection::NotYours {
+            what: format!("task {}", task.id),
+            whose: format!("{} handed it over", task.from),
+        });
+    }
+    deciding.check_text("result", result.unwrap_or_default())?;
+    let (id, to) = (task.id, task.to.clone());
+    deciding.push(Event::Task(Happened::Completed {
+        task: id,
+        by: me.clone(),
+        result: result.map(str::to_owned),
+    }));
+    if let Some(to) = to {
+        let text = with_words(&format!("Task {id} was completed by {me}"), result);
+        deciding.tell_of_task(id, TaskState::Completed, &me, &to, text);
+    }
+    Ok(())
+}
+
+fn reject(
+    deciding: &mut Deciding<'_>,
+    task: TaskId,
+    reason: Option<&str>,
+) -> Result<(), Rejection> {
+    let me = deciding.me()?.id.clone();
+    let task = open_task(deciding.state, task)?;
+    let other = match &task.to {
+        Some(to) if *to == me => Some(task.from.clone()),
+        to if task.from == me => to.clone(),
+        _ => {
+            return Err(Rejection::NotYours {
+                what: format!("task {}", task.id),
+                whose: format!("only {} may reject it", parties(task)),
+            });
+        }
+    };
+    deciding.check_text("reason", reason.unwrap_or_default())?;
+    let id = task.id;
+    deciding.push(Event::Task(Happened::Rejected {
+        task: id,
+        by: me.clone(),
+        reason: reason.map(str::to_owned),
+    }));
+    if let Some(other) = other {
+        let text = with_words(&format!("Task {id} was rejected by {me}"), reason);
+        deciding.tell_of_task(id, TaskState::Rejected, &me, &other, text);
+    }
+    Ok(())
 }
 
 fn delegate(
@@ -326,6 +368,7 @@ pub(crate) fn evolve(state: &mut State, happened: &Happened, at: Timestamp) {
                 result: None,
                 created: at,
                 updated: at,
+                imported: None,
             };
             state.things.tasks.insert(*task, new);
             state.note_sent(from, at);

@@ -22,6 +22,9 @@ pub(crate) struct Serve {
     /// Listen at this port [default: 7897, or any that is free]
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
+    /// Let programs of claude-peers and claude-swarm in as well, where they look for their broker [default port: 7899]
+    #[arg(long)]
+    compat: bool,
     /// In a session of its own, and without a word: how others start it
     #[arg(long, hide = true)]
     background: bool,
@@ -57,13 +60,19 @@ impl Serve {
             machine: Some(Arc::new(HostMachine)),
             limits: config.settings.pool_limits(),
         };
+        let compat = self.compat || config.settings.compat;
+        settings.compat = compat.then_some(config.settings.compat_port.get());
+        let compat = settings.compat;
         let stop = stop()?;
         let out = context.out;
         let background = self.background;
         daemon::run(settings, port, stop, |address| {
             if !background {
+                let also = compat.map_or_else(String::new, |port| {
+                    format!(", and at http://127.0.0.1:{port} for programs of claude-peers and claude-swarm")
+                });
                 // Who does not read it does not want to know.
-                drop(say(out, address, "; ctrl-C ends it"));
+                drop(say(out, address, &format!("{also}; ctrl-C ends it")));
             }
         })
         .await?;

@@ -17,7 +17,10 @@ pub(super) fn environment() -> Result<BTreeMap<&'static str, Value>, CliError> {
     let mut agents = serde_json::Map::new();
     for (name, value) in std::env::vars_os() {
         let Some(name) = name.to_str() else { continue };
-        let setting = SETTINGS.iter().find(|setting| setting.variable == name);
+        let setting = SETTINGS
+            .iter()
+            .find(|setting| setting.variable == name || setting.also == Some(name));
+        let is_second = setting.is_some_and(|setting| setting.variable != name);
         let pool = name.strip_prefix(POOL_PREFIX);
         let kind = name.strip_prefix(IMAGE_PREFIX);
         if value.is_empty() || (setting.is_none() && pool.is_none() && kind.is_none()) {
@@ -30,8 +33,21 @@ pub(super) fn environment() -> Result<BTreeMap<&'static str, Value>, CliError> {
             ));
         };
         match (setting, pool, kind) {
-            (Some(setting), ..) if setting.is_number => drop(set.insert(setting.key, number(text))),
-            (Some(setting), ..) => drop(set.insert(setting.key, text.into())),
+            (Some(setting), ..) => {
+                let value = if setting.is_switch {
+                    switch(text)
+                } else if setting.is_number {
+                    number(text)
+                } else {
+                    text.into()
+                };
+                // In which order they come is not known.
+                if is_second {
+                    set.entry(setting.key).or_insert(value);
+                } else {
+                    set.insert(setting.key, value);
+                }
+            }
             // A pool keeps the case of its name.
             (None, Some(pool), _) => drop(pools.insert(pool.to_owned(), number(text))),
             (None, None, Some(kind)) => {
@@ -48,6 +64,15 @@ pub(super) fn environment() -> Result<BTreeMap<&'static str, Value>, CliError> {
         set.insert("resources", pools.into());
     }
     Ok(set)
+}
+
+/// On or off; what is neither will be refused by name.
+fn switch(text: &str) -> Value {
+    match text {
+        "1" | "true" => true.into(),
+        "0" | "false" => false.into(),
+        _ => text.into(),
+    }
 }
 
 /// The number, or `true` or `false`, that `text` is; what is none will be refused by name.

@@ -40,9 +40,10 @@ impl Origin {
             Self::Environment => Some(match path {
                 ["resources", pool] => format!("{POOL_PREFIX}{pool}"),
                 ["agents", kind, ..] => format!("{IMAGE_PREFIX}{}", kind.to_uppercase()),
-                [key, ..] => {
-                    Setting::of(key).map_or_else(dotted, |setting| setting.variable.to_owned())
-                }
+                [key, ..] => Setting::of(key).map_or_else(dotted, |setting| match setting.also {
+                    Some(also) => format!("{} or {also}", setting.variable),
+                    None => setting.variable.to_owned(),
+                }),
                 [] => "the environment".to_owned(),
             }),
             Self::CommandLine => Some(format!("--{}", dotted())),

@@ -13,10 +13,26 @@ pub(super) struct Setting {
     pub(super) must_be: &'static str,
     /// Whether a variable that looks like a number is one. A folder may be called `12`.
     pub(super) is_number: bool,
+    /// Whether it is on or off.
+    pub(super) is_switch: bool,
+    /// Another variable, which counts if the first is not set.
+    pub(super) also: Option<&'static str>,
 }
 
-pub(super) const SETTINGS: [Setting; 14] = [
+pub(super) const SETTINGS: [Setting; 16] = [
     text("agents", IMAGE_PREFIX, "the name of an image"),
+    Setting {
+        is_switch: true,
+        ..text("compat", "SWARM_COMPAT", "true or false")
+    },
+    Setting {
+        also: Some("CLAUDE_PEERS_PORT"),
+        ..number(
+            "compat_port",
+            "CLAUDE_SWARM_PORT",
+            "a port of this machine above zero",
+        )
+    },
     text(
         "docker_host",
         "DOCKER_HOST",
@@ -70,6 +86,8 @@ const fn text(key: &'static str, variable: &'static str, must_be: &'static str) 
         variable,
         must_be,
         is_number: false,
+        is_switch: false,
+        also: None,
     }
 }
 

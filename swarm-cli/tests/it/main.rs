@@ -18,6 +18,8 @@ mod combinators;
 #[cfg(test)]
 mod common;
 #[cfg(test)]
+mod compat;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod daemon;
@@ -36,6 +38,8 @@ mod governor;
 mod home;
 #[cfg(test)]
 mod image;
+#[cfg(test)]
+mod import;
 #[cfg(test)]
 mod interrupted;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use swarm_core::{
     journal::{Journaled as _, Recorded, Sequence},
     time::Timestamp,
 };
-use swarm_peers::{Event, Message, MessageId, PeerId, Peers, State, post::Happened};
+use swarm_peers::{Event, Message, MessageId, PeerId, Peers, State, import, post::Happened};
 
 fn number(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
@@ -50,10 +50,15 @@ pub(super) fn take_in(
 ) -> rusqlite::Result<()> {
     let all = db.transaction()?;
     if followed(&all)? == after {
-        for recorded in page.iter().filter(|recorded| recorded.kind == "post") {
+        for recorded in page {
+            if !["post", "import"].contains(&recorded.kind.as_str()) {
+                continue;
+            }
             // What cannot be read here could not be read by the keeper either, which says so.
-            if let Ok(Event::Post(happened)) = Peers::read_event(recorded.version, &recorded.data) {
-                apply(&all, &happened, recorded.at)?;
+            match Peers::read_event(recorded.version, &recorded.data) {
+                Ok(Event::Post(happened)) => apply(&all, &happened, recorded.at)?,
+                Ok(Event::Import(happened)) => bring(&all, &happened)?,
+                _ => {}
             }
         }
         all.execute("UPDATE followed SET sequence = ?1", [number(last.0)])?;
@@ -91,6 +96,22 @@ fn apply(all: &Transaction<'_>, happened: &Happened, at: Timestamp) -> rusqlite:
     }
 }
 
+fn bring(all: &Transaction<'_>, happened: &import::Happened) -> rusqlite::Result<()> {
+    let import::Happened::Message {
+        message, to, seen, ..
+    } = happened
+    else {
+        return Ok(());
+    };
+    put(all, message, std::slice::from_ref(to))?;
+    if *seen {
+        // It was delivered elsewhere; when, nobody wrote down.
+        mark(all, "injected", to, message.id, message.sent)?;
+        mark(all, "seen", to, message.id, message.sent)?;
+    }
+    Ok(())
+}
+
 fn put(all: &Transaction<'_>, message: &Message, to: &[PeerId]) -> rusqlite::Result<()> {
     let json = serde_json::to_string(message).unwrap_or_default();
     let new = all
@@ -99,7 +120,8 @@ fn put(all: &Transaction<'_>, message: &Message, to: &[PeerId]) -> rusqlite::Res
         )?
         .execute(params![
             number(message.id.0),
-            number(message.sent.millis()),
+            // From when on it is kept.
+            number(message.imported.unwrap_or(message.sent).millis()),
             message.from.as_str(),
             message.text,
             json

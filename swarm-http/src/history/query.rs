@@ -47,6 +47,8 @@ pub(crate) enum Visible {
     All,
     /// Those from and to one peer.
     Of(PeerId),
+    /// Those from or to any of these.
+    Among(Vec<PeerId>),
 }
 
 /// Which of them.
@@ -72,6 +74,15 @@ pub(crate) fn messages(db: &mut Connection, page: &Page) -> rusqlite::Result<Vec
     let own = match &page.visible {
         Visible::All => None,
         Visible::Of(peer) => Some(peer),
+        Visible::Among(peers) => {
+            let list = serde_json::to_string(peers).unwrap_or_default();
+            values.push(Value::Text(list));
+            let among = format!("IN (SELECT value FROM json_each(?{}))", values.len());
+            conditions.push(format!(
+                "(sender {among} OR EXISTS (SELECT 1 FROM deliveries WHERE message = id AND peer {among}))"
+            ));
+            None
+        }
     };
     for peer in [own, page.with.as_ref()].into_iter().flatten() {
         values.push(Value::Text(peer.to_string()));

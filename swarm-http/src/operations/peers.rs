@@ -216,6 +216,7 @@ impl Perform for List {
                     worktree: None,
                     repository: self.repository.clone(),
                     tty: None,
+                    pid: None,
                 },
             };
             let found = state.peers().filter(|peer| {

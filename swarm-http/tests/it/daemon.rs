@@ -75,12 +75,24 @@ impl Daemon {
             ..
         } = self;
         app.stopping().cancel();
-        serving.join_next().await.unwrap().unwrap();
+        while let Some(served) = serving.join_next().await {
+            served.unwrap();
+        }
         drop(app);
         let late = tasks.shutdown(std::time::Duration::from_secs(10)).await;
         assert!(late.is_empty(), "{late:?}");
         drop(lock);
         folder
+    }
+
+    /// Lets programs of claude-peers and claude-swarm in as well; where.
+    pub(crate) async fn let_theirs_in(&mut self) -> std::net::SocketAddr {
+        let listener = swarm_http::compat::listen(0).await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let app = Arc::clone(&self.app);
+        self.serving
+            .spawn(async move { swarm_http::compat::serve(app, listener).await.unwrap() });
+        at
     }
 
     /// Ends in the middle of whatever it does, as a process that is killed.
@@ -118,6 +130,7 @@ pub(crate) fn join(name: &str) -> Join {
             worktree: None,
             repository: Some("/work/.git".to_owned()),
             tty: None,
+            pid: None,
         },
         name: Some(PeerName::new(name).unwrap()),
         reach: swarm_peers::peer::Reach::default(),

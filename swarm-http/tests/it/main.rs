@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod compat;
+#[cfg(test)]
 mod daemon;
 #[cfg(test)]
 mod documented;
@@ -10,6 +12,8 @@ mod documented;
 mod events;
 #[cfg(test)]
 mod history;
+#[cfg(test)]
+mod import;
 #[cfg(test)]
 mod push;
 #[cfg(test)]

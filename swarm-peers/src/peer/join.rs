@@ -1,28 +1,25 @@
 //! Who may come, and as whom.
 
 use super::{Connection, Happened, Join};
-use crate::{Event, PeerId, PeerName, Rejection, decide::Deciding, ids::MAX_NAME, state::State};
+use crate::{
+    Event, Identity, PeerId, PeerName, Rejection, decide::Deciding, ids::MAX_NAME, state::State,
+};
 
 /// The longest part of an identity, in bytes.
 const MAX_PART: usize = 4_096;
 
 pub(super) fn decide(deciding: &mut Deciding<'_>, join: &Join) -> Result<(), Rejection> {
     let who = &join.identity;
-    let parts = [Some(&who.client), Some(&who.host), Some(&who.cwd)];
-    let optional = [&who.session, &who.worktree, &who.repository, &who.tty];
-    let parts = parts.into_iter().chain(optional.map(Option::as_ref));
-    let longest = parts.flatten().map(String::len).max().unwrap_or(0);
-    if longest > MAX_PART {
-        return Err(Rejection::TooLarge {
-            what: "part of the identity",
-            size: longest as u64,
-            most: MAX_PART as u64,
-            unit: "bytes",
-        });
-    }
+    check(who)?;
     let state = deciding.state;
     let known = state.with_key(&who.key());
     if let Some(known) = known {
+        // Else whoever says that it is that peer, without a secret, would have been given one.
+        if known.shows_nothing() {
+            return Err(Rejection::ShowsNothing {
+                peer: known.id.clone(),
+            });
+        }
         // Its place is given to nobody else while it is there.
         let is_itself = join.former.as_ref() == Some(&known.credential);
         if known.connection == Connection::Here && !is_itself {
@@ -62,8 +59,25 @@ pub(super) fn decide(deciding: &mut Deciding<'_>, join: &Join) -> Result<(), Rej
     Ok(())
 }
 
+/// Whether no part of an identity is too long.
+pub(crate) fn check(who: &Identity) -> Result<(), Rejection> {
+    let parts = [Some(&who.client), Some(&who.host), Some(&who.cwd)];
+    let optional = [&who.session, &who.worktree, &who.repository, &who.tty];
+    let parts = parts.into_iter().chain(optional.map(Option::as_ref));
+    let longest = parts.flatten().map(String::len).max().unwrap_or(0);
+    if longest > MAX_PART {
+        return Err(Rejection::TooLarge {
+            what: "part of the identity",
+            size: longest as u64,
+            most: MAX_PART as u64,
+            unit: "bytes",
+        });
+    }
+    Ok(())
+}
+
 /// `wanted`, or with the first number behind it that makes it nobody else's.
-fn free_name(state: &State, wanted: &PeerName, own: Option<&PeerId>) -> PeerName {
+pub(crate) fn free_name(state: &State, wanted: &PeerName, own: Option<&PeerId>) -> PeerName {
     let is_free = |name: &PeerName| {
         let taken = state.named(name).is_some_and(|peer| Some(&peer.id) != own);
         // Nobody is called like the id of somebody else: a message could mean either.

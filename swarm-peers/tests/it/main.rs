@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod alerts;
+mod arriving;
+mod importing;
 mod joining;
 mod messages;
 mod model;

@@ -99,6 +99,7 @@ pub(crate) fn join(id: &str, cwd: &str) -> Join {
             worktree: None,
             repository: None,
             tty: None,
+            pid: None,
         },
         credential: format!("secret-of-{id}"),
         former: None,

@@ -218,6 +218,7 @@ async fn join(client: &mut Client, name: &str) -> Result<String, CliError> {
             worktree: None,
             repository: None,
             tty: None,
+            pid: None,
         },
         name: PeerName::new(name).ok(),
         reach: Reach::Answers,
