@@ -146,6 +146,7 @@ fn join(name: &str) -> Result<Join, Box<dyn Error + Send + Sync>> {
             worktree: None,
             repository: None,
             tty: None,
+            pid: None,
         },
         name: Some(PeerName::new(name)?),
         reach: Reach::Push,

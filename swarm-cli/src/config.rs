@@ -93,6 +93,11 @@ impl From<RuntimeKind> for RuntimeChoice {
     }
 }
 
+/// Whether a variable of the environment with this name sets something.
+pub(crate) fn is_setting(variable: &str) -> bool {
+    Setting::is_set_by(variable)
+}
+
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

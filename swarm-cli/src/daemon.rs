@@ -6,10 +6,10 @@ use clap::Args;
 use swarm_core::error_code::ErrorCode;
 use swarm_http::{Client, DaemonHome, Operation, Starter, connect_or_start};
 
-use crate::{commands::Context, error::CliError};
+use crate::{commands::Context, config, error::CliError};
 
-/// Variables that the daemon is given. It serves others than who starts it: keys and the like are none of its business.
-const PASSED_ON: [&str; 14] = [
+/// Variables that the daemon is given besides settings. It serves others than who starts it: keys and the like are none of its business.
+const PASSED_ON: [&str; 11] = [
     "PATH",
     "HOME",
     "USER",
@@ -20,9 +20,6 @@ const PASSED_ON: [&str; 14] = [
     "XDG_CONFIG_HOME",
     "XDG_DATA_HOME",
     "XDG_RUNTIME_DIR",
-    "DOCKER_HOST",
-    "CLAUDE_SWARM_PORT",
-    "CLAUDE_PEERS_PORT",
     "RUST_BACKTRACE",
 ];
 
@@ -96,8 +93,7 @@ pub(crate) fn starter(home: &DaemonHome) -> Result<Starter, CliError> {
         .map_err(|error| CliError::file("find", "this program".as_ref(), &error))?;
     let passed = env::vars_os().filter(|(name, _)| {
         let name = name.to_str().unwrap_or_default();
-        let ours = name.starts_with("SWARM_") && name != "SWARM_PEER";
-        ours || name.starts_with("LC_") || PASSED_ON.contains(&name)
+        config::is_setting(name) || name.starts_with("LC_") || PASSED_ON.contains(&name)
     });
     let home = home.home().as_os_str().to_owned();
     let args = ["serve", "--background", "--home"].map(OsString::from);

@@ -75,11 +75,8 @@ fn switch(text: &str) -> Value {
     }
 }
 
-/// The number, or `true` or `false`, that `text` is; what is none will be refused by name.
+/// The number that `text` is; what is none will be refused by name.
 fn number(text: &str) -> Value {
-    if let Ok(flag) = text.parse::<bool>() {
-        return flag.into();
-    }
     match (text.parse::<u64>(), text.parse::<f64>()) {
         (Ok(whole), _) => whole.into(),
         (Err(_), Ok(number)) if number.is_finite() => number.into(),

@@ -21,10 +21,7 @@ pub(super) struct Setting {
 
 pub(super) const SETTINGS: [Setting; 16] = [
     text("agents", IMAGE_PREFIX, "the name of an image"),
-    Setting {
-        is_switch: true,
-        ..text("compat", "SWARM_COMPAT", "true or false")
-    },
+    switch("compat", "SWARM_COMPAT"),
     Setting {
         also: Some("CLAUDE_PEERS_PORT"),
         ..number(
@@ -45,7 +42,7 @@ pub(super) const SETTINGS: [Setting; 16] = [
         "SWARM_KEEP_MESSAGES",
         "a number of hours above zero",
     ),
-    number("local", "SWARM_LOCAL", "true or false"),
+    switch("local", "SWARM_LOCAL"),
     number(
         "max_concurrent",
         "SWARM_MAX_CONCURRENT",
@@ -98,7 +95,21 @@ const fn number(key: &'static str, variable: &'static str, must_be: &'static str
     }
 }
 
+const fn switch(key: &'static str, variable: &'static str) -> Setting {
+    Setting {
+        is_switch: true,
+        ..text(key, variable, "true or false")
+    }
+}
+
 impl Setting {
+    /// Whether a variable of the environment with this name sets something.
+    pub(super) fn is_set_by(name: &str) -> bool {
+        let by_name = |setting: &Self| setting.variable == name || setting.also == Some(name);
+        let prefixes = [POOL_PREFIX, IMAGE_PREFIX];
+        SETTINGS.iter().any(by_name) || prefixes.iter().any(|prefix| name.starts_with(prefix))
+    }
+
     /// The setting with this key.
     pub(super) fn of(key: &str) -> Option<&'static Self> {
         SETTINGS.iter().find(|setting| setting.key == key)

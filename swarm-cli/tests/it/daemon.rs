@@ -80,6 +80,7 @@ fn the_daemon_has_a_session_of_its_own_and_no_secret_of_who_started_it() {
     let mut command = home.command(&["peers"]);
     command
         .env("ANTHROPIC_API_KEY", "canary")
+        .env("SWARM_OF_MINE", "canary")
         .env("SWARM_PEER", "");
     drop(run(&mut command).ok());
     let pid = home.pid();
