@@ -18,7 +18,10 @@ const MAY_USE: [(&str, &[&str]); 8] = [
     ("swarm-docker", &["swarm-core"]),
     ("swarm-pipeline", &["swarm-core"]),
     ("swarm-peers", &["swarm-core"]),
-    ("swarm-http", &["swarm-core", "swarm-refs", "swarm-peers"]),
+    (
+        "swarm-http",
+        &["swarm-core", "swarm-refs", "swarm-pipeline", "swarm-peers"],
+    ),
     (
         "swarm-cli",
         &[

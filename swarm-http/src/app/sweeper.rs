@@ -30,6 +30,13 @@ pub(super) async fn run(app: Weak<App>, stopping: CancellationToken) {
             _ = rounds.tick() => {}
         }
         let Some(app) = app.upgrade() else { return };
+        if home_is_gone(&app).await {
+            tracing::error!(
+                "the home has been removed: nothing can be kept any more, and the daemon ends"
+            );
+            stopping.cancel();
+            return;
+        }
         round = round.wrapping_add(1);
         let swept = async {
             sweep(&app).await?;
@@ -44,6 +51,12 @@ pub(super) async fn run(app: Weak<App>, stopping: CancellationToken) {
             tracing::warn!(code = %failure.code, problem = %failure.message, "nothing was swept");
         }
     }
+}
+
+/// Whether somebody has removed everything. Who comes next makes a home and a daemon of its own, and would never find this one.
+async fn home_is_gone(app: &App) -> bool {
+    let looked = tokio::fs::metadata(&app.settings.home).await;
+    looked.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }
 
 async fn sweep(app: &App) -> Result<(), Failure> {

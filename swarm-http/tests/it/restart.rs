@@ -1,5 +1,7 @@
 //! What survives the daemon.
 
+use std::sync::Arc;
+
 use std::time::Duration;
 
 use swarm_http::{
@@ -126,4 +128,23 @@ async fn who_waits_when_the_daemon_ends_is_answered_and_the_end_is_prompt() {
     );
     // It was told that there is nothing, or that the daemon is gone; it does not wait for ever.
     drop(waiting.join_next().await.unwrap().unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_whose_home_is_removed_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    DaemonHome::new(folder.path()).prepare().unwrap();
+    let settings = swarm_http::app::Settings::new(folder.path());
+    let clock = Arc::new(swarm_core::time::SystemClock);
+    let (app, tasks) = swarm_http::App::open(settings, clock).await.unwrap();
+    let stopping = app.stopping();
+    let long = Duration::from_mins(5);
+    let goes_on = tokio::time::timeout(long, stopping.cancelled()).await;
+    assert!(goes_on.is_err());
+    drop(folder);
+    tokio::time::timeout(long, stopping.cancelled())
+        .await
+        .unwrap();
+    drop(app);
+    assert!(tasks.shutdown(long).await.is_empty());
 }
