@@ -1,8 +1,6 @@
 //! What survives the daemon.
 
-use std::sync::Arc;
-
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use swarm_http::{
     DaemonHome,
